@@ -1,0 +1,41 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One ordered stream of events; every reader has a number of its own and pulls. The newest events are kept in memory
+ * (a ring), older ones are read from the store, so a slow reader costs nothing but its position.
+ */
+#pragma once
+
+#include "base/stream.h"
+#include "store/db.h"
+
+typedef struct _TholeEventLog TholeEventLog;
+
+typedef struct
+{
+  char **types;        /* (nullable): "workload.state", "workload.*" */
+  char *subject;       /* (nullable) */
+  char *owner;         /* (nullable): only events of this owner's objects */
+} TholeEventFilter;
+
+/* Takes the store's publisher. @ring: events kept in memory (4096). Returns: (transfer full) */
+TholeEventLog *thole_event_log_new    (TholeDb *db, guint ring);
+void           thole_event_log_free   (TholeEventLog *self);
+
+gint64         thole_event_log_newest (TholeEventLog *self);
+gint64         thole_event_log_oldest (TholeEventLog *self);
+
+/* Follows everything above @after. Fails with GONE when @after + 1 is older than what is kept (the message says the oldest).
+ * @filter is (transfer full) (nullable). Returns: (transfer full) */
+TholeStream   *thole_event_log_follow (TholeEventLog *self, gint64 after, TholeEventFilter *filter, GError **error);
+
+/* One page: at most @limit matching events above @after, looking at no more than 10,000.
+ * @next (out): number to go on from. Same errors as follow.
+ * Returns: (transfer full) (element-type TholeEvent) */
+void           thole_event_log_page_async  (TholeEventLog *self, gint64 after, guint limit, TholeEventFilter *filter,
+                                            GAsyncReadyCallback callback, gpointer user_data);
+GPtrArray     *thole_event_log_page_finish (TholeEventLog *self, GAsyncResult *result, gint64 *next, GError **error);
+
+/* Readers that follow now. */
+guint          thole_event_log_readers (TholeEventLog *self);
+void           thole_event_filter_free (TholeEventFilter *filter);

@@ -1,0 +1,72 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The store: rows in, rows out, and the events of each change in the transaction of that change.
+ * One interface for SQLite and PostgreSQL. Called from the main thread only.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "model/event.h"
+#include "model/record.h"
+
+typedef struct _TholeDb TholeDb;
+typedef struct _TholeTxn TholeTxn;
+
+/* A transaction is a list of things to do, done all or not at all in the given order. */
+TholeTxn *thole_txn_new    (void);
+void      thole_txn_free   (TholeTxn *txn);
+/* Fails with EXISTS when a unique index is hit; the message begins with the index's name and a colon. @record is referenced. */
+void      thole_txn_insert (TholeTxn *txn, gpointer record);
+/* The row is replaced. Fails with NOT_FOUND when it is not there, and with CONFLICT when the record type has
+ * a `revision` and the stored one is not one less. */
+void      thole_txn_update (TholeTxn *txn, gpointer record);
+void      thole_txn_remove (TholeTxn *txn, const TholeRecordType *type, const char *id);
+/* Fails with QUOTA_EXCEEDED unless fewer than @limit rows of @type have @value in @column when it is reached. */
+void      thole_txn_limit  (TholeTxn *txn, const TholeRecordType *type, const char *column, const char *value, gint64 limit);
+/* @event (transfer full) gets its number at COMMIT. */
+void      thole_txn_event  (TholeTxn *txn, TholeEvent *event);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeTxn, thole_txn_free)
+
+/* Called from the main loop after COMMIT (@error NULL) or when nothing of it was done. */
+typedef void (*TholeCommitFunc)  (gpointer user_data, const GError *error);
+/* Called after the commit callback of a transaction that had events, in the order of their numbers. */
+typedef void (*TholePublishFunc) (gpointer user_data, TholeEvent *const *events, guint n_events);
+
+typedef enum
+{
+  THOLE_DB_THREADED = 0,
+  THOLE_DB_INLINE = 1 << 0, /* simulation: COMMIT happens inside commit(); callbacks still come from the main loop */
+} TholeDbFlags;
+
+/* @uri: "sqlite:PATH" or "sqlite::memory:". Opens, checks, migrates. Errors name the file.
+ * Returns: (transfer full) */
+TholeDb    *thole_db_open     (const char *uri, TholeClock *clock, guint flags, GError **error);
+/* Waits for what is queued, then closes. No callback comes afterwards that was not dispatched before. */
+void        thole_db_close    (TholeDb *self);
+
+/* Queues @txn (transfer full). At most 10,000 wait; beyond that the callback gets BUSY. */
+void        thole_db_commit   (TholeDb *self, TholeTxn *txn, TholeCommitFunc done, gpointer user_data);
+void        thole_db_set_publisher (TholeDb *self, TholePublishFunc publish, gpointer user_data);
+/* Transactions that are queued or whose callback has not come. */
+guint       thole_db_pending  (TholeDb *self);
+
+/* All rows of @type in the order of their ids; blocks, for the start only.
+ * Returns: (transfer full) (element-type TholeRecord) */
+GPtrArray  *thole_db_load     (TholeDb *self, const TholeRecordType *type, GError **error);
+/* At most @limit events above @after, read in a thread.
+ * thole_db_events_finish returns: (transfer full) (element-type TholeEvent) */
+void        thole_db_events_async  (TholeDb *self, gint64 after, guint limit, GCancellable *cancellable,
+                                    GAsyncReadyCallback callback, gpointer user_data);
+GPtrArray  *thole_db_events_finish (TholeDb *self, GAsyncResult *result, GError **error);
+/* First and last number that are kept; oldest = newest + 1 when there is none. */
+void        thole_db_event_range   (TholeDb *self, gint64 *oldest, gint64 *newest);
+
+/* The uuid that all engine objects carry; made when the store is. */
+const char *thole_db_instance (TholeDb *self);
+/* NULL, or why the store cannot be written now (for /readyz). */
+const char *thole_db_trouble  (TholeDb *self);
+
+/* Counters for /metrics. */
+typedef struct { guint64 transactions, groups, failures, microseconds; } TholeDbCounters;
+void        thole_db_counters (TholeDb *self, TholeDbCounters *counters);
