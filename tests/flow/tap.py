@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Test cases as functions, results as TAP.
+
+    @case("a name for people", proves="LC-01 API-02")
+    def _(t):
+        t.equal(1 + 1, 2)
+
+    main(setup)     # setup() gives the object that every case gets; its close() is called at the end
+
+A case fails by raising; it is skipped by raising Skip(reason). Words on the command line pick cases whose name holds one of
+them; --list names all.
+"""
+import re
+import sys
+import time
+import traceback
+
+CASES = []
+
+
+class Skip(Exception):
+    """The case cannot run here; the text says why."""
+
+
+class Case:
+    def __init__(self, name, proves, run):
+        self.name, self.proves, self.run = name, proves, run
+
+
+def case(name, proves="", each=None):
+    """Registers a case; with `each` (a list of values) one case a value, which is its second argument."""
+    def register(function):
+        if each is None:
+            CASES.append(Case(name, proves, function))
+        for value in each or []:
+            CASES.append(Case(f"{name}: {value}", proves, lambda t, value=value: function(t, value)))
+        return function
+    return register
+
+
+class Checks:
+    """Assertions that say what was seen. Base of the object that cases get."""
+
+    def true(self, value, what="the condition"):
+        if not value:
+            raise AssertionError(f"{what} does not hold")
+
+    def equal(self, seen, wanted, what="value"):
+        if seen != wanted:
+            raise AssertionError(f"{what} is {seen!r:.2000}, wanted {wanted!r:.2000}")
+
+    def among(self, seen, wanted, what="value"):
+        if seen not in wanted:
+            raise AssertionError(f"{what} is {seen!r:.2000}, wanted one of {wanted!r:.2000}")
+
+    def holds(self, text, part, what="text"):
+        if part not in text:
+            raise AssertionError(f"{what} lacks {part!r:.500}: {text!r:.2000}")
+
+    def until(self, condition, seconds=10, what="the condition", pause=0.05):
+        """Waits until condition() is true and gives its value."""
+        end = time.monotonic() + seconds
+        while True:
+            value = condition()
+            if value:
+                return value
+            if time.monotonic() > end:
+                raise AssertionError(f"{what} did not come within {seconds} s")
+            time.sleep(pause)
+
+    def close(self):
+        pass
+
+
+def tap_text(text):
+    return re.sub(r"[#\n]", " ", str(text))
+
+
+def run_case(number, entry, subject):
+    begin = time.monotonic()
+    if entry.proves:
+        print(f"# proves: {entry.proves}")
+    try:
+        entry.run(subject)
+    except Skip as reason:
+        print(f"ok {number} - {tap_text(entry.name)} # SKIP {tap_text(reason)}", flush=True)
+        return True
+    except Exception:
+        for line in traceback.format_exc().splitlines()[-12:]:
+            print(f"# {line}")
+        print(f"not ok {number} - {tap_text(entry.name)}", flush=True)
+        return False
+    print(f"ok {number} - {tap_text(entry.name)}\n# took {time.monotonic() - begin:.2f} s", flush=True)
+    return True
+
+
+def main(setup=Checks):
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    chosen = [entry for entry in CASES if not words or any(word in entry.name for word in words)]
+    if "--list" in sys.argv:
+        for entry in chosen:
+            print(entry.name)
+        return
+    print(f"TAP version 13\n1..{len(chosen)}", flush=True)
+    try:
+        subject = setup()
+    except Skip as reason:
+        for number, entry in enumerate(chosen, 1):
+            print(f"ok {number} - {tap_text(entry.name)} # SKIP {tap_text(reason)}")
+        return
+    good = True
+    try:
+        for number, entry in enumerate(chosen, 1):
+            good = run_case(number, entry, subject) and good
+    finally:
+        subject.close()
+    sys.exit(0 if good else 1)
