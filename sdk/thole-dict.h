@@ -17,7 +17,7 @@ double      thole_dict_double  (GVariant *dict, const char *key, double fallback
 gboolean    thole_dict_boolean (GVariant *dict, const char *key, gboolean fallback);
 
 /* Returns: (transfer full) (nullable): the value of @key when it has the type @type ("as", "a{sv}", ...). An `av` is
- * converted when every member fits ("as", "aa{sv}"), and an empty a{sv} fits a{ss}, so that parsed JSON reads the same. */
+ * converted when every member fits ("as", "aa{sv}"), and so is an a{sv} into a{ss}, so that parsed JSON reads the same. */
 GVariant   *thole_dict_value   (GVariant *dict, const char *key, const char *type);
 
 /* Returns: (transfer full): like thole_dict_value() with "as"; an empty list when missing */
@@ -54,12 +54,13 @@ void     thole_log_record_append  (GByteArray *out, guint8 stream, gint64 time, 
 gssize   thole_log_record_parse   (const guint8 *data, gsize length, guint8 *stream, gint64 *time,
                                    const guint8 **body, gsize *body_length);
 
-/* "SIGKILL" <-> 9; also takes "KILL" and "9". 0 / NULL when unknown. */
+/* "SIGKILL" <-> 9; also takes "KILL", "9" and "SIGRTMIN+3". 0 / NULL when unknown. */
 int         thole_signal_number (const char *name);
 const char *thole_signal_name   (int number);
 
 /* RFC 3339 <-> µs since the epoch. The formatted text is UTC with milliseconds ("2026-11-21T08:00:00.000Z"), in a
- * buffer of at least THOLE_TIME_LENGTH bytes. Parsing takes up to nanoseconds and any offset; 0 when it is not a time. */
+ * buffer of at least THOLE_TIME_LENGTH bytes. Parsing takes up to nanoseconds and any offset; 0 when it is not a time,
+ * and for the year 1, which Go's programs write when they have none. */
 #define THOLE_TIME_LENGTH 32
 const char *thole_time_format (gint64 time, char *buffer);
 gint64      thole_time_parse  (const char *text);
@@ -67,7 +68,8 @@ gint64      thole_time_parse  (const char *text);
 /* A task of a driver slot: source object NULL, check-cancellable FALSE (a finished success stays one). */
 GTask *thole_task_new (GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
 
-/* A GIOStream of two halves, either of which may be NULL (then it is an empty or a refusing one); closes both. */
+/* A GIOStream of two halves (transfer none), either of which may be NULL (then it is an empty or a refusing one); closes
+ * both, without a thread. */
 GIOStream *thole_stream_new (GInputStream *input, GOutputStream *output);
 
 G_END_DECLS

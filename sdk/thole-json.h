@@ -12,14 +12,16 @@
 
 G_BEGIN_DECLS
 
-#define THOLE_JSON_MAX_DEPTH 64
+/* GVariant itself gives `()` in place of what lies more than 128 of its own levels deep, and an object in an object
+ * takes three: so what is accepted here can always be read, also inside further dictionaries. */
+#define THOLE_JSON_MAX_DEPTH 32
 
 /**
  * thole_json_parse:
  * @text: bytes, need not end with NUL
  * @length: their count
  *
- * Refuses what is not RFC 8259 to the letter: bad UTF-8, duplicate keys, depth above 64, integers that do not fit, NUL
+ * Refuses what is not RFC 8259 to the letter: bad UTF-8, duplicate keys, depth above THOLE_JSON_MAX_DEPTH, integers that do not fit, NUL
  * (also as \u0000), lone surrogates, numbers that are not finite, trailing text. THOLE_ERROR_MALFORMED says what and at which byte.
  *
  * Returns: (transfer full): a value that does not float
