@@ -86,8 +86,9 @@ def run_case(number, entry, subject):
     except Skip as reason:
         print(f"ok {number} - {tap_text(entry.name)} # SKIP {tap_text(reason)}", flush=True)
         return True
-    except Exception:
-        for line in traceback.format_exc().splitlines()[-12:]:
+    except Exception as error:
+        lines = traceback.format_exc().splitlines()
+        for line in lines[-5:-1] + str(error).splitlines()[:60] if isinstance(error, AssertionError) else lines[-14:]:
             print(f"# {line}")
         print(f"not ok {number} - {tap_text(entry.name)}", flush=True)
         return False

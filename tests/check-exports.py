@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the built modules export: a plugin one symbol, the SDK's library what its headers declare."""
+import glob
+import os
+import re
+import subprocess
+
+from tree import BUILD, ROOT, Skip, case, main, none, read
+
+ENTRY = "thole_driver_entry"
+
+
+def exported(path):
+    out = subprocess.run(["nm", "-D", "--defined-only", "-P", path], capture_output=True, text=True, check=True).stdout
+    names = {line.split()[0].partition("@")[0] for line in out.splitlines() if line.split()[1] in "TDBRVWi"}
+    return {name for name in names if not re.match(r"_init$|_fini$|__bss_start|_edata|_end$|__asan|__odr_asan", name)}
+
+
+def needed(path):
+    out = subprocess.run(["objdump", "-p", path], capture_output=True, text=True, check=True).stdout
+    return re.findall(r"NEEDED\s+(\S+)", out)
+
+
+def plugins():
+    found = sorted(path for path in glob.glob(os.path.join(BUILD, "plugins", "*.so")))
+    if not found:
+        raise Skip("no plugin is built")
+    return found
+
+
+@case("each plugin exports its entry and nothing else")
+def _(t):
+    none(f"{os.path.basename(path)}: {sorted(exported(path))}" for path in plugins() if exported(path) != {ENTRY})
+
+
+@case("each plugin has a manifest of its own name beside it")
+def _(t):
+    none(path for path in plugins() if not os.path.exists(path[:-3] + ".plugin"))
+
+
+@case("no plugin and no program loads a library twice in two kinds (jansson, json-glib)")
+def _(t):
+    programs = [path for path in (f"{BUILD}/core/tholed", f"{BUILD}/cli/tholectl") if os.path.exists(path)]
+    none(f"{os.path.basename(path)}: {name}" for path in plugins() + programs for name in needed(path)
+         if name.startswith(("libjansson", "libjson-glib")))
+
+
+def declared():
+    names = set()
+    for path in ("thole-driver.h", "thole-dict.h", "thole-json.h"):
+        names |= set(re.findall(r"\b(thole_\w+)\s*\(", re.sub(r"/\*.*?\*/", "", read(f"sdk/{path}"), flags=re.S)))
+    header = os.path.join(BUILD, "sdk", "thole-error.h")
+    with open(header, encoding="utf-8") as file:
+        names |= set(re.findall(r"\b(thole_\w+)\s*\(", re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)))
+    return {name for name in names if not name.startswith("thole_driver_entry")}
+
+
+@case("libthole-driver exports what its headers declare, no more and no less")
+def _(t):
+    library = os.path.join(BUILD, "sdk", "libthole-driver-1.so")
+    if not os.path.exists(library):
+        raise Skip("the library is not built")
+    seen = exported(library)
+    none([f"exported, not declared: {name}" for name in sorted(seen - declared()) if not re.fullmatch(r"THOLE_DRIVER_[\d.]+", name)] +
+         [f"declared, not exported: {name}" for name in sorted(declared() - seen)
+          if not re.search(rf"static inline[^;{{]*\b{name}\b", "".join(read(f"sdk/{h}") for h in
+                                                                ("thole-driver.h", "thole-dict.h", "thole-json.h")))])
+
+
+@case("libthole-driver exports what its map lists")
+def _(t):
+    maps = glob.glob(os.path.join(ROOT, "sdk", "**", "*.map"), recursive=True)
+    if not maps:
+        raise Skip("the library has no map")
+    library = os.path.join(BUILD, "sdk", "libthole-driver-1.so")
+    with open(maps[0], encoding="utf-8") as file:
+        text = re.sub(r"/\*.*?\*/|#.*", "", file.read(), flags=re.S)
+    listed = set(re.findall(r"^\s*(thole_[\w*]+)\s*;", text, re.M))
+    unlisted = [name for name in exported(library) if name.startswith("thole_")
+                and not any(re.fullmatch(word.replace("*", ".*"), name) for word in listed)]
+    none(sorted(unlisted) + sorted(f"missing: {name}" for name in listed if "*" not in name and name not in exported(library)))
+
+
+main()

@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The order of layers (core/layers.txt), and who may see which library."""
+import os
+import re
+
+from tree import ROOT, case, files, main, none, read
+
+LAYERS = [line.strip() for line in read("core/layers.txt").splitlines() if line.strip() and not line.startswith("#")]
+STRANGERS = [{"store", "backend"}, {"http", "bus"}]
+MADE = {"records.h": "model", "operations-list.h": "operations", "keys.h": "config", "thole-error.h": "sdk"}
+# a library and the only places that may include it
+LIBRARIES = {"microhttpd.h": "core/http/", "sqlite3.h": "core/store/", "libpq-fe.h": "core/store/",
+             "libsoup/soup.h": "plugins/", "json-glib/json-glib.h": "nowhere"}
+
+
+def includes(path):
+    for number, line in enumerate(read(path).splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s+(["<])([^">]+)[">]', line)
+        if match:
+            yield f"{path}:{number}", match[1] == '"', match[2]
+
+
+def layer_of(path):
+    parts = path.split("/")
+    return parts[1] if len(parts) > 2 else os.path.splitext(parts[1])[0]
+
+
+def layer_of_include(path, name):
+    if name in MADE:
+        return MADE[name]
+    if os.path.exists(os.path.join(ROOT, "core", name)):
+        return name.split("/")[0] if "/" in name else os.path.splitext(name)[0]
+    if os.path.exists(os.path.join(ROOT, "sdk", name)):
+        return "sdk"
+    if os.path.exists(os.path.join(ROOT, os.path.dirname(path), name)):
+        return layer_of(path)
+    return None
+
+
+def wrong_in_core(path):
+    own = layer_of(path)
+    for where, quoted, name in includes(path):
+        if not quoted:
+            continue
+        other = layer_of_include(path, name)
+        if other is None:
+            yield f"{where}: no such header: {name}"
+        elif own not in LAYERS or other not in LAYERS:
+            yield f"{where}: {own} or {other} is not in core/layers.txt"
+        elif LAYERS.index(other) > LAYERS.index(own):
+            yield f"{where}: {own} includes {name} of the later layer {other}"
+        elif own != other and {own, other} in STRANGERS:
+            yield f"{where}: {own} and {other} never see each other"
+
+
+@case("core: a file includes headers of its own and earlier layers only")
+def _(t):
+    none(line for path in files(".c", ".h") if path.startswith("core/") for line in wrong_in_core(path))
+
+
+@case("plugins include only the SDK and their own headers")
+def _(t):
+    none(f"{where}: {name}" for path in files(".c", ".h") if path.startswith("plugins/")
+         for where, quoted, name in includes(path) if quoted and name not in MADE
+         and not os.path.exists(os.path.join(ROOT, "sdk", name))
+         and not ("/" not in name and os.path.exists(os.path.join(ROOT, os.path.dirname(path), name))))
+
+
+@case("the SDK includes nothing of the daemon")
+def _(t):
+    none(f"{where}: {name}" for path in files(".c", ".h") if path.startswith("sdk/")
+         for where, quoted, name in includes(path) if quoted and os.path.exists(os.path.join(ROOT, "core", name)))
+
+
+@case("command line, client and agent never include the daemon's headers")
+def _(t):
+    none(f"{where}: {name}" for path in files(".c", ".h") if path.startswith(("cli/", "client/", "agent/", "admin/"))
+         for where, quoted, name in includes(path) if quoted and os.path.exists(os.path.join(ROOT, "core", name)))
+
+
+@case("each library is seen only where it belongs")
+def _(t):
+    none(f"{where}: <{name}> belongs in {LIBRARIES[name]}" for path in files(".c", ".h")
+         for where, _, name in includes(path) if name in LIBRARIES and path.startswith(("core/", "plugins/", "sdk/", "cli/"))
+         and not path.startswith(LIBRARIES[name]))
+
+
+main()

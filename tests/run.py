@@ -1,0 +1,236 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs the suites in order, the cheapest first; called by ./run-tests. One line a suite, whole output in build/test-logs.
+
+Every test program speaks TAP (unit tests through GTest), so that cases are counted, not programs.
+"""
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LOGS = os.path.join(ROOT, "build", "test-logs")
+GCC, CLANG, ASAN, FUZZ = (os.path.join(ROOT, name) for name in ("build", "build-clang", "build-asan", "build-fuzz"))
+SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=0:allocator_may_return_null=1",
+              "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+              "LSAN_OPTIONS": "suppressions=" + os.path.join(ROOT, "tests", "lsan.supp") + ":print_suppressions=0",
+              "G_DEBUG": "fatal-criticals", "G_SLICE": "always-malloc"}
+SECONDS = {"engines": 1200, "flow": 900}
+
+
+class Count:
+    def __init__(self):
+        self.passed, self.failed, self.skipped, self.notes = 0, 0, 0, []
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.notes += other.notes
+
+    def fail(self, note):
+        self.failed += 1
+        self.notes.append(note)
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def read_tap(name, output, status):
+    """Counts the cases of one program; one that fails or ends early without saying so counts as a failure, too."""
+    count = Count()
+    planned, seen = None, 0
+    for line in output.splitlines():
+        plan = re.match(r"\s*1\.\.(\d+)(.*)", line)
+        result = re.match(r"(not )?ok\b\s*\d*\s*-?\s*(.*)", line)
+        if plan and planned is None:
+            planned = int(plan[1])
+            if planned == 0:
+                count.skipped += 1
+                count.notes.append(f"skipped: {name}: {plan[2].lstrip(' #')}")
+        elif result and not re.match(r"\s", line):
+            seen += 1
+            text, skip, reason = result[2].partition("# SKIP")
+            if skip:
+                count.skipped += 1
+                count.notes.append(f"skipped: {name}: {text.strip()}: {reason.strip() or 'no reason given'}")
+            elif result[1]:
+                count.fail(f"failed: {name}: {result[2]}")
+            else:
+                count.passed += 1
+    if planned is None:
+        if status == 0:
+            count.passed += 1
+        else:
+            count.fail(f"failed: {name} (status {status})")
+    elif seen < planned or (status != 0 and not count.failed):
+        count.fail(f"failed: {name}: {seen} of {planned} cases, then it ended with status {status}")
+    return count
+
+
+def log_path(name):
+    os.makedirs(LOGS, exist_ok=True)
+    return os.path.join(LOGS, name.replace("/", "-") + ".log")
+
+
+def run(name, command, environment=None, timeout=600):
+    """(status, output) of a command; its output is kept in the logs."""
+    with open(log_path(name), "w+", encoding="utf-8", errors="replace") as log:
+        try:
+            status = subprocess.run(command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=log,
+                                    stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=timeout, check=False).returncode
+        except subprocess.TimeoutExpired:
+            status = -1
+            log.write(f"\n# did not end within {timeout} s\n")
+        log.flush()
+        log.seek(0)
+        return status, log.read()
+
+
+def tap(name, command, environment=None, timeout=600):
+    status, output = run(name, command, environment, timeout)
+    return read_tap(name, output, status)
+
+
+def script(path, build=GCC, environment=None, timeout=600):
+    name = os.path.relpath(path, os.path.join(ROOT, "tests")).removesuffix(".py")
+    return tap(name, ["/usr/bin/python3", path], {"THOLE_BUILD": build, **(environment or {})}, timeout)
+
+
+def scripts(pattern, build=GCC, environment=None, timeout=600):
+    count = Count()
+    for path in sorted(glob.glob(os.path.join(ROOT, "tests", pattern))):
+        count.add(script(path, build, environment, timeout))
+    return count
+
+
+def build(name, folder, options, environment=None):
+    """Configures and builds; one case."""
+    count = Count()
+    steps = [["ninja", "-C", folder]]
+    if not os.path.exists(os.path.join(folder, "build.ninja")):
+        steps.insert(0, ["meson", "setup", folder, *options])
+    for step in steps:
+        status, output = run(f"{name}-{os.path.basename(step[0])}", step, environment, 1500)
+        if status != 0:
+            errors = [line for line in output.splitlines() if re.search(r"error|ERROR|FAILED", line)][:8]
+            count.fail(f"failed: {' '.join(step)}:\n    " + "\n    ".join(errors))
+            return count
+    count.passed += 1
+    return count
+
+
+def meson_tests(folder, environment, wanted=None):
+    """The programs that meson knows: all, or those of one suite."""
+    arguments = ["--suite", wanted] if wanted else []
+    status, output = run(f"meson-{wanted or 'all'}", ["meson", "test", "-C", folder, "--no-rebuild", *arguments], environment, 1500)
+    count = Count()
+    results = os.path.join(folder, "meson-logs", "testlog.json")
+    if "No tests defined" in output or "No suitable tests" in output:
+        return count
+    with open(results, encoding="utf-8") as file:
+        for line in file:
+            test = json.loads(line)
+            with open(log_path("meson-" + test["name"]), "w", encoding="utf-8") as log:
+                log.write(test.get("stdout", "") + test.get("stderr", ""))
+            code = 1 if test["result"] in ("TIMEOUT", "ERROR", "FAIL") and not test.get("returncode") else test.get("returncode", 0)
+            count.add(read_tap(test["name"].split(":")[-1].strip(), test.get("stdout", ""), code))
+    if status != 0 and not count.failed:
+        count.fail(f"failed: meson test ended with {status}")
+    return count
+
+
+# suites, in their order ----------------------------------------------------------------------------------
+
+def suite_static(_):
+    count = Count()
+    for path in sorted(glob.glob(os.path.join(ROOT, "tests", "check-*.py")) + glob.glob(os.path.join(ROOT, "po", "check-*.py"))):
+        if os.path.basename(path) not in BUILT_CHECKS:
+            count.add(script(path))
+    count.add(tap("features", ["/usr/bin/python3", os.path.join(ROOT, "tests", "collect-features.py"), "--check"]))
+    return count
+
+
+def suite_gcc(_):
+    return build("gcc", GCC, [], {"CC": "gcc"})
+
+
+def suite_clang(_):
+    return build("clang", CLANG, [], {"CC": "clang"})
+
+
+def suite_asan(_):
+    return build("asan", ASAN, ["-Db_sanitize=address,undefined", "-Db_lundef=false"], {"CC": "gcc"})
+
+
+def suite_exports(_):
+    count = Count()
+    for name in sorted(BUILT_CHECKS):
+        path = os.path.join(ROOT, "tests", name)
+        if os.path.exists(path):
+            count.add(script(path))
+    return count
+
+
+def suite_unit(_):
+    return meson_tests(ASAN, SANITIZERS)
+
+
+def suite_flow(_):
+    return scripts("flow/*-test.py", ASAN, SANITIZERS, SECONDS["flow"])
+
+
+def suite_engines(_):
+    return scripts("engines/*-test.py", ASAN, SANITIZERS, SECONDS["engines"])
+
+
+def suite_plain(_):
+    """What a sanitizer would falsify: memory."""
+    return scripts("engines/*-memory.py", GCC, {"G_DEBUG": "fatal-criticals"})
+
+
+def suite_bench(options):
+    return scripts("../bench/smoke.py", GCC, {"THOLE_BENCH": "whole" if options["long"] else "smoke"}, 900)
+
+
+def suite_quickstart(_):
+    return scripts("quickstart-test.py", GCC, None, 900)
+
+
+BUILT_CHECKS = {"check-exports.py", "check-openapi.py"}
+SUITES = {name.removeprefix("suite_"): function for name, function in list(globals().items()) if name.startswith("suite_")}
+
+
+def main():
+    options = {"long": "--long" in sys.argv}
+    chosen = [word for word in sys.argv[1:] if not word.startswith("-")] or list(SUITES)
+    if "--list" in sys.argv:
+        print("\n".join(SUITES))
+        return 0
+    for word in chosen:
+        if word not in SUITES:
+            print(f"no such suite: {word}; there are: {' '.join(SUITES)}", file=sys.stderr)
+            return 2
+    total = Count()
+    for name in chosen:
+        begin = time.monotonic()
+        try:
+            count = SUITES[name](options)
+        except Exception as error:
+            count = Count()
+            count.fail(f"failed: {name}: {error!r}")
+        print(f"{name:<11} {str(count):<40} {time.monotonic() - begin:6.1f} s", flush=True)
+        for note in count.notes:
+            print(f"    {note}", flush=True)
+        total.add(count)
+    print(f"logs: {os.path.relpath(LOGS, ROOT)}")
+    print(total)
+    return 1 if total.failed else 0
+
+
+sys.exit(main())
