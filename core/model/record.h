@@ -27,8 +27,11 @@ typedef struct
   GBytes *json;        /* rendered once per revision; main thread only */
 } TholeRecord;
 
-/* Strings begin as "", json fields as NULL (rendered as null unless set), numbers as 0.
- * Returns: (transfer full) */
+/* What a nullable int holds that has no value: 0 is one. */
+#define THOLE_RECORD_NULL G_MININT64
+
+/* Strings begin as "", json fields as NULL (rendered as null unless set), numbers as 0, nullable ints as
+ * THOLE_RECORD_NULL. Returns: (transfer full) */
 gpointer    thole_record_new   (const TholeRecordType *type);
 /* Returns: (transfer full): a copy without the rendered bytes, to be changed */
 gpointer    thole_record_copy  (gconstpointer record);
