@@ -16,16 +16,20 @@ typedef struct _TholeTxn TholeTxn;
 /* A transaction is a list of things to do, done all or not at all in the given order. */
 TholeTxn *thole_txn_new    (void);
 void      thole_txn_free   (TholeTxn *txn);
-/* Fails with EXISTS when a unique index is hit; the message begins with the index's name and a colon. @record is referenced. */
+/* Fails with EXISTS when a unique index is hit; the message begins with the index's name and a colon; the primary key of
+ * TABLE is called TABLE_pkey. @record is referenced. */
 void      thole_txn_insert (TholeTxn *txn, gpointer record);
 /* The row is replaced. Fails with NOT_FOUND when it is not there, and with CONFLICT when the record type has
  * a `revision` and the stored one is not one less. */
 void      thole_txn_update (TholeTxn *txn, gpointer record);
+/* It is no fault when the row is not there. */
 void      thole_txn_remove (TholeTxn *txn, const TholeRecordType *type, const char *id);
 /* Fails with QUOTA_EXCEEDED unless fewer than @limit rows of @type have @value in @column when it is reached. */
 void      thole_txn_limit  (TholeTxn *txn, const TholeRecordType *type, const char *column, const char *value, gint64 limit);
 /* @event (transfer full) gets its number at COMMIT. */
 void      thole_txn_event  (TholeTxn *txn, TholeEvent *event);
+/* Forgets the events below number @first; the newest always stays. */
+void      thole_txn_prune  (TholeTxn *txn, gint64 first);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeTxn, thole_txn_free)
 
 /* Called from the main loop after COMMIT (@error NULL) or when nothing of it was done. */

@@ -1,0 +1,34 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What TholeDb needs of a database: one table of functions for each kind. apply() and probe() come from the writer
+ * only, load() and events() from any thread.
+ */
+#pragma once
+
+#include "store/txn.h"
+
+typedef struct _TholeBacking TholeBacking;
+
+typedef struct
+{
+  /* Does the transactions in one COMMIT. One that cannot be done is undone alone and its place in @errors is set; events
+   * of the others get their numbers. FALSE: nothing of them was done. */
+  gboolean   (*apply)  (TholeBacking *self, TholeTxn *const *txns, guint n_txns, GError **errors, GError **error);
+  /* Can it be written? Changes nothing that counts. */
+  gboolean   (*probe)  (TholeBacking *self, GError **error);
+  GPtrArray *(*load)   (TholeBacking *self, const TholeRecordType *type, GError **error);
+  GPtrArray *(*events) (TholeBacking *self, gint64 after, guint limit, GError **error);
+  void       (*close)  (TholeBacking *self);
+} TholeBackingClass;
+
+struct _TholeBacking
+{
+  const TholeBackingClass *class;
+  char *instance;
+  /* of the events; the writer's own after the opening */
+  gint64 oldest, newest;
+};
+
+/* @path: a file or ":memory:". Returns: (transfer full) */
+TholeBacking *thole_sqlite_open (const char *path, TholeClock *clock, GError **error);

@@ -1,0 +1,230 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/db.h"
+
+#include <string.h>
+
+#include "store/backing.h"
+#include "store/writer.h"
+
+#include "thole-error.h"
+
+struct _TholeDb
+{
+  gint ref_count; /* atomic: readings hold one */
+  TholeBacking *backing;
+  TholeWriter *writer;
+  guint flags;
+  TholePublishFunc publish;
+  gpointer publish_data;
+  gint64 oldest, newest; /* of the events that were published */
+  GMutex lock;           /* of all below */
+  GCond idle;
+  guint readings; /* threads that use the backing now */
+  gboolean closed;
+};
+
+typedef struct
+{
+  TholeDb *db;
+  gint64 after;
+  guint limit;
+} Reading;
+
+static void
+db_unref (TholeDb *self)
+{
+  if (!g_atomic_int_dec_and_test (&self->ref_count))
+    return;
+  g_mutex_clear (&self->lock);
+  g_cond_clear (&self->idle);
+  g_free (self);
+}
+
+static void
+deliver (gpointer user_data, TholeCommit *commit)
+{
+  TholeDb *self = user_data;
+  GPtrArray *events = commit->txn->events;
+
+  if (commit->error == NULL)
+    {
+      self->newest += events->len;
+      self->oldest = MAX (self->oldest, commit->oldest);
+    }
+  /* the callback may close us */
+  g_atomic_int_inc (&self->ref_count);
+  if (commit->done != NULL)
+    commit->done (commit->user_data, commit->error);
+  if (commit->error == NULL && events->len > 0 && self->writer != NULL && self->publish != NULL)
+    self->publish (self->publish_data, (TholeEvent *const *) events->pdata, events->len);
+  db_unref (self);
+}
+
+TholeDb *
+thole_db_open (const char *uri, TholeClock *clock, guint flags, GError **error)
+{
+  TholeBacking *backing;
+  TholeDb *self;
+
+  if (!g_str_has_prefix (uri, "sqlite:") || uri[strlen ("sqlite:")] == '\0')
+    {
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "'%s' is not a store: expected sqlite:PATH", uri);
+      return NULL;
+    }
+  backing = thole_sqlite_open (uri + strlen ("sqlite:"), clock, error);
+  if (backing == NULL)
+    return NULL;
+  self = g_new0 (TholeDb, 1);
+  self->ref_count = 1;
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->idle);
+  self->backing = backing;
+  self->flags = flags;
+  self->oldest = backing->oldest;
+  self->newest = backing->newest;
+  self->writer = thole_writer_new (backing, clock, flags, deliver, self);
+  return self;
+}
+
+void
+thole_db_close (TholeDb *self)
+{
+  g_clear_pointer (&self->writer, thole_writer_free);
+  g_mutex_lock (&self->lock);
+  self->closed = TRUE;
+  while (self->readings > 0)
+    g_cond_wait (&self->idle, &self->lock);
+  g_mutex_unlock (&self->lock);
+  self->backing->class->close (self->backing);
+  db_unref (self);
+}
+
+void
+thole_db_commit (TholeDb *self, TholeTxn *txn, TholeCommitFunc done, gpointer user_data)
+{
+  thole_writer_push (self->writer, txn, done, user_data);
+}
+
+void
+thole_db_set_publisher (TholeDb *self, TholePublishFunc publish, gpointer user_data)
+{
+  self->publish = publish;
+  self->publish_data = user_data;
+}
+
+guint
+thole_db_pending (TholeDb *self)
+{
+  return thole_writer_pending (self->writer);
+}
+
+GPtrArray *
+thole_db_load (TholeDb *self, const TholeRecordType *type, GError **error)
+{
+  return self->backing->class->load (self->backing, type, error);
+}
+
+static void
+reading_free (gpointer data)
+{
+  Reading *reading = data;
+
+  db_unref (reading->db);
+  g_free (reading);
+}
+
+static gboolean
+begin_reading (TholeDb *self)
+{
+  gboolean open;
+
+  g_mutex_lock (&self->lock);
+  open = !self->closed;
+  self->readings += open;
+  g_mutex_unlock (&self->lock);
+  return open;
+}
+
+static void
+end_reading (TholeDb *self)
+{
+  g_mutex_lock (&self->lock);
+  self->readings--;
+  g_cond_signal (&self->idle);
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+read_events (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Reading *reading = data;
+  TholeDb *db = reading->db;
+  GPtrArray *events = NULL;
+  GError *error = NULL;
+
+  if (g_task_return_error_if_cancelled (task))
+    return;
+  if (!begin_reading (db))
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INTERRUPTED, "the store was closed");
+      return;
+    }
+  events = db->backing->class->events (db->backing, reading->after, reading->limit, &error);
+  end_reading (db);
+  if (events != NULL)
+    g_task_return_pointer (task, events, (GDestroyNotify) g_ptr_array_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+void
+thole_db_events_async (TholeDb *self, gint64 after, guint limit, GCancellable *cancellable,
+                       GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
+  Reading *reading = g_new (Reading, 1);
+
+  g_atomic_int_inc (&self->ref_count);
+  *reading = (Reading){ self, after, limit };
+  g_task_set_source_tag (task, thole_db_events_async);
+  g_task_set_task_data (task, reading, reading_free);
+  if (self->flags & THOLE_DB_INLINE)
+    read_events (task, NULL, reading, cancellable);
+  else
+    g_task_run_in_thread (task, read_events);
+}
+
+GPtrArray *
+thole_db_events_finish (TholeDb *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_async_result_is_tagged (result, thole_db_events_async), NULL);
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
+thole_db_event_range (TholeDb *self, gint64 *oldest, gint64 *newest)
+{
+  if (oldest != NULL)
+    *oldest = self->oldest;
+  if (newest != NULL)
+    *newest = self->newest;
+}
+
+const char *
+thole_db_instance (TholeDb *self)
+{
+  return self->backing->instance;
+}
+
+const char *
+thole_db_trouble (TholeDb *self)
+{
+  return thole_writer_trouble (self->writer);
+}
+
+void
+thole_db_counters (TholeDb *self, TholeDbCounters *counters)
+{
+  thole_writer_counters (self->writer, counters);
+}

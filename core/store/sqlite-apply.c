@@ -1,0 +1,258 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/sqlite.h"
+
+#include <string.h>
+
+#include "thole-error.h"
+
+/* what a group of transactions has reached, taken over only by COMMIT */
+typedef struct
+{
+  TholeConnection *connection;
+  gint64 oldest, newest;
+} Group;
+
+/* "UNIQUE constraint failed: workloads.owner, workloads.name" -> "workloads_owner_name: ..." */
+static void
+name_index (Group *group, const TholeRecordType *type, GError **error)
+{
+  const char *columns;
+  const char *name;
+
+  if (error == NULL || !g_error_matches (*error, THOLE_ERROR, THOLE_ERROR_EXISTS))
+    return;
+  columns = strstr ((*error)->message, ": ");
+  name = columns != NULL ? g_hash_table_lookup (group->connection->unique, columns + 2) : NULL;
+  g_clear_error (error);
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_EXISTS, "%s: such a %s is there already",
+               name != NULL ? name : type->table, type->name);
+}
+
+static gboolean
+insert (Group *group, TholeAction *action, GError **error)
+{
+  TholeConnection *connection = group->connection;
+  sqlite3_stmt *statement;
+
+  statement = thole_connection_prepare (connection, thole_connection_table (connection, action->type)->insert, error);
+  if (statement == NULL)
+    return FALSE;
+  thole_row_bind (statement, 1, action->record);
+  if (thole_connection_run (connection, statement, NULL, error))
+    return TRUE;
+  name_index (group, action->type, error);
+  return FALSE;
+}
+
+/* why an update changed no row */
+static gboolean
+fail_update (Group *group, TholeAction *action, GError **error)
+{
+  const TholeTableSql *table = thole_connection_table (group->connection, action->type);
+  sqlite3_stmt *statement = thole_connection_prepare (group->connection, table->exists, error);
+  const char *id = thole_record_id (action->record);
+  gint64 found;
+
+  if (statement == NULL)
+    return FALSE;
+  sqlite3_bind_text (statement, 1, id, -1, SQLITE_STATIC);
+  if (!thole_connection_run (group->connection, statement, &found, error))
+    return FALSE;
+  if (found)
+    g_set_error (error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "%s %s has changed meanwhile", action->type->name, id);
+  else
+    g_set_error (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND, "%s %s is not in the store", action->type->name, id);
+  return FALSE;
+}
+
+static gboolean
+update (Group *group, TholeAction *action, GError **error)
+{
+  TholeConnection *connection = group->connection;
+  const TholeTableSql *table = thole_connection_table (connection, action->type);
+  sqlite3_stmt *statement = thole_connection_prepare (connection, table->update, error);
+  int index;
+
+  if (statement == NULL)
+    return FALSE;
+  index = thole_row_bind (statement, 1, action->record);
+  if (table->revision >= 0)
+    {
+      gsize offset = action->type->fields[table->revision].offset;
+
+      sqlite3_bind_int64 (statement, index, *(gint64 *) ((guint8 *) action->record + offset) - 1);
+    }
+  if (!thole_connection_run (connection, statement, NULL, error))
+    {
+      name_index (group, action->type, error);
+      return FALSE;
+    }
+  return sqlite3_changes (connection->handle) == 1 || fail_update (group, action, error);
+}
+
+static gboolean
+erase (Group *group, TholeAction *action, GError **error)
+{
+  TholeConnection *connection = group->connection;
+  sqlite3_stmt *statement;
+
+  statement = thole_connection_prepare (connection, thole_connection_table (connection, action->type)->remove, error);
+  if (statement == NULL)
+    return FALSE;
+  sqlite3_bind_text (statement, 1, action->value, -1, SQLITE_STATIC);
+  return thole_connection_run (connection, statement, NULL, error);
+}
+
+static gboolean
+check_limit (Group *group, TholeAction *action, GError **error)
+{
+  g_autofree char *sql = g_strdup_printf ("SELECT count(*) FROM (SELECT 1 FROM %s WHERE %s = ? LIMIT ?)",
+                                          action->type->table, action->column);
+  sqlite3_stmt *statement = thole_connection_prepare (group->connection, sql, error);
+  gint64 count;
+
+  if (statement == NULL)
+    return FALSE;
+  sqlite3_bind_text (statement, 1, action->value, -1, SQLITE_STATIC);
+  sqlite3_bind_int64 (statement, 2, MAX (action->limit, 0));
+  if (!thole_connection_run (group->connection, statement, &count, error))
+    return FALSE;
+  if (count < action->limit)
+    return TRUE;
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_QUOTA_EXCEEDED, "%s of %s '%s' are limited to %" G_GINT64_FORMAT,
+               action->type->table, action->column, action->value, action->limit);
+  return FALSE;
+}
+
+static gboolean
+add_event (Group *group, TholeEvent *event, GError **error)
+{
+  sqlite3_stmt *statement = thole_connection_prepare (
+    group->connection, "INSERT INTO events (seq, time, type, subject, owner, actor, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    error);
+
+  if (statement == NULL)
+    return FALSE;
+  sqlite3_bind_int64 (statement, 1, group->newest + 1);
+  sqlite3_bind_int64 (statement, 2, event->time);
+  sqlite3_bind_text (statement, 3, event->type, -1, SQLITE_STATIC);
+  sqlite3_bind_text (statement, 4, event->subject, -1, SQLITE_STATIC);
+  sqlite3_bind_text (statement, 5, event->owner, -1, SQLITE_STATIC);
+  sqlite3_bind_text (statement, 6, event->actor, -1, SQLITE_STATIC);
+  sqlite3_bind_text (statement, 7, event->data, -1, SQLITE_STATIC);
+  if (!thole_connection_run (group->connection, statement, NULL, error))
+    return FALSE;
+  event->seq = ++group->newest;
+  return TRUE;
+}
+
+static gboolean
+prune (Group *group, TholeAction *action, GError **error)
+{
+  sqlite3_stmt *statement = thole_connection_prepare (group->connection, "DELETE FROM events WHERE seq < ?", error);
+  gint64 first = MIN (action->limit, group->newest);
+
+  if (statement == NULL)
+    return FALSE;
+  sqlite3_bind_int64 (statement, 1, first);
+  if (!thole_connection_run (group->connection, statement, NULL, error))
+    return FALSE;
+  group->oldest = MAX (group->oldest, first);
+  return TRUE;
+}
+
+static gboolean
+act (Group *group, TholeAction *action, GError **error)
+{
+  switch (action->kind)
+    {
+    case THOLE_ACTION_INSERT:
+      return insert (group, action, error);
+    case THOLE_ACTION_UPDATE:
+      return update (group, action, error);
+    case THOLE_ACTION_REMOVE:
+      return erase (group, action, error);
+    case THOLE_ACTION_LIMIT:
+      return check_limit (group, action, error);
+    case THOLE_ACTION_EVENT:
+      return add_event (group, action->event, error);
+    case THOLE_ACTION_PRUNE:
+      return prune (group, action, error);
+    }
+  g_return_val_if_reached (FALSE);
+}
+
+static void
+forget_numbers (TholeTxn *txn)
+{
+  for (guint i = 0; i < txn->events->len; i++)
+    ((TholeEvent *) txn->events->pdata[i])->seq = 0;
+}
+
+static gboolean
+apply_one (Group *group, TholeTxn *txn, GError **error)
+{
+  if (!thole_connection_execute (group->connection, "SAVEPOINT txn", error))
+    return FALSE;
+  for (guint i = 0; i < txn->actions->len; i++)
+    if (!act (group, &g_array_index (txn->actions, TholeAction, i), error))
+      return FALSE;
+  return thole_connection_execute (group->connection, "RELEASE txn", error);
+}
+
+/* FALSE: the whole group is lost */
+static gboolean
+undo_one (Group *group, TholeTxn *txn, const Group *before, const GError *fault, GError **error)
+{
+  forget_numbers (txn);
+  if (fault->code == THOLE_ERROR_STORAGE || fault->code == THOLE_ERROR_STORAGE_FULL
+      || sqlite3_get_autocommit (group->connection->handle))
+    {
+      g_propagate_error (error, g_error_copy (fault));
+      return FALSE;
+    }
+  *group = *before;
+  return thole_connection_execute (group->connection, "ROLLBACK TO txn", error)
+         && thole_connection_execute (group->connection, "RELEASE txn", error);
+}
+
+static gboolean
+apply_all (Group *group, TholeTxn *const *txns, guint n_txns, GError **errors, GError **error)
+{
+  if (!thole_connection_execute (group->connection, "BEGIN IMMEDIATE", error))
+    return FALSE;
+  for (guint i = 0; i < n_txns; i++)
+    {
+      Group before = *group;
+
+      if (!apply_one (group, txns[i], &errors[i]) && !undo_one (group, txns[i], &before, errors[i], error))
+        return FALSE;
+    }
+  return thole_connection_execute (group->connection, "COMMIT", error);
+}
+
+gboolean
+thole_sqlite_apply (TholeBacking *backing, TholeTxn *const *txns, guint n_txns, GError **errors, GError **error)
+{
+  TholeSqlite *self = (TholeSqlite *) backing;
+  Group group = { self->writer, backing->oldest, backing->newest };
+  gboolean done;
+
+  g_mutex_lock (&self->writer->lock);
+  done = apply_all (&group, txns, n_txns, errors, error);
+  if (done)
+    {
+      backing->oldest = group.oldest;
+      backing->newest = group.newest;
+    }
+  else if (!sqlite3_get_autocommit (self->writer->handle))
+    sqlite3_exec (self->writer->handle, "ROLLBACK", NULL, NULL, NULL);
+  g_mutex_unlock (&self->writer->lock);
+  for (guint i = 0; !done && i < n_txns; i++)
+    {
+      g_clear_error (&errors[i]);
+      forget_numbers (txns[i]);
+    }
+  return done;
+}

@@ -1,0 +1,35 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What is inside a transaction, for those who carry it out.
+ */
+#pragma once
+
+#include "store/db.h"
+
+typedef enum
+{
+  THOLE_ACTION_INSERT, /* record */
+  THOLE_ACTION_UPDATE, /* record */
+  THOLE_ACTION_REMOVE, /* type, id */
+  THOLE_ACTION_LIMIT,  /* type, column, value, limit */
+  THOLE_ACTION_EVENT,  /* event */
+  THOLE_ACTION_PRUNE,  /* limit: first number that stays */
+} TholeActionKind;
+
+typedef struct
+{
+  TholeActionKind kind;
+  const TholeRecordType *type;
+  gpointer record;
+  TholeEvent *event;
+  char *column;
+  char *value; /* or the id */
+  gint64 limit;
+} TholeAction;
+
+struct _TholeTxn
+{
+  GArray *actions;   /* TholeAction */
+  GPtrArray *events; /* TholeEvent, those of the actions in their order */
+};
