@@ -91,6 +91,8 @@ struct _TholeCall
   TholeOperations *operations;
   gpointer state;
   GDestroyNotify state_free;
+  gpointer key;            /* of idempotency.c */
+  GDestroyNotify key_free;
 };
 
 TholeCall *thole_call_new  (const TholeOperationDef *def, TholePrincipal *principal);

@@ -7,7 +7,7 @@
 
 #include "records.h"
 
-typedef TholeWorkloadState TholeState;
+typedef int TholeState; /* a TholeWorkloadState, as records keep it */
 
 typedef enum
 {
@@ -34,10 +34,10 @@ typedef enum
   THOLE_INPUT_STOPPED,                    /* it ended because it was asked to */
   THOLE_INPUT_PAUSED,
   THOLE_INPUT_UNPAUSED,
+  THOLE_INPUT_UPDATED,                    /* changed limits are in force */
   THOLE_INPUT_FAILED,                     /* the engine cannot do it */
   THOLE_INPUT_MISSING,                    /* the engine has no such object */
-  THOLE_INPUT_RETRY,                      /* the restart policy starts it again */
-  THOLE_INPUT_RECREATE,                   /* the restart policy makes it again */
+  THOLE_INPUT_RETRY,                      /* the restart policy starts it again, or makes it again */
   THOLE_N_INPUTS
 } TholeInput;
 

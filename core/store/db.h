@@ -49,7 +49,7 @@ TholeDb    *thole_db_open     (const char *uri, TholeClock *clock, guint flags, 
 /* Waits for what is queued, then closes. No callback comes afterwards that was not dispatched before. */
 void        thole_db_close    (TholeDb *self);
 
-/* Queues @txn (transfer full). At most 10,000 wait; beyond that the callback gets BUSY. */
+/* Queues @txn (transfer full). At most 10,000 wait; beyond that the callback gets BUSY. @done (nullable). */
 void        thole_db_commit   (TholeDb *self, TholeTxn *txn, TholeCommitFunc done, gpointer user_data);
 void        thole_db_set_publisher (TholeDb *self, TholePublishFunc publish, gpointer user_data);
 /* Transactions that are queued or whose callback has not come. */

@@ -1,0 +1,147 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "access/audit.h"
+#include "operations/idempotency.h"
+#include "operations/operation.h"
+
+#include <string.h>
+
+TholeCall *
+thole_call_new (const TholeOperationDef *def, TholePrincipal *principal)
+{
+  TholeCall *self = g_new0 (TholeCall, 1);
+
+  self->def = def;
+  self->principal = thole_principal_ref (principal);
+  self->last_event_id = -1;
+  return self;
+}
+
+void
+thole_call_free (TholeCall *call)
+{
+  TholeReply *reply = &call->reply;
+
+  if (call->state_free != NULL)
+    call->state_free (call->state);
+  if (call->key_free != NULL)
+    call->key_free (call->key);
+  g_clear_pointer (&reply->body, g_bytes_unref);
+  g_free (reply->etag);
+  g_free (reply->location);
+  g_free (reply->operation);
+  if (reply->stream != NULL)
+    reply->stream->close (reply->stream);
+  g_clear_pointer (&reply->problem, thole_problem_free);
+  g_clear_pointer (&call->principal, thole_principal_unref);
+  g_clear_pointer (&call->body, g_variant_unref);
+  g_clear_pointer (&call->query, g_variant_unref);
+  g_clear_object (&call->cancellable);
+  g_free (call->request_id);
+  g_free (call->path);
+  g_free (call->target);
+  g_free (call->idempotency_key);
+  g_free (call->if_match);
+  g_free (call->if_none_match);
+  g_free (call);
+}
+
+/* the one end of every call: audit, those who wait for its key, the face */
+static void
+finish (TholeCall *call)
+{
+  if (call->def->kind != THOLE_OPERATION_READ)
+    thole_audit (call->principal->name, call->def->name, call->target != NULL ? call->target : "",
+                 call->reply.problem != NULL ? thole_error_word (call->reply.problem->code) : "done",
+                 call->request_id != NULL ? call->request_id : "");
+  if (call->key != NULL)
+    thole_idempotency_leave (call);
+  call->done (call, call->user_data);
+}
+
+void
+thole_call_return (TholeCall *call, guint status, GBytes *body)
+{
+  call->reply.status = status;
+  call->reply.kind = THOLE_REPLY_JSON;
+  call->reply.body = body;
+  finish (call);
+}
+
+void
+thole_call_stream (TholeCall *call, TholeReplyKind kind, TholeStream *stream)
+{
+  call->reply.status = 200;
+  call->reply.kind = kind;
+  call->reply.stream = stream;
+  finish (call);
+}
+
+void
+thole_call_problem (TholeCall *call, TholeProblem *problem)
+{
+  call->reply.status = thole_error_status (problem->code);
+  call->reply.problem = problem;
+  finish (call);
+}
+
+void
+thole_call_fail (TholeCall *call, int code, const char *format, ...)
+{
+  g_autofree char *detail = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  detail = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  thole_call_problem (call, thole_problem_new (code, "%s", detail));
+}
+
+void
+thole_call_error (TholeCall *call, const GError *error)
+{
+  thole_call_problem (call, thole_problem_from_error (error));
+}
+
+/* the hot path: a read without a query has none, and its operation knows the defaults */
+#define OPTIONAL (1u << 16)
+
+static GVariant *
+validated (const TholeSchema *schema, GVariant *input, guint flags, TholeProblem *problem)
+{
+  if (input == NULL && (schema->n_fields == 0 || (flags & OPTIONAL)))
+    return NULL;
+  return thole_schema_validate (schema, input, flags & ~OPTIONAL, "", problem);
+}
+
+/* every wrong field of body and query, at once */
+static gboolean
+validate (TholeCall *call)
+{
+  g_autoptr (TholeProblem) problem = thole_problem_new (THOLE_ERROR_INVALID, "the request has wrong fields");
+  guint query_flags = THOLE_VALIDATE_TEXT | (call->def->kind == THOLE_OPERATION_READ ? OPTIONAL : 0);
+  gboolean patch = g_strcmp0 (call->def->method, "PATCH") == 0;
+  GVariant *body = validated (call->def->body, call->body, patch ? THOLE_VALIDATE_PARTIAL : THOLE_VALIDATE_DEFAULTS, problem);
+  GVariant *query = validated (call->def->query, call->query, query_flags, problem);
+
+  g_clear_pointer (&call->body, g_variant_unref);
+  g_clear_pointer (&call->query, g_variant_unref);
+  call->body = body;
+  call->query = query;
+  if (problem->n_fields == 0)
+    return TRUE;
+  thole_call_problem (call, g_steal_pointer (&problem));
+  return FALSE;
+}
+
+void
+thole_operations_dispatch (TholeOperations *self, TholeCall *call)
+{
+  call->operations = self;
+  if (!thole_access_decide (call->principal, call->def->permission))
+    thole_call_fail (call, THOLE_ERROR_FORBIDDEN, "this needs the permission %s", call->def->permission);
+  else if (self->draining && call->def->kind != THOLE_OPERATION_READ)
+    thole_call_fail (call, THOLE_ERROR_INTERRUPTED, "the daemon is going down");
+  else if (validate (call) && thole_idempotency_enter (call))
+    call->def->handle (call);
+}

@@ -1,0 +1,64 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the operations work with: all parts of the daemon left of them, and the objects in memory. One per daemon.
+ */
+#pragma once
+
+#include "backend/registry.h"
+#include "config/config.h"
+#include "events/log.h"
+#include "operations-list.h"
+#include "operations/collection.h"
+#include "records.h"
+#include "store/db.h"
+
+typedef struct _TholeSubject TholeSubject;
+
+/* Figures of the configuration, read once. */
+typedef struct
+{
+  guint queue;               /* requests that wait for one workload */
+  guint operations;          /* finished operations that are kept */
+  gint64 operation_age;      /* µs */
+  gint64 idempotency_age;    /* µs */
+  guint execs;               /* one-shot execs at once */
+  gint64 provision_timeout;  /* µs */
+  gint64 memory, pids;       /* of a workload that asks for none */
+  double cpu;
+} TholeLimits;
+
+struct _TholeOperations
+{
+  TholeClock *clock;
+  TholeDb *db;               /* borrowed, as the next two */
+  TholeEventLog *events;
+  TholeRegistry *registry;
+  TholeLimits limits;
+
+  TholeCollection *workloads;  /* of TholeSubject */
+  GHashTable *names;           /* "owner/name" -> TholeSubject, also of creations that are not committed */
+  TholeCollection *operations; /* of TholeTracker */
+  GHashTable *idempotency;     /* id -> TholeIdempotency record */
+  GHashTable *inflight;        /* id -> GPtrArray of TholeCall that wait for the first */
+  GSequence *deadlines;        /* of TholeDeadline, by time */
+  GSource *sweep;              /* for the first of them */
+  GSource *care;               /* retention of operations and keys */
+  GHashTable *tokens;          /* progress token -> id of an operation */
+  guint64 last_token;
+  guint calls;                 /* other calls of the engine for a caller */
+  guint execs;                 /* one-shot execs that run */
+  gboolean draining;           /* shutdown: no new work */
+};
+
+/* Loads everything and takes up what was under way. Backends are to be started afterwards. Returns: (transfer full) */
+TholeOperations *thole_operations_new   (TholeClock *clock, TholeDb *db, TholeEventLog *events, TholeRegistry *registry,
+                                         const TholeLimits *limits, GError **error);
+/* No new work from here on; work under way at the engine is cancelled and taken up at the next start. */
+void             thole_operations_drain (TholeOperations *self);
+/* How many things still have a callback to come. */
+guint            thole_operations_busy  (TholeOperations *self);
+void             thole_operations_free  (TholeOperations *self);
+
+/* Figures for /metrics: workloads by state. */
+void             thole_operations_count (TholeOperations *self, guint counts[THOLE_WORKLOAD_N_STATE]);
