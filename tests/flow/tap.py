@@ -69,6 +69,9 @@ class Checks:
                 raise AssertionError(f"{what} did not come within {seconds} s")
             time.sleep(pause)
 
+    def after(self):
+        """Called after each case; one that fails here fails."""
+
     def close(self):
         pass
 
@@ -82,7 +85,10 @@ def run_case(number, entry, subject):
     if entry.proves:
         print(f"# proves: {entry.proves}")
     try:
-        entry.run(subject)
+        try:
+            entry.run(subject)
+        finally:
+            subject.after()
     except Skip as reason:
         print(f"ok {number} - {tap_text(entry.name)} # SKIP {tap_text(reason)}", flush=True)
         return True
