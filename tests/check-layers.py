@@ -12,7 +12,7 @@ STRANGERS = [{"store", "backend"}, {"http", "bus"}]
 MADE = {"records.h": "model", "operations-list.h": "operations", "keys.h": "config", "thole-error.h": "sdk"}
 # a library and the only places that may include it
 LIBRARIES = {"microhttpd.h": "core/http/", "sqlite3.h": "core/store/", "libpq-fe.h": "core/store/",
-             "libsoup/soup.h": "plugins/", "json-glib/json-glib.h": "nowhere"}
+             "libsoup/soup.h": ("plugins/", "cli/"), "json-glib/json-glib.h": "nowhere"}
 
 
 def includes(path):

@@ -1,0 +1,54 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Talks to the daemon: over its unix socket or TCP. Calls run the default main context until they are answered, so that
+ * signals, keys and other calls go on meanwhile.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef struct _CliClient CliClient;
+
+typedef struct
+{
+  guint status;
+  GVariant *body;   /* (nullable): the parsed JSON */
+  char *operation;  /* (nullable): header Thole-Operation */
+  char *type;       /* (nullable): media type */
+} CliReply;
+
+/* Called once; exactly one of @reply and @error is set. @reply is (transfer full). */
+typedef void (*CliReplied) (CliReply *reply, const GError *error, gpointer user_data);
+
+/* @url: (nullable): unix:PATH or http(s)://HOST:PORT. @token: (nullable): a bearer token. Returns: (transfer full) */
+CliClient    *cli_client_new    (const char *url, const char *token, GError **error);
+void          cli_client_free   (CliClient *self);
+const char   *cli_client_url    (CliClient *self);
+
+void          cli_reply_free    (CliReply *reply);
+/* Fails when the status is an error: title, detail and every wrong field, with the exit code. */
+gboolean      cli_reply_check   (CliReply *reply, GError **error);
+
+/* Begins a call. @body: (nullable) (transfer floating): a{sv}. @timeout: seconds, 0 = none. */
+void          cli_client_begin  (CliClient *self, const char *method, const char *path, GVariant *body, double timeout,
+                                 GCancellable *cancellable, CliReplied replied, gpointer user_data);
+/* The whole call, whatever the status. A POST that lost its connection is repeated with the same Idempotency-Key.
+ * Returns: (transfer full) */
+CliReply     *cli_client_call   (CliClient *self, const char *method, const char *path, GVariant *body, double timeout,
+                                 GCancellable *cancellable, GError **error);
+/* The same, refused answers are errors. */
+CliReply     *cli_client_ask    (CliClient *self, const char *method, const char *path, GVariant *body, double timeout,
+                                 GCancellable *cancellable, GError **error);
+/* Opens a streamed answer. @refusal: (out) (nullable): the reply when the daemon refused.
+ * Returns: (transfer full) */
+GInputStream *cli_client_stream (CliClient *self, const char *path, const char *accept, gint64 last_event_id,
+                                 GCancellable *cancellable, char **type, CliReply **refusal, GError **error);
+
+/* Returns: (transfer full): @format with one %s, for which @name is put escaped */
+char         *cli_path          (const char *format, const char *name) G_GNUC_FORMAT (1);
+/* Appends ?key=value or &key=value, escaped; nothing when @value is NULL. */
+void          cli_query         (GString *path, const char *key, const char *value);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliClient, cli_client_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliReply, cli_reply_free)
