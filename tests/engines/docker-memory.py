@@ -5,8 +5,7 @@
 import threading
 import time
 
-from daemon import sanitized
-from real_docker import Bench, Skip, case, main
+from real_docker import Bench, Skip, case, main, sanitized
 
 MIB = 1024 * 1024
 FLOOD = "head -c 1000000 /dev/zero | tr '\\0' x | fold -w 99 >/k; n=0; while [ $n -lt 100 ]; do n=$((n+1)); cat /k; done"

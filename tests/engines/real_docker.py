@@ -20,7 +20,7 @@ import warnings
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "flow"))
 
-from daemon import Client, Daemon, free_port  # noqa: E402
+from daemon import Client, Daemon, free_port, sanitized  # noqa: E402,F401
 from tap import Checks, Skip, case, main  # noqa: E402,F401
 
 SCRIPT = os.path.join(ROOT, "tests", "dockerd.sh")
