@@ -49,6 +49,8 @@ struct _TholeOperations
   guint calls;                 /* other calls of the engine for a caller */
   guint execs;                 /* one-shot execs that run */
   gboolean draining;           /* shutdown: no new work */
+  void (*changed) (TholeSubject *subject, gpointer user_data); /* (nullable): after each COMMIT of a workload */
+  gpointer changed_data;
 };
 
 /* Loads everything and takes up what was under way. Backends are to be started afterwards. Returns: (transfer full) */

@@ -325,6 +325,8 @@ take_place (TholeChange *change)
   if (change->begun_record != NULL)
     thole_tracker_add (operations, g_steal_pointer (&change->begun_record));
   thole_record_unref (old);
+  if (operations->changed != NULL)
+    operations->changed (subject, operations->changed_data);
 }
 
 static void

@@ -1,0 +1,30 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The daemon: builds, owns and drains every part. Nothing is global; two of them can live in one process.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef struct _TholeApp TholeApp;
+
+typedef struct
+{
+  char **config_files;    /* (nullable): --config; otherwise the default ones that exist */
+  char **set;             /* (nullable): "section.key=value" */
+  char **listen;          /* (nullable): replaces [daemon] listen */
+  char *state_dir;        /* (nullable) */
+  char *runtime_dir;      /* (nullable) */
+  char *log_level;        /* (nullable) */
+} TholeAppOptions;
+
+/* Reads and checks the configuration; nothing is opened yet. Returns: (transfer full) */
+TholeApp *thole_app_new      (const TholeAppOptions *options, GError **error);
+/* Opens everything and serves. @stopped is called once after thole_app_stop() when all is closed. */
+gboolean  thole_app_start    (TholeApp *self, void (*stopped) (gpointer user_data), gpointer user_data, GError **error);
+/* Refuses new work, drains, closes; takes at most [daemon] shutdown_timeout and some. */
+void      thole_app_stop     (TholeApp *self);
+void      thole_app_free     (TholeApp *self);
+/* Returns: (transfer full): where it serves */
+char    **thole_app_addresses (TholeApp *self);

@@ -1,0 +1,134 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <glib-unix.h>
+#include <stdio.h>
+
+#include "app.h"
+#include "base/notify.h"
+
+enum { EXIT_DONE = 0, EXIT_NOT_STARTED = 1, EXIT_USAGE = 2 };
+
+typedef struct
+{
+  TholeAppOptions app;
+  gboolean check_config, version, no_bus;
+} Options;
+
+typedef struct
+{
+  GMainLoop *loop;
+  TholeApp *app;
+} Daemon;
+
+static gboolean
+parse (Options *options, int *argc, char ***argv, GError **error)
+{
+  const GOptionEntry entries[] = {
+    { "config", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->app.config_files, "Configuration file, may be repeated", "FILE" },
+    { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->app.state_dir, "Where the store is kept", "DIR" },
+    { "runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->app.runtime_dir, "Where sockets are made", "DIR" },
+    { "listen", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->app.listen, "Where to serve, may be repeated", "unix:PATH|HOST:PORT" },
+    { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->app.set, "One key of the configuration", "SECTION.KEY=VALUE" },
+    { "log-level", 0, 0, G_OPTION_ARG_STRING, &options->app.log_level, "debug, info, warn or error", "LEVEL" },
+    { "no-bus", 0, 0, G_OPTION_ARG_NONE, &options->no_bus, "Do not serve D-Bus (this version never does)", NULL },
+    { "check-config", 0, 0, G_OPTION_ARG_NONE, &options->check_config, "Check the configuration and end", NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version and end", NULL },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("- run workloads on any engine");
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, argc, argv, error))
+    return FALSE;
+  if (*argc > 1)
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "unexpected argument %s", (*argv)[1]);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+on_signal (gpointer user_data)
+{
+  Daemon *daemon = user_data;
+
+  thole_notify ("STOPPING=1");
+  thole_app_stop (daemon->app);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+on_stopped (gpointer user_data)
+{
+  g_main_loop_quit (((Daemon *) user_data)->loop);
+}
+
+static int
+run (TholeApp *app)
+{
+  Daemon daemon = { g_main_loop_new (NULL, FALSE), app };
+  g_autoptr (GError) error = NULL;
+  guint term = g_unix_signal_add (SIGTERM, on_signal, &daemon);
+  guint interrupt = g_unix_signal_add (SIGINT, on_signal, &daemon);
+  gboolean good = thole_app_start (app, on_stopped, &daemon, &error);
+
+  if (good)
+    {
+      thole_notify ("READY=1");
+      puts ("ready");
+      fflush (stdout);
+      g_main_loop_run (daemon.loop);
+    }
+  else
+    fprintf (stderr, "tholed: %s\n", error->message);
+  g_source_remove (term);
+  g_source_remove (interrupt);
+  g_main_loop_unref (daemon.loop);
+  return good ? EXIT_DONE : EXIT_NOT_STARTED;
+}
+
+static void
+options_clear (Options *options)
+{
+  g_strfreev (options->app.config_files);
+  g_strfreev (options->app.listen);
+  g_strfreev (options->app.set);
+  g_free (options->app.state_dir);
+  g_free (options->app.runtime_dir);
+  g_free (options->app.log_level);
+}
+
+int
+main (int argc, char **argv)
+{
+  Options options = { 0 };
+  g_autoptr (GError) error = NULL;
+  TholeApp *app;
+  int status = EXIT_DONE;
+
+  signal (SIGPIPE, SIG_IGN);
+  if (!parse (&options, &argc, &argv, &error))
+    {
+      fprintf (stderr, "tholed: %s\n", error->message);
+      options_clear (&options);
+      return EXIT_USAGE;
+    }
+  if (options.version)
+    {
+      puts ("tholed " THOLE_VERSION);
+      options_clear (&options);
+      return EXIT_DONE;
+    }
+  app = thole_app_new (&options.app, &error);
+  if (app == NULL)
+    {
+      fprintf (stderr, "tholed: %s\n", error->message);
+      status = EXIT_NOT_STARTED;
+    }
+  else if (!options.check_config)
+    status = run (app);
+  g_clear_pointer (&app, thole_app_free);
+  options_clear (&options);
+  return status;
+}
