@@ -1,0 +1,16 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "http/http.h"
+
+void
+thole_http_options_configure (TholeHttpOptions *options, TholeConfig *config)
+{
+  options->behind_proxy = thole_config_bool (config, "daemon", "behind_proxy");
+  options->max_connections = (guint) thole_config_int (config, "http", "max_connections");
+  options->max_head = (gsize) thole_config_int (config, "http", "max_head");
+  options->max_body = (gsize) thole_config_int (config, "http", "max_body");
+  options->head_timeout = thole_config_number (config, "http", "head_timeout");
+  options->body_timeout = thole_config_number (config, "http", "body_timeout");
+  options->idle_timeout = thole_config_number (config, "http", "idle_timeout");
+  options->heartbeat = thole_config_number (config, "http", "heartbeat");
+}

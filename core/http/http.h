@@ -1,0 +1,81 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The HTTP face: sockets, credentials, routes, replies and streams. Decides nothing about objects; all it does is make
+ * a TholeCall of a request and an answer of what the call became. Runs in the main context that was the thread-default one
+ * when it was made.
+ */
+#pragma once
+
+#include "access/identity.h"
+#include "base/clock.h"
+#include "config/config.h"
+#include "metrics/registry.h"
+#include "operations/operation.h"
+
+typedef struct _TholeHttp TholeHttp;
+
+/* What a rate limiter says of one request. */
+typedef struct
+{
+  gint64 limit, remaining; /* requests */
+  double reset;            /* seconds until the window is full again */
+  double retry_after;      /* seconds; above 0 = refused */
+} TholeHttpRate;
+
+typedef struct
+{
+  TholeClock *clock;
+  TholeIdentity *identity;
+  TholeMetrics *metrics;
+  const char *version;                  /* of the daemon */
+
+  /* the table that routes, OpenAPI and metrics are made of, and what runs an operation */
+  const TholeOperationDef *operations;
+  guint n_operations;
+  void (*dispatch) (TholeOperations *operations, TholeCall *call);
+  TholeOperations *dispatch_data;
+
+  /* (nullable): reasons why the daemon is not ready, one sentence each; NULL or empty = ready. Returns: (transfer full) */
+  char **(*ready) (gpointer user_data);
+  gpointer ready_data;
+  /* (nullable): counts one request of @principal; FALSE = no limit applies to it */
+  gboolean (*rate) (TholePrincipal *principal, TholeHttpRate *rate, gpointer user_data);
+  gpointer rate_data;
+
+  gboolean behind_proxy;                /* a plain listener may be wider than loopback */
+  guint max_connections;
+  gsize max_head, max_body;             /* bytes */
+  double head_timeout, body_timeout, idle_timeout, heartbeat; /* seconds */
+} TholeHttpOptions;
+
+/* Sets what [http] and [daemon] behind_proxy say. */
+void       thole_http_options_configure (TholeHttpOptions *options, TholeConfig *config);
+
+/* Everything in @options stays valid until thole_http_free(). Returns: (transfer full) */
+TholeHttp *thole_http_new             (const TholeHttpOptions *options, GError **error);
+
+/* Serves at @address, "unix:PATH" or "HOST:PORT" (PORT 0: any). A unix socket is made with mode 0660; a stale one is
+ * replaced, one that is served is an error. Plain HOST must be loopback unless behind_proxy. */
+gboolean   thole_http_listen          (TholeHttp *self, const char *address, GError **error);
+/* Returns: (transfer full) (element-type utf8): where it listens, with the real ports */
+char     **thole_http_addresses       (TholeHttp *self);
+
+/* Stops accepting, ends idle connections, streams and waits, and lets what runs come to its end. Cancelling @cancellable cuts
+ * off what is left; then finish returns FALSE. */
+void       thole_http_shutdown_async  (TholeHttp *self, GCancellable *cancellable,
+                                       GAsyncReadyCallback callback, gpointer user_data);
+gboolean   thole_http_shutdown_finish (TholeHttp *self, GAsyncResult *result, GError **error);
+
+/* Cuts off whatever is left. Calls that did not end yet must still end, later. */
+void       thole_http_free            (TholeHttp *self);
+
+typedef struct
+{
+  guint connections;
+  guint waiting;       /* requests whose call has not ended */
+  guint streams;
+  gsize body_bytes;    /* held of request bodies */
+} TholeHttpCounts;
+
+void       thole_http_counts          (TholeHttp *self, TholeHttpCounts *counts);

@@ -1,0 +1,463 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "http/server.h"
+
+#include <string.h>
+
+#include "thole-json.h"
+
+#define MAX_KEY 255 /* characters of an Idempotency-Key */
+
+static void
+fail (TholeRequest *request, int code, const char *detail)
+{
+  thole_reply_problem (request, thole_problem_new (code, "%s", detail));
+}
+
+static gboolean
+span_is (TholeSpan span, const char *text)
+{
+  return span.length == strlen (text) && g_ascii_strncasecmp (span.text, text, span.length) == 0;
+}
+
+static TholePrincipal *
+bearer_principal (TholeRequest *request, TholeSpan value)
+{
+  static const char scheme[] = "Bearer ";
+  const char *token = value.text;
+  gsize length = value.length;
+
+  if (length < sizeof scheme || g_ascii_strncasecmp (token, scheme, sizeof scheme - 1) != 0)
+    return NULL;
+  token += sizeof scheme - 1;
+  while (*token == ' ')
+    token++;
+  return thole_identity_token (request->http->options.identity, token);
+}
+
+/* a header wins over the peer, so that one may be less than one is */
+static TholePrincipal *
+find_principal (TholeRequest *request)
+{
+  TholeSpan authorization = request->head.values[THOLE_HEADER_AUTHORIZATION];
+  TholeConn *conn = request->conn;
+
+  if (authorization.text != NULL)
+    return bearer_principal (request, authorization);
+  if (!conn->local)
+    return NULL;
+  if (conn->peer == NULL)
+    conn->peer = thole_identity_peer (request->http->options.identity, conn->uid);
+  return conn->peer != NULL ? thole_principal_ref (conn->peer) : NULL;
+}
+
+/* the path and where the query begins; absolute targets lose their authority */
+static const char *
+split_uri (TholeRequest *request)
+{
+  const char *uri = request->conn->uri->str;
+  const char *end;
+
+  if (g_ascii_strncasecmp (uri, "http://", 7) == 0)
+    uri += 7 + strcspn (uri + 7, "/?");
+  end = strchrnul (uri, '?');
+  request->path = memchr (uri, '%', (gsize) (end - uri)) != NULL
+                    ? thole_query_decode (uri, (gsize) (end - uri), FALSE)
+                    : g_strndup (uri, (gsize) (end - uri));
+  return *end == '?' ? end + 1 : NULL;
+}
+
+static gboolean
+check_rate (TholeRequest *request)
+{
+  TholeHttpOptions *options = &request->http->options;
+  TholeProblem *problem;
+
+  if (options->rate == NULL || request->principal == NULL ||
+      !options->rate (request->principal, &request->rate, options->rate_data))
+    return TRUE;
+  request->rated = TRUE;
+  if (request->rate.retry_after <= 0)
+    return TRUE;
+  problem = thole_problem_new (THOLE_ERROR_RATE_LIMITED, "Too many requests; the limit is %" G_GINT64_FORMAT,
+                               request->rate.limit);
+  problem->retry_after = request->rate.retry_after;
+  thole_reply_problem (request, problem);
+  return FALSE;
+}
+
+/* Who is it? Nothing else is looked at before. */
+static gboolean
+authenticate (TholeRequest *request, gboolean secret)
+{
+  if (secret)
+    {
+      fail (request, THOLE_ERROR_MALFORMED,
+            "A credential does not belong in a query: it ends up in logs. Send `Authorization: Bearer`");
+      return FALSE;
+    }
+  request->principal = find_principal (request);
+  if (request->principal != NULL || (request->route != NULL && request->route->is_public))
+    return check_rate (request);
+  fail (request, THOLE_ERROR_UNAUTHENTICATED,
+        request->head.values[THOLE_HEADER_AUTHORIZATION].text != NULL
+          ? "The credential is not valid" : "Send a credential: `Authorization: Bearer TOKEN`");
+  return FALSE;
+}
+
+static gboolean
+find_operation (TholeRequest *request)
+{
+  const TholeRoute *route = request->route;
+  gboolean read = strcmp (request->method, "GET") == 0 || strcmp (request->method, "HEAD") == 0;
+
+  if (route == NULL)
+    {
+      fail (request, THOLE_ERROR_NOT_FOUND, "No such path");
+      return FALSE;
+    }
+  if (strcmp (request->method, "OPTIONS") == 0)
+    {
+      thole_reply_status (request, 204);
+      thole_answer_header (&request->answer, "Allow", route->allow);
+      return FALSE;
+    }
+  request->def = thole_route_method (route, request->method);
+  if (request->def != NULL || (route->page != THOLE_PAGE_NONE && read))
+    return TRUE;
+  fail (request, THOLE_ERROR_METHOD_NOT_ALLOWED, "This path does not take this method");
+  return FALSE;
+}
+
+static gboolean
+is_json (TholeRequest *request)
+{
+  TholeSpan type = request->head.values[THOLE_HEADER_CONTENT_TYPE];
+  const char *semicolon = type.text != NULL ? memchr (type.text, ';', type.length) : NULL;
+
+  if (semicolon != NULL)
+    type.length = (gsize) (semicolon - type.text);
+  while (type.length > 0 && type.text[type.length - 1] == ' ')
+    type.length--;
+  if (type.text == NULL)
+    return FALSE;
+  return span_is (type, "application/json") ||
+         (strcmp (request->method, "PATCH") == 0 && span_is (type, "application/merge-patch+json"));
+}
+
+/* what can be said of a body before it comes */
+static gboolean
+check_body (TholeRequest *request)
+{
+  TholeHttp *http = request->http;
+  TholeSpan length = request->head.values[THOLE_HEADER_CONTENT_LENGTH];
+  guint64 size = length.text != NULL ? g_ascii_strtoull (length.text, NULL, 10) : 0;
+
+  if (!request->has_body)
+    return TRUE;
+  if (!is_json (request))
+    {
+      fail (request, THOLE_ERROR_UNSUPPORTED_MEDIA_TYPE, "The body must be application/json");
+      return FALSE;
+    }
+  if (size > http->options.max_body)
+    {
+      thole_reply_problem (request, thole_problem_new (THOLE_ERROR_TOO_LARGE,
+                                                       "The body may have %" G_GSIZE_FORMAT " bytes",
+                                                       http->options.max_body));
+      return FALSE;
+    }
+  if (http->body_bytes + size > http->body_budget)
+    {
+      TholeProblem *problem = thole_problem_new (THOLE_ERROR_OVERLOADED, "Too many large requests at once");
+
+      problem->retry_after = 1;
+      thole_reply_problem (request, problem);
+      return FALSE;
+    }
+  http->body_bytes += size;
+  request->reserved = size;
+  return TRUE;
+}
+
+static char *
+span_dup (TholeSpan span)
+{
+  return span.text != NULL ? g_strndup (span.text, span.length) : NULL;
+}
+
+/* the headers that an operation looks at */
+static gboolean
+take_headers (TholeRequest *request, TholeCall *call)
+{
+  const TholeSpan *values = request->head.values;
+  TholeSpan key = values[THOLE_HEADER_IDEMPOTENCY_KEY];
+  TholeSpan event = values[THOLE_HEADER_LAST_EVENT_ID];
+
+  call->last_event_id = -1;
+  if (event.text != NULL && !g_ascii_string_to_signed (event.text, 10, 0, G_MAXINT64, &call->last_event_id, NULL))
+    {
+      fail (request, THOLE_ERROR_MALFORMED, "Last-Event-ID is not the number of an event");
+      return FALSE;
+    }
+  if (key.text != NULL && (key.length == 0 || key.length > MAX_KEY || !g_str_is_ascii (key.text)))
+    {
+      fail (request, THOLE_ERROR_MALFORMED, "Idempotency-Key must have 1 to 255 ASCII characters");
+      return FALSE;
+    }
+  call->idempotency_key = span_dup (key);
+  if (values[THOLE_HEADER_IF_MATCH].text != NULL)
+    call->if_match = thole_tags_bare (values[THOLE_HEADER_IF_MATCH], FALSE);
+  if (values[THOLE_HEADER_IF_NONE_MATCH].text != NULL)
+    call->if_none_match = thole_tags_bare (values[THOLE_HEADER_IF_NONE_MATCH], TRUE);
+  return TRUE;
+}
+
+static void
+on_done (TholeCall *call, gpointer user_data)
+{
+  TholeRequest *request = user_data;
+  TholeHttp *http = request->http;
+
+  request->waiting = FALSE;
+  if (http != NULL && !request->dispatching && g_hash_table_remove (http->waiting, request))
+    http->n_waiting--;
+  if (http == NULL || request->conn == NULL)
+    {
+      request->conn = NULL;
+      thole_request_end (request);
+      if (http != NULL)
+        thole_http_settle (http);
+      return;
+    }
+  thole_reply_call (request);
+  if (request->suspended)
+    thole_listener_resume (http->listener, request);
+}
+
+/* cheap reads end inside dispatch, so nobody can leave meanwhile */
+static gboolean
+may_wait (const TholeCall *call)
+{
+  return call->def->kind != THOLE_OPERATION_READ || call->query != NULL;
+}
+
+static void
+make_call (TholeRequest *request, TholeSpan target, GVariant *query)
+{
+  TholeCall *call = thole_call_new (request->def, request->principal);
+
+  request->call = call;
+  call->request_id = g_strdup (request->id);
+  call->path = g_strdup (request->path);
+  call->target = span_dup (target);
+  call->query = query != NULL ? g_variant_ref (query) : NULL;
+  call->want = request->accept_events ? THOLE_WANT_EVENTS : THOLE_WANT_JSON;
+  call->operations = request->http->options.dispatch_data;
+  call->done = on_done;
+  call->user_data = request;
+  if (may_wait (call))
+    call->cancellable = g_cancellable_new ();
+}
+
+TholeRequest *
+thole_request_new (TholeConn *conn, const char *method)
+{
+  TholeRequest *request = g_new0 (TholeRequest, 1);
+
+  request->http = conn->http;
+  request->conn = conn;
+  request->begun = thole_clock_monotonic (conn->http->options.clock);
+  thole_http_request_id (conn->http, request->id, sizeof request->id);
+  g_strlcpy (request->method, method, sizeof request->method);
+  conn->request = request;
+  return request;
+}
+
+void
+thole_request_begin (TholeRequest *request, gboolean http11)
+{
+  TholeHead *head = &request->head;
+  TholeSpan accept = head->values[THOLE_HEADER_ACCEPT];
+  TholeSpan target = { NULL, 0 };
+  g_autoptr(TholeProblem) problem = NULL;
+  g_autoptr(GVariant) query = NULL;
+  gboolean secret = FALSE;
+  const char *text;
+
+  thole_head_finish (head, http11);
+  request->has_body = head->values[THOLE_HEADER_TRANSFER_ENCODING].text != NULL ||
+                      (head->values[THOLE_HEADER_CONTENT_LENGTH].text != NULL &&
+                       !span_is (head->values[THOLE_HEADER_CONTENT_LENGTH], "0"));
+  /* a later head was not seen in the raw: with a name that we do not know it may have been folded */
+  if (request->conn->wide || (request->conn->later && head->unknown))
+    request->answer.close = TRUE;
+  request->conn->later = TRUE;
+  if (head->fault != NULL)
+    {
+      fail (request, THOLE_ERROR_MALFORMED, head->fault);
+      request->answer.close = TRUE;
+      return;
+    }
+  text = split_uri (request);
+  query = thole_query_parse (text, &secret, &problem);
+  if (request->path != NULL)
+    request->route = thole_routes_find (request->http->routes, request->path, &target);
+  if (!authenticate (request, secret))
+    return;
+  if (request->path == NULL)
+    fail (request, THOLE_ERROR_MALFORMED, "The path is not percent-encoded UTF-8 without control characters");
+  if (request->path == NULL || !find_operation (request))
+    return;
+  if (problem != NULL)
+    {
+      thole_reply_problem (request, g_steal_pointer (&problem));
+      return;
+    }
+  if (accept.text != NULL)
+    {
+      request->accept_events = thole_accepts (accept, "text/event-stream");
+      request->accept_lines = thole_accepts (accept, "application/x-ndjson");
+    }
+  if (!check_body (request) || request->def == NULL)
+    return;
+  make_call (request, target, query);
+  take_headers (request, request->call);
+}
+
+gboolean
+thole_request_body (TholeRequest *request, const char *data, gsize length)
+{
+  TholeHttp *http = request->http;
+  gsize size;
+
+  if (request->body == NULL)
+    request->body = g_byte_array_sized_new ((guint) MAX (request->reserved, length));
+  size = request->body->len + length;
+  if (size > http->options.max_body)
+    return FALSE;
+  if (size > request->reserved)
+    {
+      if (http->body_bytes + size - request->reserved > http->body_budget)
+        return FALSE;
+      http->body_bytes += size - request->reserved;
+      request->reserved = size;
+    }
+  g_byte_array_append (request->body, (const guint8 *) data, (guint) length);
+  return TRUE;
+}
+
+static void
+release_body (TholeRequest *request)
+{
+  g_clear_pointer (&request->body, g_byte_array_unref);
+  if (request->http != NULL)
+    request->http->body_bytes -= request->reserved;
+  request->reserved = 0;
+}
+
+static gboolean
+parse_body (TholeRequest *request)
+{
+  g_autoptr(GVariant) value = NULL;
+  g_autoptr(GError) error = NULL;
+  TholeProblem *problem;
+
+  if (request->body == NULL || request->body->len == 0)
+    return TRUE;
+  value = thole_json_parse ((const char *) request->body->data, request->body->len, &error);
+  release_body (request);
+  if (value == NULL)
+    {
+      fail (request, THOLE_ERROR_MALFORMED, error->message);
+      return FALSE;
+    }
+  if (!g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT))
+    {
+      problem = thole_problem_new (THOLE_ERROR_INVALID, "The body is not valid");
+      thole_problem_add (problem, "", "type", "must be an object");
+      thole_reply_problem (request, problem);
+      return FALSE;
+    }
+  request->call->body = g_steal_pointer (&value);
+  return TRUE;
+}
+
+void
+thole_request_run (TholeRequest *request)
+{
+  TholeHttp *http = request->http;
+
+  if (request->call == NULL)
+    {
+      thole_page_answer (request);
+      return;
+    }
+  if (!parse_body (request))
+    return;
+  request->waiting = TRUE;
+  request->dispatching = TRUE;
+  http->options.dispatch (http->options.dispatch_data, request->call);
+  request->dispatching = FALSE;
+  if (!request->waiting)
+    return;
+  http->n_waiting++;
+  g_hash_table_add (http->waiting, request);
+}
+
+void
+thole_request_gone (TholeRequest *request, gboolean wholly)
+{
+  if (request->waiting && request->call->cancellable != NULL)
+    g_cancellable_cancel (request->call->cancellable);
+  /* who has only closed one side may still read what soon ends */
+  if (request->flow != NULL && (wholly || !request->bounded))
+    thole_request_hurry (request);
+}
+
+void
+thole_request_hurry (TholeRequest *request)
+{
+  if (request->waiting && request->call->cancellable != NULL)
+    g_cancellable_cancel (request->call->cancellable);
+  if (request->flow == NULL)
+    return;
+  thole_flow_stop (request->flow);
+  if (request->suspended)
+    thole_listener_resume (request->http->listener, request);
+}
+
+void
+thole_request_orphan (TholeRequest *request)
+{
+  request->http = NULL;
+  request->conn = NULL;
+  request->reserved = 0;
+}
+
+void
+thole_request_end (TholeRequest *request)
+{
+  if (request->conn != NULL)
+    request->conn->request = NULL;
+  request->conn = NULL;
+  release_body (request);
+  if (request->flow != NULL && request->http != NULL)
+    request->http->n_streams--;
+  g_clear_pointer (&request->flow, thole_flow_free);
+  if (request->waiting)
+    {
+      /* the call comes back to on_done(), which frees the rest; cancelling may do that at once */
+      g_autoptr(GCancellable) cancellable = request->call->cancellable != NULL
+                                              ? g_object_ref (request->call->cancellable) : NULL;
+
+      if (cancellable != NULL)
+        g_cancellable_cancel (cancellable);
+      return;
+    }
+  g_clear_pointer (&request->answer.body, g_bytes_unref);
+  g_clear_pointer (&request->call, thole_call_free);
+  g_clear_pointer (&request->principal, thole_principal_unref);
+  g_free (request->path);
+  g_free (request);
+}
