@@ -1,0 +1,27 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * An input stream that reads another one, only when it is read itself, and gives what a decoder makes of it. What is
+ * held is bounded by one piece of the other stream. Asynchronous reads only.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef struct
+{
+  /* Appends to @out what @data means. FALSE: it means nothing, the stream is broken. */
+  gboolean (*decode)     (gpointer decoder, const guint8 *data, gsize length, GByteArray *out);
+  /* (nullable): at the proper end of the other stream, for a last word */
+  void     (*end_async)  (gpointer decoder, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+  void     (*end_finish) (gpointer decoder, GAsyncResult *result, GByteArray *out);
+  void     (*free)       (gpointer decoder);
+  /* a lost connection is the end of the stream, not an error */
+  gboolean loss_is_end;
+} DockerDecoder;
+
+/* Takes @state. Closing it closes @source. */
+GInputStream *docker_decoded_input_new (GInputStream *source, const DockerDecoder *decoder, gpointer state);
+
+/* Decodes bytes that came before the first read of the source. */
+void          docker_decoded_input_push (GInputStream *stream, const guint8 *data, gsize length);

@@ -1,0 +1,58 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One Docker backend: what all files of this driver share.
+ */
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include "config.h"
+#include "thole-dict.h"
+#include "thole-driver.h"
+#include "thole-json.h"
+
+typedef struct _DockerEvents DockerEvents;
+
+/* Reference-counted (g_rc_box), so that what is under way may outlive `close`; then `host` is NULL. */
+struct _TholeDriver
+{
+  TholeHost *host;              /* NULL once closed */
+  const TholeHostOps *ops;
+  DockerConfig *config;
+  GCancellable *closing;        /* cancelled by `close`; every call is bound to it */
+  SoupSession *calls;           /* short requests; made by the first probe */
+  SoupSession *streams;         /* logs, events, pulls: they may not starve the short ones */
+  GSocketConnectable *address;
+  GTlsCertificate *certificate; /* (nullable): of the client */
+  GTlsDatabase *authorities;    /* (nullable) */
+  guint api_minor;              /* agreed version 1.N, 0 before the first probe */
+  double cpus;                  /* cores of the engine, of the last probe */
+  DockerEvents *events;
+};
+
+TholeDriver *docker_driver_ref   (TholeDriver *self);
+void         docker_driver_unref (TholeDriver *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeDriver, docker_driver_unref)
+
+/* The host's functions; they do nothing after `close`. */
+void         docker_log   (TholeDriver *self, GLogLevelFlags level, const char *format, ...) G_GNUC_PRINTF (3, 4);
+void         docker_event (TholeDriver *self, GVariant *event);
+gint64       docker_now   (TholeDriver *self);
+/* Returns: (transfer full) (nullable): NULL after `close` */
+GSource     *docker_timer (TholeDriver *self, double seconds, GSourceFunc function, gpointer user_data);
+
+/* Destroys and unrefs *@source, if there is one. */
+void         docker_timer_clear (GSource **source);
+
+/* The finish functions of slots whose task holds just the value. */
+GVariant    *docker_value_finish   (TholeDriver *self, GAsyncResult *result, GError **error);
+gboolean     docker_boolean_finish (TholeDriver *self, GAsyncResult *result, GError **error);
+GIOStream   *docker_io_finish      (TholeDriver *self, GAsyncResult *result, GError **error);
+
+/* The tables of the interfaces. */
+extern const TholeWorkloadOps docker_workload_ops;
+extern const TholeExecOps docker_exec_ops;
+extern const TholeFilesOps docker_files_ops;
+extern const TholeImageOps docker_image_ops;
+extern const TholeVolumeOps docker_volume_ops;

@@ -1,0 +1,15 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The driver against a real Docker Engine, through the raw ABI. THOLE_TEST_MODULE is the module's path, THOLE_TEST_DOCKER the
+ * engine's URL (else all is skipped), THOLE_TEST_IMAGE an image there that holds a busybox with /bin/sh (thole-test:1).
+ */
+#include "cases.h"
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  add_workload_cases ();
+  return g_test_run ();
+}
