@@ -50,3 +50,6 @@ int         thole_record_parse_choice (const TholeRecordType *type, const char *
 
 /* Returns: (nullable): the field of this name */
 const TholeField *thole_record_field (const TholeRecordType *type, const char *name);
+
+/* Appends the JSON Schema (draft 2020-12) of the rendered object. */
+void thole_record_describe (const TholeRecordType *type, GString *out);

@@ -73,9 +73,13 @@ typedef enum
 GVariant *thole_schema_validate (const TholeSchema *schema, GVariant *input, guint flags,
                                  const char *pointer, TholeProblem *problem);
 
-/* "512MiB", "1.5 GB", "4096" -> bytes; -1 when it is not a size */
+/* "512MiB", "1.5 GB", "2Gi", "4096" -> bytes; -1 when it is not a size */
 gint64    thole_size_parse (const char *text);
+/* What format=when takes: an RFC 3339 time or seconds since the epoch, as µs since the epoch; -1 when it is neither */
+gint64    thole_when_parse (const char *text);
 gboolean  thole_name_valid (const char *name);
 
-/* Appends the JSON Schema (draft 2020-12) of @schema, for OpenAPI. */
+/* Appends the JSON Schema (draft 2020-12) of @schema. Schemas in it are references to #/components/schemas/NAME. */
 void      thole_schema_describe (const TholeSchema *schema, GString *out);
+/* The same of one field. @answer: as it is given out, not as it is taken. */
+void      thole_field_describe  (const TholeField *field, gboolean answer, GString *out);
