@@ -20,12 +20,18 @@ typedef struct
 
 /* Takes the store's publisher. @ring: events kept in memory (4096). Returns: (transfer full) */
 TholeEventLog *thole_event_log_new    (TholeDb *db, guint ring);
+/* Streams that are still open end at their next call; pages that are still read fail. */
 void           thole_event_log_free   (TholeEventLog *self);
 
 gint64         thole_event_log_newest (TholeEventLog *self);
 gint64         thole_event_log_oldest (TholeEventLog *self);
 
-/* Follows everything above @after. Fails with GONE when @after + 1 is older than what is kept (the message says the oldest).
+/* How many events stay in the store at least (1,000,000); older ones are forgotten from time to time. */
+void           thole_event_log_set_keep (TholeEventLog *self, gint64 keep);
+
+/* Follows everything above @after. Fails with GONE when @after + 1 is older than what is kept (the message says the oldest),
+ * and with INVALID when @after is above the newest: whoever saw that number saw it in another store, so going on from
+ * here would hide a gap. A stream that falls behind what is kept ends with GONE.
  * @filter is (transfer full) (nullable). Returns: (transfer full) */
 TholeStream   *thole_event_log_follow (TholeEventLog *self, gint64 after, TholeEventFilter *filter, GError **error);
 
@@ -39,3 +45,5 @@ GPtrArray     *thole_event_log_page_finish (TholeEventLog *self, GAsyncResult *r
 /* Readers that follow now. */
 guint          thole_event_log_readers (TholeEventLog *self);
 void           thole_event_filter_free (TholeEventFilter *filter);
+/* @filter (nullable): everything. "workload.*" takes all of a kind, "*" all. */
+gboolean       thole_event_filter_takes (const TholeEventFilter *filter, const TholeEvent *event);
