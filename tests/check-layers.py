@@ -22,16 +22,21 @@ def includes(path):
             yield f"{path}:{number}", match[1] == '"', match[2]
 
 
+def root_layer(name):
+    """main.c and app.c are layers of their own; app-measure.c belongs to app."""
+    return os.path.splitext(name)[0].split("-")[0]
+
+
 def layer_of(path):
     parts = path.split("/")
-    return parts[1] if len(parts) > 2 else os.path.splitext(parts[1])[0]
+    return parts[1] if len(parts) > 2 else root_layer(parts[1])
 
 
 def layer_of_include(path, name):
     if name in MADE:
         return MADE[name]
     if os.path.exists(os.path.join(ROOT, "core", name)):
-        return name.split("/")[0] if "/" in name else os.path.splitext(name)[0]
+        return name.split("/")[0] if "/" in name else root_layer(name)
     if os.path.exists(os.path.join(ROOT, "sdk", name)):
         return "sdk"
     if os.path.exists(os.path.join(ROOT, os.path.dirname(path), name)):
