@@ -280,6 +280,7 @@ on_request (void *cls, struct MHD_Connection *connection, const char *url, const
 
 /* ---------------------------------------------------------------------------------------------------- */
 
+G_GNUC_PRINTF (2, 0)
 static void
 on_log (void *cls, const char *format, va_list arguments)
 {

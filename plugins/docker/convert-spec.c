@@ -18,6 +18,7 @@
 static const char *const default_capabilities[] = { "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE",
                                                     "SETGID", "SETUID", NULL };
 
+G_GNUC_PRINTF (2, 3)
 static gboolean
 invalid (GError **error, const char *format, ...)
 {
