@@ -9,8 +9,10 @@ import glob
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -125,10 +127,9 @@ def build(name, folder, options, environment=None):
     return count
 
 
-def meson_tests(folder, environment, wanted=None):
-    """The programs that meson knows: all, or those of one suite."""
-    arguments = ["--suite", wanted] if wanted else ["--no-suite", "static"]
-    status, output = run(f"meson-{wanted or 'all'}", ["meson", "test", "-C", folder, "--no-rebuild", *arguments], environment, 1500)
+def meson_tests(folder, environment, name, arguments):
+    """Programs that meson knows."""
+    status, output = run(f"meson-{name}", ["meson", "test", "-C", folder, "--no-rebuild", *arguments], environment, 1500)
     count = Count()
     results = os.path.join(folder, "meson-logs", "testlog.json")
     if "No tests defined" in output or "No suitable tests" in output:
@@ -178,11 +179,29 @@ def suite_exports(_):
 
 
 def suite_unit(_):
-    return meson_tests(ASAN, SANITIZERS)
+    return meson_tests(ASAN, SANITIZERS, "unit", ["--no-suite", "static", "--no-suite", "docker"])
 
 
 def suite_flow(_):
     return scripts("flow/*-test.py", ASAN, SANITIZERS, SECONDS["flow"])
+
+
+def suite_driver(_):
+    """The Docker driver alone, through its ABI."""
+    if os.getuid() != 0 or not shutil.which("dockerd"):
+        return meson_tests(ASAN, SANITIZERS, "docker", ["--suite", "docker"])
+    script_path = os.path.join(ROOT, "tests", "dockerd.sh")
+    with tempfile.TemporaryDirectory(prefix="thole-engine-") as folder:
+        url = f"unix://{folder}/engine/docker.sock"
+        status, output = run("driver-engine", [script_path, "start", f"{folder}/engine"])
+        try:
+            status = status or run("driver-image", [script_path, "image", url, "thole-test:1"])[0]
+            count = meson_tests(ASAN, {**SANITIZERS, "THOLE_TEST_DOCKER": url}, "docker", ["--suite", "docker"])
+            if status != 0:
+                count.fail(f"failed: no engine: {output[-500:]}")
+            return count
+        finally:
+            run("driver-stop", [script_path, "stop", f"{folder}/engine"])
 
 
 def suite_engines(_):

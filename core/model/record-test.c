@@ -66,7 +66,8 @@ test_render (void)
   g_assert_true (is_null (value, "labels"));
   g_assert_cmpint (thole_dict_int (value, "restarts", -1), ==, 0);
   /* hidden ones never */
-  g_assert_null (strstr (g_bytes_get_data (thole_record_json (workload), NULL), "handle"));
+  g_assert_null (g_strstr_len (g_bytes_get_data (thole_record_json (workload), NULL),
+                               (gssize) g_bytes_get_size (thole_record_json (workload)), "handle"));
   g_assert_true (thole_record_json (workload) == thole_record_json (workload));
   thole_record_unref (workload);
 }
