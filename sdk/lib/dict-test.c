@@ -13,7 +13,7 @@ from_text (const char *text)
   GVariant *value = g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, &error);
 
   g_assert_no_error (error);
-  return g_variant_ref_sink (value);
+  return g_variant_take_ref (value);
 }
 
 static void
