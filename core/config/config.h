@@ -37,3 +37,5 @@ gboolean     thole_config_bool     (TholeConfig *self, const char *section, cons
 char       **thole_config_backends (TholeConfig *self);
 /* Returns: (transfer full): a{sv} of strings, without floating reference */
 GVariant    *thole_config_backend  (TholeConfig *self, const char *name);
+/* Where a key of a backend was given ("FILE:LINE"), or its section when @key is NULL or not there. */
+const char  *thole_config_backend_place (TholeConfig *self, const char *name, const char *key);
