@@ -34,8 +34,8 @@ def lines_of(paths):
 def read_errors(paths):
     errors = []
     for _, line in lines_of(paths):
-        code, status, driver, title = line.split(None, 3)
-        errors.append((code, int(status), driver == "yes", title))
+        code, status, driver, word, title = line.split(None, 4)
+        errors.append((code, int(status), driver == "yes", word, title))
     return errors
 
 
@@ -43,12 +43,12 @@ def errors_header(paths):
     out = [NOTE, "#pragma once\n#include <glib.h>\n\nG_BEGIN_DECLS\n",
            "#define THOLE_ERROR (thole_error_quark ())\nGQuark thole_error_quark (void);\n",
            "/* The codes of THOLE_ERROR; see core/base/errors.list. The numbers are ABI: only append. */\ntypedef enum\n{"]
-    for number, (code, status, driver, title) in enumerate(read_errors(paths)):
+    for number, (code, status, driver, _, title) in enumerate(read_errors(paths)):
         who = "" if driver else "; not from a driver"
         out.append(f"  THOLE_ERROR_{c_name(code).upper()} = {number}, /* {title} (HTTP {status}{who}) */")
     out.append("} TholeError;\n")
     out.append("#define THOLE_N_ERRORS %d\n" % len(read_errors(paths)))
-    out.append("""/* The stable machine word of a code: "not_found". */
+    out.append("""/* The stable machine word of a code for callers: "backend_unavailable". */
 const char *thole_error_word   (int code);
 /* The title for people: "No such object". */
 const char *thole_error_title  (int code);
@@ -56,7 +56,7 @@ const char *thole_error_title  (int code);
 guint       thole_error_status (int code);
 /* May a driver return it? */
 gboolean    thole_error_from_driver (int code);
-/* The code of a word; -1 when there is none. */
+/* The code of a word, or of the name as in the enum ("image_not_found"); -1 when there is none. */
 int         thole_error_parse  (const char *word);
 
 G_END_DECLS""")
@@ -66,16 +66,16 @@ G_END_DECLS""")
 def errors_source(paths):
     out = [NOTE, '#include "thole-error.h"\n', "#include <string.h>\n",
            'G_DEFINE_QUARK (thole-error-quark, thole_error)\n',
-           "static const struct\n{\n  const char *word;\n  guint status;\n  gboolean driver;\n  const char *title;\n} errors[] = {"]
-    for code, status, driver, title in read_errors(paths):
-        out.append(f"  {{ {c_string(c_name(code))}, {status}, {'TRUE' if driver else 'FALSE'}, {c_string(title)} }},")
+           "static const struct\n{\n  const char *name;\n  const char *word;\n  guint status;\n  gboolean driver;\n  const char *title;\n} errors[] = {"]
+    for code, status, driver, word, title in read_errors(paths):
+        out.append(f"  {{ {c_string(c_name(code))}, {c_string(word)}, {status}, {'TRUE' if driver else 'FALSE'}, {c_string(title)} }},")
     out.append("};\n")
     for kind, name, field, fallback in (("const char *", "word", "word", "0"), ("const char *", "title", "title", "0"),
                                         ("guint ", "status", "status", "0"), ("gboolean ", "from_driver", "driver", "0")):
         out.append(f"{kind.strip()}\nthole_error_{name} (int code)\n{{\n"
                    f"  return errors[code >= 0 && code < (int) G_N_ELEMENTS (errors) ? code : {fallback}].{field};\n}}\n")
     out.append("int\nthole_error_parse (const char *word)\n{\n  for (guint i = 0; i < G_N_ELEMENTS (errors); i++)\n"
-               "    if (strcmp (errors[i].word, word) == 0)\n      return (int) i;\n  return -1;\n}")
+               "    if (strcmp (errors[i].name, word) == 0 || strcmp (errors[i].word, word) == 0)\n      return (int) i;\n  return -1;\n}")
     return "\n".join(out) + "\n"
 
 

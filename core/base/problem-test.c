@@ -51,7 +51,7 @@ test_fields (void)
   thole_problem_add (problem, "/spec/a\"b", "type", "must be %s", "text");
   thole_problem_add (problem, "/name", "missing", "is required");
   value = rendered (problem);
-  g_assert_cmpstr (thole_dict_string (value, "code", NULL), ==, "invalid");
+  g_assert_cmpstr (thole_dict_string (value, "code", NULL), ==, "invalid_field");
   g_assert_cmpint (thole_dict_int (value, "status", 0), ==, 422);
   g_assert_cmpstr (thole_dict_string (value, "detail", NULL), ==, "2 fields are wrong");
   errors = thole_dict_value (value, "errors", "aa{sv}");

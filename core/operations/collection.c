@@ -8,7 +8,7 @@ struct _TholeCollection
 {
   const char *(*id_of) (gconstpointer object);
   GPtrArray *sorted;
-  GHashTable *by_id; /* id of the object itself -> object */
+  GHashTable *by_id; /* a copy: the object may keep its id elsewhere later */
 };
 
 TholeCollection *
@@ -18,7 +18,7 @@ thole_collection_new (const char *(*id_of) (gconstpointer object))
 
   self->id_of = id_of;
   self->sorted = g_ptr_array_new ();
-  self->by_id = g_hash_table_new (g_str_hash, g_str_equal);
+  self->by_id = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   return self;
 }
 
@@ -53,7 +53,7 @@ thole_collection_add (TholeCollection *self, gpointer object)
   const char *id = self->id_of (object);
 
   g_ptr_array_insert (self->sorted, (int) thole_collection_after (self, id), object);
-  g_hash_table_replace (self->by_id, (gpointer) id, object);
+  g_hash_table_replace (self->by_id, g_strdup (id), object);
 }
 
 void

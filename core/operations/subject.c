@@ -338,6 +338,8 @@ committed (gpointer user_data, const GError *error)
 
   if (error == NULL)
     take_place (change);
+  else if (change->done == NULL)
+    g_log_structured ("thole", G_LOG_LEVEL_WARNING, "MESSAGE", "%s: a report was not stored: %s", subject->now->id, error->message);
   if (change->done != NULL)
     change->done (change->user_data, error);
   if (error == NULL)

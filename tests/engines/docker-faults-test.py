@@ -39,7 +39,7 @@ def _(t):
     t.engine.stop()
     t.until(lambda: t.backend()["state"] == "unavailable", 20, "the backend's state `unavailable`")
     reply = t.thole.post(f"/v1/workloads/{made['running']['id']}/exec", {"command": ["true"]})
-    t.equal((reply.status, reply.code), (503, "unavailable"))
+    t.equal((reply.status, reply.code), (503, "backend_unavailable"))
     t.equal(t.thole.get(f"/v1/workloads/{made['stopped']['id']}").expect(200).json["state"], "stopped", "reads go on")
     t.engine_back()
     now = {name: t.get(workload) for name, workload in made.items()}

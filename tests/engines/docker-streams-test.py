@@ -209,7 +209,7 @@ def _(t):
     if reply.status == 200:
         t.among(reply.json["exit_code"], (126, 127))
     else:
-        t.among(reply.code, ("failed", "invalid", "not_found"))
+        t.among(reply.code, ("backend_failed", "invalid_field", "not_found"))
         t.holds(reply.json["detail"], "/no/program")
     t.verb(workload, "stop", {}, "stopped")
     t.equal(t.thole.post(f"/v1/workloads/{workload['id']}/exec", {"command": ["true"]}).expect(409).code, "illegal_transition")
