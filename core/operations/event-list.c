@@ -11,7 +11,7 @@ make_filter (TholeCall *call)
   TholeEventFilter *filter = g_new0 (TholeEventFilter, 1);
   const char *types = thole_query_string (call, "type");
   const char *subject = thole_query_string (call, "subject");
-  TholeSubject *named = subject[0] != '\0' ? thole_subject_find (call->operations, subject, call->principal->name) : NULL;
+  TholeSubject *named = subject[0] != '\0' ? thole_subject_find (call->operations, subject, call->principal) : NULL;
 
   filter->types = types[0] != '\0' ? g_strsplit (types, ",", 32) : NULL;
   filter->subject = subject[0] != '\0' ? g_strdup (named != NULL ? named->now->id : subject) : NULL;

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "access/identity.h"
 #include "operations/context.h"
 #include "state/workload-state.h"
 
@@ -74,8 +75,9 @@ TholeSubject *thole_subject_ref    (TholeSubject *self);
 void          thole_subject_unref  (TholeSubject *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeSubject, thole_subject_unref)
 
-/* By id, or by the name of an object of @owner. Returns: (transfer none) (nullable) */
-TholeSubject *thole_subject_find   (TholeOperations *operations, const char *id_or_name, const char *owner);
+/* By id, or by name: of what @principal owns, and for an administrator of everybody's when only one has it.
+ * Returns: (transfer none) (nullable) */
+TholeSubject *thole_subject_find   (TholeOperations *operations, const char *id_or_name, const TholePrincipal *principal);
 TholeBackend *thole_subject_backend (TholeSubject *self); /* (nullable) */
 /* Returns: (transfer none): the spec as a{sv} in normal form */
 GVariant     *thole_subject_spec   (TholeSubject *self);

@@ -35,7 +35,7 @@ thole_query_boolean (TholeCall *call, const char *key)
 TholeSubject *
 thole_call_subject (TholeCall *call)
 {
-  TholeSubject *subject = thole_subject_find (call->operations, call->target, call->principal->name);
+  TholeSubject *subject = thole_subject_find (call->operations, call->target, call->principal);
 
   if (subject == NULL)
     thole_call_fail (call, THOLE_ERROR_NOT_FOUND, "no workload %.128s", call->target);

@@ -129,7 +129,7 @@ stored (gpointer user_data, const GError *error)
 static void
 dry_run (TholeCall *call, Creation *self)
 {
-  if (thole_subject_find (call->operations, self->record->name, call->principal->name) != NULL)
+  if (thole_subject_find (call->operations, self->record->name, call->principal) != NULL)
     refuse_name (call, self->record->name);
   else
     thole_call_return (call, 200, g_bytes_ref (thole_record_json (self->record)));
