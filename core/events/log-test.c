@@ -454,7 +454,8 @@ take (Reader *reader, guint most)
   g_autoptr (GError) error = NULL;
   TholeItem item;
 
-  while (most-- > 0 && !reader->waits && (result = reader->stream->next (reader->stream, &item, &error)) != THOLE_STREAM_WAIT)
+  while (most-- > 0 && !reader->waits
+         && (result = reader->stream->next (reader->stream, &item, &error)) != THOLE_STREAM_WAIT)
     {
       g_assert_no_error (error);
       g_assert_cmpint (result, ==, THOLE_STREAM_ITEM);
@@ -526,6 +527,7 @@ run_readers (TholeFixture *fixture, Reader *readers)
 #endif
 }
 
+/* proves: row:87 row:126 */
 static void
 test_many_readers (void)
 {

@@ -72,7 +72,8 @@ thole_event_log_page_async (TholeEventLog *self, gint64 after, guint limit, Thol
       return;
     }
   page->events = g_ptr_array_new_with_free_func ((GDestroyNotify) thole_event_unref);
-  page->cursor = thole_event_cursor_new (self, after, MIN (PAGE_SIZE, filter == NULL ? limit : PAGE_SIZE), fill_page, task);
+  page->cursor = thole_event_cursor_new (self, after, filter == NULL ? MIN (PAGE_SIZE, limit) : PAGE_SIZE, fill_page,
+                                         task);
   fill_page (task);
 }
 

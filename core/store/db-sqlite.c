@@ -152,9 +152,13 @@ make_file (const char *path, GError **error)
   gboolean sound;
 
   sound = fd >= 0 && fstat (fd, &info) == 0 && ((info.st_mode & 077) == 0 || fchmod (fd, 0600) == 0);
-  if (!sound)
-    g_set_error (error, THOLE_ERROR, errno == ENOSPC || errno == EDQUOT ? THOLE_ERROR_STORAGE_FULL : THOLE_ERROR_STORAGE,
-                 "%s", g_strerror (errno));
+  if (!sound && errno == ELOOP)
+    /* the lock stands beside the path, so one file must have one path */
+    g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_STORAGE, "a symbolic link; the file itself is needed");
+  else if (!sound)
+    g_set_error_literal (error, THOLE_ERROR,
+                         errno == ENOSPC || errno == EDQUOT ? THOLE_ERROR_STORAGE_FULL : THOLE_ERROR_STORAGE,
+                         g_strerror (errno));
   else if (!S_ISREG (info.st_mode))
     {
       sound = FALSE;
@@ -178,7 +182,8 @@ check_ours (TholeSqlite *self, GError **error)
     return TRUE;
   if (id == 0 && tables == 0)
     return thole_connection_execute (self->writer, sql, error);
-  g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "the database of another program, not a store of Thole");
+  g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_CONFLICT,
+                       "the database of another program, not a store of Thole");
   return FALSE;
 }
 
@@ -186,17 +191,22 @@ static gboolean
 check_sound (TholeSqlite *self, GError **error)
 {
   sqlite3_stmt *statement = thole_connection_prepare (self->writer, "PRAGMA quick_check(1)", error);
+  const char *text;
   gboolean sound;
-  int result;
 
   if (statement == NULL)
     return FALSE;
-  result = sqlite3_step (statement);
-  sound = result == SQLITE_ROW && g_strcmp0 ((const char *) sqlite3_column_text (statement, 0), "ok") == 0;
+  text = sqlite3_step (statement) == SQLITE_ROW ? (const char *) sqlite3_column_text (statement, 0)
+                                                : sqlite3_errmsg (self->writer->handle);
+  sound = g_strcmp0 (text, "ok") == 0;
   if (!sound)
-    g_set_error (error, THOLE_ERROR, THOLE_ERROR_STORAGE, "the store is damaged (%s); restore a copy",
-                 result == SQLITE_ROW ? (const char *) sqlite3_column_text (statement, 0)
-                                      : sqlite3_errmsg (self->writer->handle));
+    {
+      /* the first line is a heading */
+      const char *line = text != NULL ? strchr (text, '\n') : NULL;
+
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_STORAGE, "the store is damaged (%s); restore a copy",
+                   line != NULL ? line + 1 : text);
+    }
   sqlite3_reset (statement);
   return sound;
 }

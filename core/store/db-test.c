@@ -230,7 +230,8 @@ test_faults (void)
   thole_fixture_free (fixture);
 }
 
-/* the transaction fails as a whole, also when its last action is at fault */
+/* the transaction fails as a whole, also when its last action is at fault
+ * proves: DB-08 */
 static void
 test_all_or_nothing (void)
 {

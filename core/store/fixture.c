@@ -70,7 +70,8 @@ thole_fixture_workload (const char *id, const char *owner, const char *name)
 TholeEvent *
 thole_fixture_event (const char *type, const char *subject, const char *owner)
 {
-  return thole_event_new (thole_clock_now (thole_clock_system ()), type, subject, owner, "tester", g_strdup ("{\"a\":1}"));
+  return thole_event_new (thole_clock_now (thole_clock_system ()), type, subject, owner, "tester",
+                          g_strdup ("{\"a\":1}"));
 }
 
 void

@@ -33,7 +33,8 @@ thole_store_lock (const char *path, GError **error)
 
   if (fd < 0)
     {
-      g_set_error (error, THOLE_ERROR, errno == ENOSPC || errno == EDQUOT ? THOLE_ERROR_STORAGE_FULL : THOLE_ERROR_STORAGE,
+      g_set_error (error, THOLE_ERROR,
+                   errno == ENOSPC || errno == EDQUOT ? THOLE_ERROR_STORAGE_FULL : THOLE_ERROR_STORAGE,
                    "%s: %s", name, g_strerror (errno));
       return -1;
     }

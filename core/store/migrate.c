@@ -120,8 +120,10 @@ note_step (Migrator *self, const TholeMigration *migration, gboolean up, GError 
   sqlite3_stmt *statement;
   int result;
 
-  statement = prepare (self, up ? "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)"
-                                : "DELETE FROM schema_migrations WHERE version = ?", error);
+  statement = prepare (self,
+                       up ? "INSERT INTO schema_migrations (version, name, checksum, applied_at) "
+                            "VALUES (?, ?, ?, ?)"
+                          : "DELETE FROM schema_migrations WHERE version = ?", error);
   if (statement == NULL)
     return FALSE;
   sqlite3_bind_int64 (statement, 1, migration->version);
