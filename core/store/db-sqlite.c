@@ -42,6 +42,8 @@ load (TholeBacking *backing, const TholeRecordType *type, GError **error)
 
   g_mutex_lock (&self->reader->lock);
   records = read_rows (self->reader, type, error);
+  /* read once at the start: the pages would only lie in memory */
+  sqlite3_db_release_memory (self->reader->handle);
   g_mutex_unlock (&self->reader->lock);
   if (records == NULL)
     g_prefix_error (error, "%s: ", self->path);
@@ -208,6 +210,7 @@ check_sound (TholeSqlite *self, GError **error)
                    line != NULL ? line + 1 : text);
     }
   sqlite3_reset (statement);
+  sqlite3_db_release_memory (self->writer->handle);
   return sound;
 }
 
