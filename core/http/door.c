@@ -7,6 +7,7 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -143,6 +144,29 @@ refuse (TholeDoor *self, TholeConn *conn, int code, const char *detail)
     conn_close (conn);
 }
 
+gboolean
+thole_door_linger (TholeDoor *self, TholeConn *conn)
+{
+  int fd = fcntl (conn->fd, F_DUPFD_CLOEXEC, 0);
+
+  if (fd < 0 || self->http->draining)
+    {
+      if (fd >= 0)
+        close (fd);
+      return FALSE;
+    }
+  thole_http_conn_gone (self->http, conn);
+  conn->fd = fd;
+  conn->watched = FALSE;
+  conn->drained = 0;
+  thole_http_conn_added (self->http, conn);
+  shutdown (fd, SHUT_WR);
+  thole_conn_phase (conn, THOLE_CONN_LINGER, LINGER);
+  if (!drain (self, conn) || !watch (self, conn, EPOLLIN))
+    conn_close (conn);
+  return TRUE;
+}
+
 static void
 admit (TholeDoor *self, TholeConn *conn)
 {
@@ -200,6 +224,7 @@ on_event (TholeDoor *self, const struct epoll_event *event)
   else if (gone)
     {
       conn->gone = TRUE;
+      conn->gone_wholly |= wholly;
       if (conn->request != NULL)
         thole_request_gone (conn->request, wholly);
     }

@@ -124,7 +124,7 @@ watch (TholeHttp *self, TholeConn *conn)
   if (conn->request != NULL && conn->request->suspended && !conn->watched)
     thole_door_watch (self->door, conn);
   else if (conn->request != NULL && conn->request->suspended && conn->gone)
-    thole_request_gone (conn->request, FALSE);
+    thole_request_gone (conn->request, conn->gone_wholly);
 }
 
 static gboolean

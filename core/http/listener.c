@@ -100,7 +100,8 @@ on_connection (void *cls, struct MHD_Connection *connection, void **context,
     return;
   if (conn->request != NULL)
     thole_request_end (conn->request);
-  thole_conn_free (conn);
+  if (!conn->linger || self->http->door == NULL || !thole_door_linger (self->http->door, conn))
+    thole_conn_free (conn);
 }
 
 /* the first thing known of a later request: from here its head has a deadline */
@@ -196,7 +197,7 @@ send_answer (TholeListener *self, struct MHD_Connection *connection, TholeReques
   TholeAnswer *answer = &request->answer;
   TholeConn *conn = request->conn;
   gsize size = answer->body != NULL ? g_bytes_get_size (answer->body) : 0;
-  struct MHD_Response *response = make_response (request);
+  struct MHD_Response *response = request->sent ? NULL : make_response (request);
   enum MHD_Result result;
 
   if (response == NULL)
@@ -235,6 +236,7 @@ begin (TholeListener *self, struct MHD_Connection *connection, const char *metho
   MHD_get_connection_values_n (connection, MHD_HEADER_KIND, on_field, &request->head);
   thole_request_begin (request, strcmp (version, MHD_HTTP_VERSION_1_1) == 0);
   /* refused before its body comes: the library ends the connection after the answer */
+  conn->linger = request->answered && request->has_body;
   if (request->answered && (request->has_body || request->answer.close))
     return send_answer (self, connection, request);
   if (request->has_body)
@@ -249,11 +251,12 @@ take_body (TholeListener *self, TholeRequest *request, const char *data, size_t 
 
   /* the whole body has its time, and more for each byte that has come: a drip does not hold a connection */
   conn->deadline += (gint64) ((double) *length / BODY_RATE * G_USEC_PER_SEC);
-  if (request->answered || thole_request_body (request, data, *length))
+  if (thole_request_body (request, data, *length))
     {
       *length = 0;
       return MHD_YES;
     }
+  conn->linger = TRUE;
   thole_conn_refuse (conn, THOLE_ERROR_TOO_LARGE, "The body is too large");
   return MHD_NO;
 }
@@ -360,10 +363,43 @@ thole_listener_admit (TholeListener *self, TholeConn *conn)
     thole_conn_free (conn);
 }
 
+static gboolean
+is_half_closed (TholeConn *conn)
+{
+  char byte;
+
+  return recv (conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* The library drops a connection whose client has closed its sending side while it was suspended. Nothing of this
+ * answer has been sent, so as much as the socket takes at once goes out here. */
+static void
+send_past (TholeRequest *request)
+{
+  TholeAnswer *answer = &request->answer;
+  g_autoptr(GString) text = g_string_new (NULL);
+  gsize size = 0;
+  const char *body = answer->body != NULL ? g_bytes_get_data (answer->body, &size) : NULL;
+
+  request->sent = TRUE;
+  g_string_printf (text, "HTTP/1.1 %u \r\nConnection: close\r\n", answer->status);
+  if (answer->status != 204 && answer->status != 304)
+    g_string_append_printf (text, "Content-Length: %" G_GSIZE_FORMAT "\r\n", size);
+  for (guint i = 0; i < answer->n_headers; i++)
+    g_string_append_printf (text, "%s: %s\r\n", answer->headers[i].name, answer->headers[i].value);
+  g_string_append (text, "\r\n");
+  if (body != NULL && strcmp (request->method, "HEAD") != 0)
+    g_string_append_len (text, body, (gssize) size);
+  if (send (request->conn->fd, text->str, text->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    g_debug ("an answer could not be sent: %s", g_strerror (errno));
+}
+
 void
 thole_listener_resume (TholeListener *self, TholeRequest *request)
 {
   request->suspended = FALSE;
   self->due = TRUE;
+  if (request->answered && request->flow == NULL && is_half_closed (request->conn))
+    send_past (request);
   MHD_resume_connection (request->conn->library);
 }

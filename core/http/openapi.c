@@ -332,6 +332,15 @@ append_pages (GString *out)
 
 /* components ------------------------------------------------------------------------------------------- */
 
+/* several codes may share a word */
+static void
+append_words (GString *out)
+{
+  for (int i = 0; i < THOLE_N_ERRORS; i++)
+    if (thole_error_parse (thole_error_word (i)) == i)
+      g_string_append_printf (out, "%s\"%s\"", i > 0 ? "," : "", thole_error_word (i));
+}
+
 static void
 append_problem (GString *out)
 {
@@ -339,8 +348,7 @@ append_problem (GString *out)
                         "\"status\",\"code\",\"request_id\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":"
                         "{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
                         "\"request_id\":{\"type\":\"string\"},\"code\":{\"enum\":[");
-  for (int i = 0; i < THOLE_N_ERRORS; i++)
-    g_string_append_printf (out, "%s\"%s\"", i > 0 ? "," : "", thole_error_word (i));
+  append_words (out);
   g_string_append (out, "]},\"errors\":{\"type\":\"array\",\"description\":\"Every wrong field.\",\"items\":{\"type\":"
                         "\"object\",\"properties\":{\"pointer\":{\"type\":\"string\"},\"code\":{\"type\":\"string\"},"
                         "\"detail\":{\"type\":\"string\"}}}}}},");

@@ -325,28 +325,6 @@ thole_request_begin (TholeRequest *request, gboolean http11)
   take_headers (request, request->call);
 }
 
-gboolean
-thole_request_body (TholeRequest *request, const char *data, gsize length)
-{
-  TholeHttp *http = request->http;
-  gsize size;
-
-  if (request->body == NULL)
-    request->body = g_byte_array_sized_new ((guint) MAX (request->reserved, length));
-  size = request->body->len + length;
-  if (size > http->options.max_body)
-    return FALSE;
-  if (size > request->reserved)
-    {
-      if (http->body_bytes + size - request->reserved > http->body_budget)
-        return FALSE;
-      http->body_bytes += size - request->reserved;
-      request->reserved = size;
-    }
-  g_byte_array_append (request->body, (const guint8 *) data, (guint) length);
-  return TRUE;
-}
-
 static void
 release_body (TholeRequest *request)
 {
@@ -354,6 +332,48 @@ release_body (TholeRequest *request)
   if (request->http != NULL)
     request->http->body_bytes -= request->reserved;
   request->reserved = 0;
+}
+
+/* room for @size bytes in all; a body without a length takes it as it comes */
+static gboolean
+reserve (TholeRequest *request, gsize size)
+{
+  TholeHttp *http = request->http;
+
+  if (size > http->options.max_body)
+    return FALSE;
+  if (size <= request->reserved)
+    return TRUE;
+  if (http->body_bytes + size - request->reserved > http->body_budget)
+    return FALSE;
+  http->body_bytes += size - request->reserved;
+  request->reserved = size;
+  return TRUE;
+}
+
+gboolean
+thole_request_body (TholeRequest *request, const char *data, gsize length)
+{
+  gsize max = request->http->options.max_body;
+
+  if (request->answered)
+    {
+      /* what is too large is read on for a while, so that the answer finds somebody who listens */
+      request->discarded += length;
+      return request->discarded <= max;
+    }
+  if (request->body == NULL)
+    request->body = g_byte_array_sized_new ((guint) MAX (request->reserved, length));
+  if (reserve (request, request->body->len + length))
+    {
+      g_byte_array_append (request->body, (const guint8 *) data, (guint) length);
+      return TRUE;
+    }
+  release_body (request);
+  thole_reply_problem (request, thole_problem_new (THOLE_ERROR_TOO_LARGE, "The body may have %" G_GSIZE_FORMAT " bytes",
+                                                   max));
+  request->answer.close = TRUE;
+  return TRUE;
 }
 
 static gboolean

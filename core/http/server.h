@@ -76,6 +76,8 @@ struct _TholeConn
   gint64 deadline;         /* monotonic µs, 0 = none; streams: of the next heart-beat */
   gboolean watched;        /* the door is told when the client goes */
   gboolean gone;           /* the client has closed its side */
+  gboolean gone_wholly;    /* in both directions */
+  gboolean linger;         /* input was refused unread: it is thrown away after the answer */
   TholeStrict strict;      /* of the first head */
   gsize drained;
   gboolean later;          /* the first request has begun */
@@ -119,6 +121,7 @@ struct _TholeRequest
   gboolean json;           /* its media type is right */
   GByteArray *body;
   gsize reserved;          /* of the budget for bodies */
+  gsize discarded;         /* bytes of a body that is too large */
   TholeHttpRate rate;
   gboolean rated;
 
@@ -127,6 +130,7 @@ struct _TholeRequest
   gboolean waiting;        /* the call has not ended */
   gboolean answered;       /* @answer or @flow is ready */
   gboolean suspended;      /* the library waits for thole_listener_resume() */
+  gboolean sent;           /* past the library, see listener.c */
   TholeAnswer answer;
   TholeFlow *flow;         /* (nullable): the body is a stream */
   gboolean bounded;        /* the stream ends by itself, and soon */
@@ -149,6 +153,8 @@ char      **thole_door_addresses   (TholeDoor *self);
 void        thole_door_shut        (TholeDoor *self); /* no new connections; those at the door are closed */
 void        thole_door_watch       (TholeDoor *self, TholeConn *conn);
 void        thole_door_expire      (TholeDoor *self, TholeConn *conn);
+/* Keeps a connection that the library is about to close, so that its answer arrives. FALSE: it cannot be kept. */
+gboolean    thole_door_linger      (TholeDoor *self, TholeConn *conn);
 void        thole_conn_phase       (TholeConn *conn, TholeConnPhase phase, double seconds);
 void        thole_conn_free        (TholeConn *conn);
 /* Writes a whole problem response straight to the socket, where the library cannot. */

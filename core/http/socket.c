@@ -194,6 +194,9 @@ parse_address (const char *address, GError **error)
   struct addrinfo *found = NULL;
   gsize length = host != NULL ? strlen (host) : 0;
 
+  /* getaddrinfo() takes ports that do not fit */
+  if (length > 0 && !g_ascii_string_to_unsigned (colon + 1, 10, 0, G_MAXUINT16, NULL, NULL))
+    length = 0;
   if (length > 2 && host[0] == '[' && host[length - 1] == ']')
     {
       host[length - 1] = '\0';
@@ -201,7 +204,7 @@ parse_address (const char *address, GError **error)
     }
   else if (host != NULL && strchr (host, ':') != NULL)
     length = 0;
-  if (length > 0 && colon[1] != '\0' &&
+  if (length > 0 &&
       getaddrinfo (strcmp (host, "localhost") == 0 ? "127.0.0.1" : host, colon + 1, &hints, &found) == 0)
     return found;
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
