@@ -7,6 +7,7 @@
 #include "http/http.h"
 #include "operations/context.h"
 #include "schedule/health.h"
+#include "schedule/reconcile.h"
 
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ struct _TholeApp
   TholeRegistry *registry;
   TholeOperations *operations;
   TholeHealth *health;
+  TholeReconcile *reconcile;
   TholeMetrics *metrics;
   TholeMeasured measured;
   TholeHttp *http;
@@ -174,6 +176,8 @@ open_operations (TholeApp *self, GError **error)
     .idempotency_age = microseconds (config, "limits", "idempotency_age"),
     .execs = (guint) thole_config_int (config, "limits", "exec"),
     .provision_timeout = microseconds (config, "workload", "provision_timeout"),
+    .orphan_grace = microseconds (config, "reconcile", "orphan_grace"),
+    .never_destroy = thole_config_bool (config, "reconcile", "never_destroy"),
     .memory = thole_config_int (config, "workload", "memory"),
     .pids = thole_config_int (config, "workload", "pids"),
     .cpu = thole_config_number (config, "workload", "cpu"),
@@ -183,6 +187,7 @@ open_operations (TholeApp *self, GError **error)
   if (self->operations == NULL)
     return FALSE;
   self->health = thole_health_new (self->operations);
+  self->reconcile = thole_reconcile_new (self->operations, microseconds (config, "reconcile", "period"));
   return TRUE;
 }
 
@@ -354,6 +359,7 @@ thole_app_stop (TholeApp *self)
   self->stopping = TRUE;
   self->stop_by = thole_clock_monotonic (self->clock) + microseconds (self->config, "daemon", "shutdown_timeout");
   g_clear_pointer (&self->health, thole_health_free);
+  g_clear_pointer (&self->reconcile, thole_reconcile_free);
   thole_operations_drain (self->operations);
   thole_http_shutdown_async (self->http, self->cut, http_down, self);
   self->timer = thole_clock_timer (self->clock, DRAIN_PAUSE, drained, self);
@@ -366,6 +372,7 @@ thole_app_free (TholeApp *self)
   g_clear_pointer (&self->http, thole_http_free);
   g_clear_pointer (&self->metrics, thole_metrics_free);
   g_clear_pointer (&self->health, thole_health_free);
+  g_clear_pointer (&self->reconcile, thole_reconcile_free);
   g_clear_pointer (&self->operations, thole_operations_free);
   g_clear_pointer (&self->registry, thole_registry_free);
   g_clear_pointer (&self->events, thole_event_log_free);

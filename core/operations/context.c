@@ -5,6 +5,7 @@
 #include "operations/drive.h"
 #include "operations/idempotency.h"
 #include "operations/image-pull.h"
+#include "operations/orphans.h"
 #include "operations/reports.h"
 #include "operations/tracker.h"
 #include "operations/wait.h"
@@ -21,6 +22,12 @@ static const char *
 tracker_id (gconstpointer object)
 {
   return ((const TholeTracker *) object)->now->id;
+}
+
+static const char *
+orphan_id (gconstpointer object)
+{
+  return ((const TholeOrphan *) object)->id;
 }
 
 static gboolean
@@ -45,7 +52,7 @@ load (TholeOperations *self, GError **error)
     thole_subject_new (self, thole_record_ref (workloads->pdata[i]));
   for (guint i = 0; i < operations->len; i++)
     thole_tracker_add (self, thole_record_ref (operations->pdata[i]));
-  return thole_idempotency_load (self, error);
+  return thole_idempotency_load (self, error) && thole_orphans_load (self, error);
 }
 
 TholeOperations *
@@ -61,6 +68,7 @@ thole_operations_new (TholeClock *clock, TholeDb *db, TholeEventLog *events, Tho
   self->limits = *limits;
   self->workloads = thole_collection_new (subject_id);
   self->operations = thole_collection_new (tracker_id);
+  self->orphans = thole_collection_new (orphan_id);
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->tokens = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   self->idempotency = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, thole_record_unref);
@@ -137,7 +145,15 @@ thole_operations_free (TholeOperations *self)
       thole_tracker_free (tracker);
     }
   thole_collection_free (self->workloads);
+  while (thole_collection_size (self->orphans) > 0)
+    {
+      TholeOrphan *orphan = thole_collection_index (self->orphans, 0);
+
+      thole_collection_remove (self->orphans, orphan->id);
+      thole_record_unref (orphan);
+    }
   thole_collection_free (self->operations);
+  thole_collection_free (self->orphans);
   g_hash_table_unref (self->names);
   g_hash_table_unref (self->tokens);
   g_hash_table_unref (self->idempotency);

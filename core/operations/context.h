@@ -24,6 +24,8 @@ typedef struct
   gint64 idempotency_age;    /* µs */
   guint execs;               /* one-shot execs at once */
   gint64 provision_timeout;  /* µs */
+  gint64 orphan_grace;       /* µs */
+  gboolean never_destroy;    /* orphans are only listed */
   gint64 memory, pids;       /* of a workload that asks for none */
   double cpu;
 } TholeLimits;
@@ -39,6 +41,7 @@ struct _TholeOperations
   TholeCollection *workloads;  /* of TholeSubject */
   GHashTable *names;           /* "owner/name" -> TholeSubject, also of creations that are not committed */
   TholeCollection *operations; /* of TholeTracker */
+  TholeCollection *orphans;    /* of TholeOrphan records */
   GHashTable *idempotency;     /* id -> TholeIdempotency record */
   GHashTable *inflight;        /* id -> GPtrArray of TholeCall that wait for the first */
   GSequence *deadlines;        /* of TholeDeadline, by time */
