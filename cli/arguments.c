@@ -58,12 +58,16 @@ find_option (const CliOption *const *tables, const char *name, gsize length, cha
 static gboolean
 is_choice (const CliOption *option, const char *value)
 {
-  g_auto(GStrv) choices = NULL;
+  g_auto(GStrv) choices = NULL, words = NULL;
 
   if (option->choices == NULL || strchr (option->choices, '|') == NULL)
     return TRUE;
   choices = g_strsplit (option->choices, "|", -1);
-  return g_strv_contains ((const char *const *) choices, value);
+  words = g_strsplit (value, g_str_has_suffix (option->value, ",...") ? "," : "|", -1);
+  for (char **word = words; *word != NULL; word++)
+    if (!g_strv_contains ((const char *const *) choices, *word))
+      return FALSE;
+  return *words != NULL;
 }
 
 static gboolean

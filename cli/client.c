@@ -14,6 +14,7 @@
 #define MAX_BODY (64 * 1024 * 1024)
 #define PIECE 65536
 #define RETRY_TIME (5 * G_USEC_PER_SEC)
+#define MAX_LOSSES 2
 #define RETRY_PAUSE (200 * 1000)
 
 struct _CliClient
@@ -238,6 +239,7 @@ make_reply (SoupMessage *message, GByteArray *bytes, GError **error)
   g_autoptr(GError) fault = NULL;
 
   reply->status = soup_message_get_status (message);
+  reply->connection = soup_message_get_connection_id (message);
   reply->type = g_strdup (soup_message_headers_get_content_type (headers, NULL));
   reply->operation = g_strdup (soup_message_headers_get_one (headers, "Thole-Operation"));
   if (bytes->len == 0)
@@ -374,12 +376,32 @@ call_once (CliClient *self, SoupMessage *message, double timeout, GCancellable *
   return waiting.reply;
 }
 
+static void
+on_wrote_headers (SoupMessage *message, gpointer user_data)
+{
+  *(gboolean *) user_data = TRUE;
+}
+
+/* May a call that got no answer be made again? Only what was on its way is: a daemon that was never there is reported at
+ * once. @losses: how often it broke so far; @lost: when it first did. */
+static gboolean
+may_repeat (gboolean sent, guint *losses, gint64 *lost)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (sent && (*losses)++ == 0)
+    *lost = now;
+  return *losses > 0 && *losses <= MAX_LOSSES && now - *lost < RETRY_TIME;
+}
+
 CliReply *
 cli_client_call (CliClient *self, const char *method, const char *path, GVariant *body, double timeout,
                  GCancellable *cancellable, GError **error)
 {
   g_autoptr(GVariant) owned = body != NULL ? g_variant_ref_sink (body) : NULL;
   g_autofree char *key = g_uuid_string_random ();
+  gboolean once = strcmp (method, "POST") == 0 && g_str_has_suffix (path, "/exec");
+  guint losses = 0;
   gint64 begin = g_get_monotonic_time (), lost = 0;
 
   while (TRUE)
@@ -387,21 +409,20 @@ cli_client_call (CliClient *self, const char *method, const char *path, GVariant
       g_autoptr(GError) fault = NULL;
       g_autoptr(SoupMessage) message = make_message (self, method, path, owned, error);
       CliReply *reply;
-      gboolean repeatable = strcmp (method, "POST") != 0 || !g_str_has_suffix (path, "/exec");
+      gboolean sent = FALSE;
 
       if (message == NULL)
         return NULL;
-      if (strcmp (method, "POST") == 0 && repeatable)
+      g_signal_connect (message, "wrote-headers", G_CALLBACK (on_wrote_headers), &sent);
+      if (strcmp (method, "POST") == 0 && !once)
         soup_message_headers_append (soup_message_get_request_headers (message), "Idempotency-Key", key);
       reply = call_once (self, message, timeout, cancellable, &fault);
       if (reply != NULL)
         return reply;
-      /* only what was under way is repeated: a daemon that was never there is reported at once */
-      if (repeatable && soup_message_get_connection_id (message) != 0 && lost == 0)
-        lost = g_get_monotonic_time ();
-      if (lost == 0 || !g_error_matches (fault, CLI_ERROR, CLI_UNREACHABLE)
-          || (timeout > 0 && g_get_monotonic_time () - begin > timeout * G_USEC_PER_SEC)
-          || g_get_monotonic_time () - lost > RETRY_TIME)
+      g_signal_handlers_disconnect_by_data (message, &sent);
+      if (once || !g_error_matches (fault, CLI_ERROR, CLI_UNREACHABLE)
+          || (timeout > 0 && g_get_monotonic_time () - begin >= timeout * G_USEC_PER_SEC)
+          || !may_repeat (sent, &losses, &lost))
         {
           g_propagate_error (error, g_steal_pointer (&fault));
           return NULL;
@@ -444,9 +465,16 @@ read_refusal (SoupMessage *message, GInputStream *stream)
   return make_reply (message, bytes, NULL);
 }
 
-GInputStream *
+void
+cli_stream_clear (CliStream *stream)
+{
+  g_clear_object (&stream->input);
+  g_clear_pointer (&stream->type, g_free);
+}
+
+gboolean
 cli_client_stream (CliClient *self, const char *path, const char *accept, gint64 last_event_id, GCancellable *cancellable,
-                   char **type, CliReply **refusal, GError **error)
+                   CliStream *out, CliReply **refusal, GError **error)
 {
   g_autoptr(SoupMessage) message = make_message (self, "GET", path, NULL, error);
   g_autoptr(GAsyncResult) result = NULL;
@@ -456,7 +484,7 @@ cli_client_stream (CliClient *self, const char *path, const char *accept, gint64
   SoupMessageHeaders *headers;
 
   if (message == NULL)
-    return NULL;
+    return FALSE;
   headers = soup_message_get_request_headers (message);
   soup_message_headers_replace (headers, "Accept", accept);
   if (last_event_id >= 0)
@@ -471,19 +499,21 @@ cli_client_stream (CliClient *self, const char *path, const char *accept, gint64
   if (stream == NULL)
     {
       explain (self, fault, error);
-      return NULL;
+      return FALSE;
     }
   headers = soup_message_get_response_headers (message);
   if (soup_message_get_status (message) < 400)
     {
-      *type = g_strdup (soup_message_headers_get_content_type (headers, NULL));
-      return g_steal_pointer (&stream);
+      out->type = g_strdup (soup_message_headers_get_content_type (headers, NULL));
+      out->connection = soup_message_get_connection_id (message);
+      out->input = g_steal_pointer (&stream);
+      return TRUE;
     }
   refused = read_refusal (message, stream);
   cli_reply_check (refused, error);
   if (refusal != NULL)
     *refusal = g_steal_pointer (&refused);
-  return NULL;
+  return FALSE;
 }
 
 /* paths ------------------------------------------------------------------------------------------------- */

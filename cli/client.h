@@ -16,7 +16,15 @@ typedef struct
   GVariant *body;   /* (nullable): the parsed JSON */
   char *operation;  /* (nullable): header Thole-Operation */
   char *type;       /* (nullable): media type */
+  guint64 connection; /* the connection that carried it */
 } CliReply;
+
+typedef struct
+{
+  GInputStream *input;
+  char *type;         /* (nullable): media type */
+  guint64 connection;
+} CliStream;
 
 /* Called once; exactly one of @reply and @error is set. @reply is (transfer full). */
 typedef void (*CliReplied) (CliReply *reply, const GError *error, gpointer user_data);
@@ -40,10 +48,11 @@ CliReply     *cli_client_call   (CliClient *self, const char *method, const char
 /* The same, refused answers are errors. */
 CliReply     *cli_client_ask    (CliClient *self, const char *method, const char *path, GVariant *body, double timeout,
                                  GCancellable *cancellable, GError **error);
-/* Opens a streamed answer. @refusal: (out) (nullable): the reply when the daemon refused.
- * Returns: (transfer full) */
-GInputStream *cli_client_stream (CliClient *self, const char *path, const char *accept, gint64 last_event_id,
-                                 GCancellable *cancellable, char **type, CliReply **refusal, GError **error);
+/* Opens a streamed answer. @refusal: (out) (optional): the reply when the daemon refused. The end of the stream does not
+ * tell whether it is whole: libsoup takes a connection that broke between two chunks for a good end. */
+gboolean      cli_client_stream (CliClient *self, const char *path, const char *accept, gint64 last_event_id,
+                                 GCancellable *cancellable, CliStream *stream, CliReply **refusal, GError **error);
+void          cli_stream_clear  (CliStream *stream);
 
 /* Returns: (transfer full): @format with one %s, for which @name is put escaped */
 char         *cli_path          (const char *format, const char *name) G_GNUC_FORMAT (1);
@@ -52,3 +61,4 @@ void          cli_query         (GString *path, const char *key, const char *val
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliClient, cli_client_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliReply, cli_reply_free)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliStream, cli_stream_clear)

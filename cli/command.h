@@ -40,7 +40,7 @@ typedef struct
   const char *name;    /* long, without dashes; NULL ends a table */
   char letter;         /* 0 = none */
   CliOptionKind kind;
-  const char *value;   /* what the value is called: "FILE"; translated */
+  const char *value;   /* what the value is called: "FILE", "STATE,..." for several; translated */
   const char *choices; /* what completes it: "workload", "backend", "image", "operation", "command", "file", or "a|b|c" */
   const char *doc;     /* one line, translated */
 } CliOption;

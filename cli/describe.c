@@ -63,8 +63,12 @@ append_members (GString *out, GVariant *list, guint depth)
         }
       else if (g_variant_is_of_type (member, G_VARIANT_TYPE_VARDICT))
         {
-          g_string_append_printf (out, "\n%*s-", (int) depth * INDENT, "");
+          gsize begin = out->len;
+
           append_object (out, member, depth + 1);
+          /* the dash stands before the first field */
+          if (out->len > begin)
+            out->str[begin + 1 + depth * INDENT] = '-';
         }
       else
         {

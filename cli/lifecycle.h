@@ -9,7 +9,7 @@
 
 /* The options --wait and --timeout of those commands. */
 #define CLI_WAIT_OPTIONS \
-  { "wait", 0, CLI_OPTION_OPTIONAL, N_("STATE"), CLI_STATES, N_("Wait until it is reached (default: the goal of the command)") }, \
+  { "wait", 0, CLI_OPTION_OPTIONAL, N_("STATE,..."), CLI_STATES, N_("Wait until it is reached (default: the goal of the command)") }, \
   { "timeout", 0, CLI_OPTION_VALUE, N_("TIME"), NULL, N_("How long --wait waits (default 60)") }
 
 #define CLI_STATES "provisioning|installing|starting|running|paused|stopping|stopped|crashed|error|suspended|deleting|deleted"

@@ -22,7 +22,7 @@ cli_lines_new (GInputStream *stream)
 {
   CliLines *self = g_new0 (CliLines, 1);
 
-  self->stream = stream;
+  self->stream = g_object_ref (stream);
   self->buffer = g_byte_array_new ();
   return self;
 }

@@ -9,7 +9,6 @@
 
 typedef struct _CliLines CliLines;
 
-/* @stream: (transfer full) */
 CliLines   *cli_lines_new  (GInputStream *stream);
 void        cli_lines_free (CliLines *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliLines, cli_lines_free)

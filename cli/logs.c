@@ -61,6 +61,8 @@ write_stamped (CliLogs *logs, guint index, const char *time, const char *bytes, 
 static gboolean
 is_repeated (CliLogs *logs, const char *time)
 {
+  if (*time == '\0')
+    return FALSE;
   if (logs->last == NULL || strcmp (logs->last, time) != 0)
     {
       g_free (logs->last);
@@ -93,6 +95,7 @@ copy_record (CliLogs *logs, const char *line, gsize length, GError **error)
       return FALSE;
     }
   time = thole_dict_string (record, "time", "");
+  logs->count++;
   if (is_repeated (logs, time))
     return TRUE;
   if (logs->raw)
@@ -101,9 +104,9 @@ copy_record (CliLogs *logs, const char *line, gsize length, GError **error)
       return TRUE;
     }
   index = strcmp (thole_dict_string (record, "stream", "stdout"), "stderr") == 0;
-  text = thole_dict_string (record, "data", "");
+  text = thole_dict_string (record, "text", "");
   length = strlen (text);
-  encoded = thole_dict_string (record, "data_base64", NULL);
+  encoded = thole_dict_string (record, "text_base64", NULL);
   if (encoded != NULL)
     text = (const char *) (decoded = g_base64_decode (encoded, &length));
   if (logs->timestamps)
@@ -145,47 +148,71 @@ copy_text (CliLines *lines, CliLogs *logs, GCancellable *cancellable, GError **e
 }
 
 static gboolean
-copy_once (Cli *self, const char *id, CliLogs *logs, GCancellable *cancellable, GError **error)
+copy_once (Cli *self, const char *id, CliLogs *logs, GCancellable *cancellable, guint64 *connection, GError **error)
 {
-  g_autofree char *path = make_path (id, logs), *type = NULL;
+  g_autofree char *path = make_path (id, logs);
   g_autoptr(CliLines) lines = NULL;
-  GInputStream *stream = cli_client_stream (self->client, path, NDJSON, -1, cancellable, &type, NULL, error);
+  g_auto(CliStream) stream = { NULL };
 
-  if (stream == NULL)
+  if (!cli_client_stream (self->client, path, NDJSON, -1, cancellable, &stream, NULL, error))
     return FALSE;
-  lines = cli_lines_new (stream);
+  lines = cli_lines_new (stream.input);
+  logs->opened = TRUE;
   logs->skip = logs->seen;
-  if (g_strcmp0 (type, NDJSON) == 0)
-    return copy_records (lines, logs, cancellable, error);
-  return copy_text (lines, logs, cancellable, error);
+  *connection = stream.connection;
+  logs->plain = g_strcmp0 (stream.type, NDJSON) != 0;
+  return logs->plain ? copy_text (lines, logs, cancellable, error) : copy_records (lines, logs, cancellable, error);
+}
+
+/* Was the end that came the end of the log? A connection that is used once more was in order to its last chunk; while
+ * the workload runs a followed log has no end. */
+static gboolean
+is_whole (Cli *self, const char *id, CliLogs *logs, guint64 connection, GCancellable *cancellable, gboolean *whole,
+          GError **error)
+{
+  g_autofree char *path = cli_path ("/v1/workloads/%s", id);
+  g_autoptr(CliReply) reply = NULL;
+  const char *state;
+
+  *whole = TRUE;
+  if (logs->reader_gone || logs->plain || (logs->count > 0 && logs->last == NULL))
+    return TRUE;
+  reply = cli_client_call (self->client, "GET", path, NULL, CLI_ANSWER_TIME, cancellable, error);
+  if (reply == NULL)
+    return FALSE;
+  if (reply->status != 200 || reply->body == NULL || !g_variant_is_of_type (reply->body, G_VARIANT_TYPE_VARDICT))
+    return TRUE;
+  state = thole_dict_string (reply->body, "state", "");
+  *whole = reply->connection == connection && !(logs->follow && cli_state_among ("running,paused,stopping", state));
+  return TRUE;
 }
 
 gboolean
 cli_logs_copy (Cli *self, const char *id, CliLogs *logs, GCancellable *cancellable, GError **error)
 {
-  gint64 lost = 0;
+  gint64 broken = 0; /* since when nothing came but failures */
 
   while (TRUE)
     {
       g_autoptr(GError) fault = NULL;
-      g_autofree char *last = g_strdup (logs->last);
-      guint seen = logs->seen;
-      gint64 now;
+      gboolean whole = FALSE, copied;
+      guint64 before = logs->count, connection = 0;
 
-      if (copy_once (self, id, logs, cancellable, &fault))
+      copied = copy_once (self, id, logs, cancellable, &connection, &fault)
+               && is_whole (self, id, logs, connection, cancellable, &whole, &fault);
+      if (copied && whole)
         return TRUE;
-      now = g_get_monotonic_time ();
-      if (g_strcmp0 (last, logs->last) != 0 || seen != logs->seen)
-        lost = 0;
-      if (lost == 0)
-        lost = now;
+      if (copied || logs->count > before)
+        broken = 0;
+      else if (broken == 0)
+        broken = g_get_monotonic_time ();
       /* what was never there is reported at once; what broke is taken up again */
-      if (!logs->follow || !g_error_matches (fault, CLI_ERROR, CLI_UNREACHABLE) || logs->last == NULL
-          || now - lost > CLI_PATIENCE * G_USEC_PER_SEC)
+      if (fault != NULL && (!g_error_matches (fault, CLI_ERROR, CLI_UNREACHABLE) || !logs->opened
+                            || g_get_monotonic_time () - broken > CLI_PATIENCE * G_USEC_PER_SEC))
         {
           g_propagate_error (error, g_steal_pointer (&fault));
           return FALSE;
         }
-      cli_sleep (0.3, cancellable);
+      cli_sleep (0.2, cancellable);
     }
 }

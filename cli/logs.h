@@ -21,6 +21,9 @@ typedef struct
   guint seen;           /* records that had this time */
   guint skip;           /* of them still to be passed over after a new beginning */
   gboolean inside[2];   /* in the middle of a line of stdout, stderr */
+  gboolean opened;      /* there was a stream */
+  guint64 count;        /* records that came */
+  gboolean plain;       /* they came as text, without their times */
   gboolean reader_gone; /* nobody reads our output */
 } CliLogs;
 

@@ -41,6 +41,7 @@ read_file (const char *path, gsize *length, GError **error)
   while ((got = read (STDIN_FILENO, piece, sizeof piece)) > 0 && bytes->len < MAX_FILE)
     g_byte_array_append (bytes, piece, (guint) got);
   *length = bytes->len;
+  g_byte_array_append (bytes, (const guint8 *) "", 1);
   return (char *) g_byte_array_steal (bytes, NULL);
 }
 

@@ -8,6 +8,7 @@
 #include "output.h"
 
 #define GAP 2
+#define HARD_LEAST 4
 
 struct _CliTable
 {
@@ -71,7 +72,30 @@ measure (CliTable *self, guint rows, guint *widths)
     }
 }
 
-/* takes from the widest column that may still give, until the line fits */
+static guint
+least_width (CliTable *self, guint column, gboolean hard)
+{
+  guint least = self->columns[column].least;
+
+  if (hard)
+    return column == 0 ? G_MAXUINT : HARD_LEAST;
+  return least > 0 ? least : G_MAXUINT;
+}
+
+/* the widest column that may still give; n_columns when there is none */
+static guint
+widest_column (CliTable *self, const guint *widths, gboolean hard)
+{
+  guint widest = self->n_columns;
+
+  for (guint column = 0; column < self->n_columns; column++)
+    if (widths[column] > least_width (self, column, hard)
+        && (widest == self->n_columns || widths[column] > widths[widest]))
+      widest = column;
+  return widest;
+}
+
+/* first those that may shrink give, then, on a very narrow terminal, all but the first */
 static void
 shrink (CliTable *self, guint *widths, guint available)
 {
@@ -79,19 +103,16 @@ shrink (CliTable *self, guint *widths, guint available)
 
   for (guint column = 0; column < self->n_columns; column++)
     total += widths[column] > 0 ? widths[column] + GAP : 0;
-  while (total > available + GAP)
-    {
-      guint widest = self->n_columns;
+  for (gboolean hard = FALSE; hard <= TRUE; hard++)
+    while (total > available + GAP)
+      {
+        guint widest = widest_column (self, widths, hard);
 
-      for (guint column = 0; column < self->n_columns; column++)
-        if (self->columns[column].least > 0 && widths[column] > self->columns[column].least
-            && (widest == self->n_columns || widths[column] > widths[widest]))
-          widest = column;
-      if (widest == self->n_columns)
-        return;
-      widths[widest]--;
-      total--;
-    }
+        if (widest == self->n_columns)
+          break;
+        widths[widest]--;
+        total--;
+      }
 }
 
 static void

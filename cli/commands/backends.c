@@ -13,18 +13,18 @@ static const CliColumn columns[] = {
 static void
 add_row (CliTable *table, GVariant *backend)
 {
-  g_autoptr(GVariant) facts = thole_dict_value (backend, "engine", "a{sv}");
+  g_autoptr(GVariant) facts = thole_dict_value (backend, "facts", "a{sv}");
   g_autofree char *engine = NULL;
 
   if (facts != NULL)
-    engine = g_strjoin (" ", thole_dict_string (facts, "engine", thole_dict_string (facts, "name", "")),
+    engine = g_strjoin (" ", thole_dict_string (facts, "engine", ""),
                         thole_dict_string (facts, "version", ""), NULL);
   cli_table_add (table, thole_dict_string (backend, "name", ""));
   cli_table_add (table, thole_dict_string (backend, "driver", ""));
   cli_table_add (table, thole_dict_string (backend, "state", ""));
   cli_table_add (table, thole_dict_boolean (backend, "default", FALSE) ? _("yes") : "");
   cli_table_add (table, engine);
-  cli_table_add (table, thole_dict_string (backend, "reason", thole_dict_string (backend, "state_reason", "")));
+  cli_table_add (table, thole_dict_string (backend, "reason", ""));
 }
 
 static const CliListing listing

@@ -14,14 +14,13 @@ static void
 add_row (CliTable *table, GVariant *driver)
 {
   g_auto(GStrv) interfaces = thole_dict_strv (driver, "interfaces");
-  const char *reason = thole_dict_string (driver, "refused", thole_dict_string (driver, "reason", ""));
 
   cli_table_add (table, thole_dict_string (driver, "id", ""));
   cli_table_add (table, thole_dict_string (driver, "version", ""));
-  cli_table_add (table, thole_dict_string (driver, "state", *reason != '\0' ? "refused" : "loaded"));
+  cli_table_add (table, thole_dict_string (driver, "state", ""));
   cli_table_take (table, g_strjoinv (" ", interfaces));
   cli_table_add (table, thole_dict_string (driver, "path", ""));
-  cli_table_add (table, reason);
+  cli_table_add (table, thole_dict_string (driver, "reason", ""));
 }
 
 static const CliListing listing = { "/v1/drivers?limit=1000", "/v1/drivers/%s", "id", columns, G_N_ELEMENTS (columns), add_row };

@@ -40,10 +40,7 @@ make_path (Reader *reader, gboolean follow)
   g_autofree char *after = g_strdup_printf ("%" G_GINT64_FORMAT, reader->after);
   g_autoptr(GString) path = g_string_new ("/v1/events");
 
-  if (follow && !reader->begun && cli_arguments_has (arguments, "tail"))
-    cli_query (path, "tail", "true");
-  else
-    cli_query (path, "after", after);
+  cli_query (path, "after", after);
   if (!follow)
     cli_query (path, "limit", "1000");
   cli_query (path, "type", cli_arguments_get (arguments, "type"));
@@ -143,6 +140,19 @@ list (Reader *reader, GError **error)
   return CLI_DONE;
 }
 
+/* what happens from now on has a number to begin after, so that a connection lost early loses nothing */
+static gboolean
+begin_at_newest (Reader *reader, GError **error)
+{
+  g_autoptr(GVariant) page = cli_get (reader->cli, "/v1/events?tail=true&limit=1", error);
+
+  if (page == NULL)
+    return FALSE;
+  reader->after = thole_dict_int (page, "newest", 0);
+  reader->begun = TRUE;
+  return TRUE;
+}
+
 /* following ----------------------------------------------------------------------------------------------- */
 
 static void
@@ -166,18 +176,19 @@ take_event (Reader *reader, CliServerEvent *received)
 static gboolean
 follow_once (Reader *reader, GError **error)
 {
-  g_autofree char *path = make_path (reader, TRUE), *type = NULL;
+  g_autofree char *path = make_path (reader, TRUE);
+  g_auto(CliStream) stream = { NULL };
   g_autoptr(CliReply) refusal = NULL;
   g_autoptr(CliLines) lines = NULL;
   g_autoptr(GError) fault = NULL;
   CliServerEvent event = { .data = NULL };
-  GInputStream *stream;
+  gboolean opened;
 
-  stream = cli_client_stream (reader->cli->client, path, "text/event-stream", reader->begun ? reader->after : -1, NULL,
-                              &type, &refusal, &fault);
-  if (stream == NULL && begin_at_oldest (reader, refusal))
+  opened = cli_client_stream (reader->cli->client, path, "text/event-stream", reader->begun ? reader->after : -1, NULL,
+                              &stream, &refusal, &fault);
+  if (!opened && begin_at_oldest (reader, refusal))
     return TRUE;
-  if (stream == NULL)
+  if (!opened)
     {
       g_propagate_error (error, g_steal_pointer (&fault));
       return FALSE;
@@ -186,7 +197,7 @@ follow_once (Reader *reader, GError **error)
     cli_print_error ("tholectl: %s", _("connected again"));
   reader->quiet = FALSE;
   reader->connected = TRUE;
-  lines = cli_lines_new (stream);
+  lines = cli_lines_new (stream.input);
   while (cli_lines_next_event (lines, &event, NULL, &fault))
     take_event (reader, &event);
   cli_server_event_clear (&event);
@@ -233,7 +244,8 @@ run (Cli *cli, GError **error)
       g_set_error (error, CLI_ERROR, CLI_USAGE, following ? _("--tail and --after exclude each other") : _("--tail needs -f"));
       return CLI_USAGE;
     }
-  if (!cli_connect (cli, error))
+  if (!cli_connect (cli, error)
+      || (cli_arguments_has (cli->arguments, "tail") && !begin_at_newest (&reader, error)))
     return CLI_FAILED;
   return following ? follow (&reader, error) : list (&reader, error);
 }

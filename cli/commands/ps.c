@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../cli.h"
+#include "../lifecycle.h"
 #include "../table.h"
 #include "../units.h"
 #include "../workload-text.h"
@@ -16,7 +17,7 @@
 static const CliOption options[] = {
   { "all", 'a', CLI_OPTION_FLAG, NULL, NULL, N_("Also those that are stopped") },
   { "quiet", 'q', CLI_OPTION_FLAG, NULL, NULL, N_("Only ids, a line each (names with --output name)") },
-  { "state", 's', CLI_OPTION_VALUE, N_("STATE,..."), NULL, N_("Only those in these states") },
+  { "state", 's', CLI_OPTION_VALUE, N_("STATE,..."), CLI_STATES, N_("Only those in these states") },
   { "backend", 'b', CLI_OPTION_VALUE, N_("NAME"), "backend", N_("Only those of this backend") },
   { "label", 'l', CLI_OPTION_MANY, N_("KEY[=VALUE]"), NULL, N_("Only those with this label; may be repeated") },
   { "name", 'n', CLI_OPTION_VALUE, N_("NAME"), "workload", N_("Only the one of this name") },

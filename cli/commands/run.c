@@ -16,7 +16,6 @@
 
 #define BEGUN "running,paused,stopped,crashed,error,suspended"
 #define ENDED "stopped,crashed,error,suspended"
-#define RESTARTED "running,stopped,error,suspended"
 
 static const CliOption options[] = {
   { "name", 'n', CLI_OPTION_VALUE, N_("NAME"), NULL, N_("Its name (default: made by the daemon)") },
@@ -43,7 +42,7 @@ static const CliOption options[] = {
   { "detach", 'd', CLI_OPTION_FLAG, NULL, NULL, N_("Leave it running, print its id") },
   { "start", 0, CLI_OPTION_FLAG, NULL, NULL, N_("Start it (this is the default)") },
   { "no-start", 0, CLI_OPTION_FLAG, NULL, NULL, N_("Only create it; includes -d") },
-  { "wait", 0, CLI_OPTION_OPTIONAL, N_("STATE"), CLI_STATES, N_("With -d: wait for this state (default running)") },
+  { "wait", 0, CLI_OPTION_OPTIONAL, N_("STATE,..."), CLI_STATES, N_("With -d: wait for this state (default running)") },
   { "timeout", 0, CLI_OPTION_VALUE, N_("TIME"), NULL, N_("How long --wait waits (default 60)") },
   { NULL },
 };
@@ -159,61 +158,68 @@ on_interrupted (guint count, gpointer user_data)
     ask_to_end (run);
 }
 
+/* is @workload at its end, for good? One that is still wanted to run is started again by its restart policy */
 static gboolean
-restarts (GVariant *workload)
-{
-  g_autoptr(GVariant) spec = thole_dict_value (workload, "spec", "a{sv}");
-  g_autoptr(GVariant) restart = spec != NULL ? thole_dict_value (spec, "restart", "a{sv}") : NULL;
-
-  return restart != NULL && strcmp (thole_dict_string (restart, "policy", "never"), "never") != 0;
-}
-
-/* is @workload at its end, for good? A crashed one is started again by its policy while it is wanted to run */
-static gboolean
-is_over (Run *run, GVariant *workload)
+is_over (GVariant *workload)
 {
   const char *state = thole_dict_string (workload, "state", "");
 
-  if (!cli_state_among (ENDED, state))
-    return FALSE;
-  if (run->stopped || !restarts (workload) || strcmp (state, "crashed") != 0)
+  if (strcmp (state, "error") == 0 || strcmp (state, "suspended") == 0)
     return TRUE;
-  return strcmp (thole_dict_string (workload, "desired_state", ""), "running") != 0;
+  return cli_state_among (ENDED, state) && strcmp (thole_dict_string (workload, "desired_state", ""), "running") != 0;
+}
+
+/* Returns the workload, at its end or running (again) */
+static GVariant *
+next_state (Run *run, GError **error)
+{
+  while (TRUE)
+    {
+      g_autoptr(GError) fault = NULL;
+      g_autoptr(GVariant) workload = cli_wait_state (run->cli, run->id, ENDED, 0.5, NULL, NULL, run->cancellable, &fault);
+
+      /* not at its end in that time: then it runs, or will */
+      if (workload == NULL && g_error_matches (fault, CLI_ERROR, CLI_FAILED))
+        {
+          g_clear_error (&fault);
+          workload = cli_wait_state (run->cli, run->id, ENDED ",running,paused", -1, NULL, NULL, run->cancellable, &fault);
+        }
+      if (workload == NULL)
+        {
+          g_propagate_error (error, g_steal_pointer (&fault));
+          return NULL;
+        }
+      if (is_over (workload) || !cli_state_among (ENDED, thole_dict_string (workload, "state", "")))
+        return g_steal_pointer (&workload);
+      cli_sleep (0.2, run->cancellable);
+    }
 }
 
 /* copies the output of one run after the other until it is over */
 static GVariant *
 follow (Run *run, GError **error)
 {
-  Cli *cli = run->cli;
-  CliLogs logs = { .follow = TRUE, .raw = FALSE };
+  CliLogs logs = { .follow = TRUE };
   g_autoptr(CliProgress) progress = cli_progress_new (TRUE);
-  g_autoptr(GVariant) workload = cli_wait_state (cli, run->id, BEGUN, -1, run->operation, progress, run->cancellable, error);
-  g_autoptr(GError) fault = NULL;
+  g_autoptr(GVariant) workload = cli_wait_state (run->cli, run->id, BEGUN, -1, run->operation, progress, run->cancellable, error);
+  gint64 restarts = -1;
 
   cli_progress_clear (progress);
-  while (workload != NULL && fault == NULL)
+  /* one that was restarted and ended meanwhile has written once more */
+  while (workload != NULL && strcmp (thole_dict_string (workload, "state", ""), "error") != 0
+         && (!is_over (workload) || restarts != thole_dict_int (workload, "restarts", 0)))
     {
-      const char *state = thole_dict_string (workload, "state", "");
+      gboolean copied = logs.reader_gone || cli_logs_copy (run->cli, run->id, &logs, run->cancellable, error);
 
-      if (strcmp (state, "error") != 0 && !cli_logs_copy (cli, run->id, &logs, run->cancellable, &fault))
-        break;
       if (logs.reader_gone && !run->stopped)
         ask_to_end (run);
-      logs.follow = !logs.reader_gone;
+      restarts = thole_dict_int (workload, "restarts", 0);
       g_clear_pointer (&workload, g_variant_unref);
-      workload = cli_wait_state (cli, run->id, ENDED ",running", -1, NULL, progress, run->cancellable, &fault);
-      if (workload == NULL || is_over (run, workload))
-        break;
-      g_clear_pointer (&workload, g_variant_unref);
-      cli_sleep (0.1, run->cancellable);
-      workload = cli_wait_state (cli, run->id, run->stopped ? ENDED : RESTARTED, -1, NULL, progress, run->cancellable, &fault);
+      if (copied)
+        workload = next_state (run, error);
     }
   cli_logs_clear (&logs);
-  if (fault == NULL)
-    return g_steal_pointer (&workload);
-  g_propagate_error (error, g_steal_pointer (&fault));
-  return NULL;
+  return g_steal_pointer (&workload);
 }
 
 static void
