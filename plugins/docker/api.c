@@ -6,6 +6,7 @@
 #include <gio/gunixsocketaddress.h>
 #include <string.h>
 
+#include "bound.h"
 #include "reply.h"
 
 #define CALLS_AT_ONCE 128
@@ -18,14 +19,8 @@
 /* One request under way. */
 typedef struct
 {
-  TholeDriver *driver;
+  DockerBound bound;
   SoupMessage *message;
-  GCancellable *inner; /* what the transport sees: caller, `close` and the deadline all cancel it */
-  GCancellable *caller;
-  gulong caller_handler, closing_handler;
-  GSource *timer;
-  double timeout;
-  gboolean timed_out;
   gboolean streaming;
   gboolean refused; /* the reply is an error: its body is the text */
   gsize limit;
@@ -145,59 +140,20 @@ docker_connect_finish (TholeDriver *self, GAsyncResult *result, GError **error)
 static void
 call_free (Call *self)
 {
-  docker_timer_clear (&self->timer);
   g_signal_handlers_disconnect_by_data (self->message, self);
-  if (self->caller != NULL)
-    g_cancellable_disconnect (self->caller, self->caller_handler);
-  g_cancellable_disconnect (self->driver->closing, self->closing_handler);
-  g_clear_object (&self->caller);
-  g_clear_object (&self->inner);
+  docker_bound_clear (&self->bound);
   g_clear_object (&self->message);
   g_clear_object (&self->input);
   g_clear_pointer (&self->reply, g_byte_array_unref);
-  docker_driver_unref (self->driver);
   g_free (self);
-}
-
-static void
-on_outer_cancelled (GCancellable *outer, gpointer inner)
-{
-  g_cancellable_cancel (inner);
-}
-
-static gboolean
-on_deadline (gpointer user_data)
-{
-  Call *self = user_data;
-
-  self->timed_out = TRUE;
-  g_cancellable_cancel (self->inner);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-arm (Call *self)
-{
-  docker_timer_clear (&self->timer);
-  self->timer = docker_timer (self->driver, self->timeout, on_deadline, self);
 }
 
 static void
 on_uploaded (SoupMessage *message, guint size, gpointer user_data)
 {
-  arm (user_data);
-}
+  Call *self = user_data;
 
-static void
-fail (GTask *task, Call *self, GError *error)
-{
-  if (self->timed_out)
-    {
-      g_clear_error (&error);
-      error = g_error_new (THOLE_ERROR, THOLE_ERROR_TIMEOUT, "the engine did not answer within %g s", self->timeout);
-    }
-  docker_timer_clear (&self->timer);
-  g_task_return_error (task, docker_error_from_transport (error));
+  docker_bound_arm (&self->bound);
 }
 
 static gint64
@@ -216,7 +172,7 @@ return_reply (GTask *task, Call *self)
   SoupMessageHeaders *headers = soup_message_get_response_headers (self->message);
   g_autoptr(GError) error = NULL;
 
-  docker_timer_clear (&self->timer);
+  docker_bound_disarm (&self->bound);
   reply->status = soup_message_get_status (self->message);
   reply->api_version = g_strdup (soup_message_headers_get_one (headers, "Api-Version"));
   reply->path_stat = g_strdup (soup_message_headers_get_one (headers, "X-Docker-Container-Path-Stat"));
@@ -248,7 +204,7 @@ on_read (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (n < 0)
     {
-      fail (task, self, error);
+      g_task_return_error (task, docker_bound_error (&self->bound, error));
       return;
     }
   g_byte_array_append (self->reply, self->buffer, n);
@@ -258,7 +214,7 @@ on_read (GObject *source, GAsyncResult *result, gpointer user_data)
   else if (n == 0 || self->reply->len > self->limit)
     return_reply (task, self);
   else
-    g_input_stream_read_async (self->input, self->buffer, sizeof self->buffer, G_PRIORITY_DEFAULT, self->inner, on_read,
+    g_input_stream_read_async (self->input, self->buffer, sizeof self->buffer, G_PRIORITY_DEFAULT, self->bound.inner, on_read,
                                g_steal_pointer (&task));
 }
 
@@ -272,20 +228,20 @@ on_sent (GObject *source, GAsyncResult *result, gpointer user_data)
   self->input = soup_session_send_finish (SOUP_SESSION (source), result, &error);
   if (self->input == NULL)
     {
-      fail (task, self, error);
+      g_task_return_error (task, docker_bound_error (&self->bound, error));
       return;
     }
   self->refused = soup_message_get_status (self->message) >= 300 && soup_message_get_status (self->message) != 304;
   if (self->streaming && !self->refused)
     {
-      docker_timer_clear (&self->timer);
+      docker_bound_disarm (&self->bound);
       g_task_return_pointer (task, g_object_ref (self->input), g_object_unref);
       return;
     }
   self->reply = g_byte_array_new ();
   if (self->refused)
     self->limit = ERROR_TEXT_MAX;
-  g_input_stream_read_async (self->input, self->buffer, sizeof self->buffer, G_PRIORITY_DEFAULT, self->inner, on_read,
+  g_input_stream_read_async (self->input, self->buffer, sizeof self->buffer, G_PRIORITY_DEFAULT, self->bound.inner, on_read,
                              g_steal_pointer (&task));
 }
 
@@ -333,6 +289,7 @@ begin (TholeDriver *self, const DockerRequest *request, gboolean streaming, GCan
   g_autoptr(GVariant) body = request->body != NULL ? g_variant_ref_sink (request->body) : NULL;
   SoupSession *session = streaming || request->upload != NULL ? self->streams : self->calls;
   SoupMessage *message = session != NULL ? make_message (self, request) : NULL;
+  double timeout = request->timeout > 0 ? request->timeout : request->upload != NULL ? UPLOAD_IDLE_TIMEOUT : DEFAULT_TIMEOUT;
   Call *call;
 
   if (message == NULL)
@@ -342,23 +299,14 @@ begin (TholeDriver *self, const DockerRequest *request, gboolean streaming, GCan
       return;
     }
   call = g_new0 (Call, 1);
-  call->driver = docker_driver_ref (self);
   call->message = message;
-  call->inner = g_cancellable_new ();
   call->streaming = streaming;
   call->limit = request->limit > 0 ? request->limit : DOCKER_REPLY_MAX;
-  call->timeout = request->timeout > 0 ? request->timeout : request->upload != NULL ? UPLOAD_IDLE_TIMEOUT : DEFAULT_TIMEOUT;
+  docker_bound_init (&call->bound, self, timeout, cancellable);
   g_task_set_task_data (task, call, (GDestroyNotify) call_free);
-  call->closing_handler = g_cancellable_connect (self->closing, G_CALLBACK (on_outer_cancelled), call->inner, NULL);
-  if (cancellable != NULL)
-    {
-      call->caller = g_object_ref (cancellable);
-      call->caller_handler = g_cancellable_connect (cancellable, G_CALLBACK (on_outer_cancelled), call->inner, NULL);
-    }
   if (request->upload != NULL)
     g_signal_connect (message, "wrote-body-data", G_CALLBACK (on_uploaded), call);
-  arm (call);
-  soup_session_send_async (session, message, G_PRIORITY_DEFAULT, call->inner, on_sent, g_steal_pointer (&task));
+  soup_session_send_async (session, message, G_PRIORITY_DEFAULT, call->bound.inner, on_sent, g_steal_pointer (&task));
 }
 
 void

@@ -13,6 +13,8 @@
 #include "tar.h"
 
 #define CREATE_TIMEOUT 120.0
+#define LOOKS 40
+#define LOOK_PAUSE 0.05
 #define FILES_MAX (64 * 1024 * 1024)
 
 typedef struct
@@ -25,12 +27,15 @@ typedef struct
   GBytes *archive;     /* (nullable): files to be written */
   char *engine_id;
   gboolean adopted;
-  GError *error;       /* why it is being undone */
+  GError *error;       /* why it is being undone, or why the name could not be had */
+  guint looks;         /* how often the owner of the name was looked for */
+  GSource *timer;
 } Create;
 
 static void
 create_free (Create *self)
 {
+  docker_timer_clear (&self->timer);
   docker_driver_unref (self->driver);
   g_free (self->id);
   g_clear_pointer (&self->body, g_variant_unref);
@@ -78,7 +83,7 @@ undo (GTask *task, GError *error)
   DockerRequest request = { .method = "DELETE", .path = path };
 
   self->error = error;
-  docker_call_async (self->driver, &request, NULL, on_undone, g_object_ref (task));
+  docker_call_async (self->driver, &request, g_task_get_cancellable (task), on_undone, g_object_ref (task));
 }
 
 /* files ----------------------------------------------------------------------------------------------- */
@@ -118,32 +123,71 @@ write_files (GTask *task)
 
 /* the container --------------------------------------------------------------------------------------- */
 
-static void
-on_existing_found (GObject *source, GAsyncResult *result, gpointer user_data)
+static void inspect_existing (GTask *task);
+
+static gboolean
+inspect_again (gpointer user_data)
 {
   g_autoptr(GTask) task = user_data;
   Create *self = g_task_get_task_data (task);
-  GError *error = NULL;
-  g_autoptr(GVariant) inspection = docker_find_finish (self->driver, result, &error);
-  g_autoptr(GVariant) state = inspection != NULL ? thole_dict_value (inspection, "State", "a{sv}") : NULL;
 
-  if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND))
-    {
-      g_clear_error (&error);
-      error = g_error_new (THOLE_ERROR, THOLE_ERROR_EXISTS, "not ours: %s", self->error->message);
-    }
-  g_clear_error (&self->error);
-  if (inspection == NULL)
-    {
-      g_task_return_error (task, error);
-      return;
-    }
+  docker_timer_clear (&self->timer);
+  inspect_existing (task);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+adopt (GTask *task, GVariant *inspection)
+{
+  Create *self = g_task_get_task_data (task);
+  g_autoptr(GVariant) state = thole_dict_value (inspection, "State", "a{sv}");
+
   self->adopted = TRUE;
   self->engine_id = g_strdup (thole_dict_string (inspection, "Id", ""));
   if (state != NULL && strcmp (thole_dict_string (state, "Status", ""), "created") == 0)
     write_files (task);
   else
     succeed (task);
+}
+
+static void
+on_existing_inspected (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Create *self = g_task_get_task_data (task);
+  GError *error = NULL;
+  g_autoptr(DockerReply) reply = docker_call_finish (self->driver, result, &error);
+  g_autoptr(GVariant) config = reply != NULL ? thole_dict_value (reply->json, "Config", "a{sv}") : NULL;
+  g_autoptr(GVariant) labels = config != NULL ? thole_dict_value (config, "Labels", "a{sv}") : NULL;
+
+  if (reply != NULL && docker_labels_match (labels, self->driver->config->instance, self->id))
+    adopt (task, reply->json);
+  else if (reply != NULL)
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_EXISTS, "not ours: %s", self->error->message);
+  else if (!g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND))
+    g_task_return_error (task, g_steal_pointer (&error));
+  else
+    {
+      /* the engine reserves a name before it shows the container */
+      if (++self->looks < LOOKS)
+        self->timer = docker_timer (self->driver, LOOK_PAUSE, inspect_again, task);
+      if (self->timer != NULL)
+        g_steal_pointer (&task);
+      else
+        g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_BUSY, "%s", self->error->message);
+    }
+  g_clear_error (&error);
+}
+
+static void
+inspect_existing (GTask *task)
+{
+  Create *self = g_task_get_task_data (task);
+  g_autofree char *name = docker_object_name (self->driver->config->instance, self->id);
+  g_autofree char *path = g_strdup_printf ("/containers/%s/json", name);
+  DockerRequest request = { .method = "GET", .path = path };
+
+  docker_call_async (self->driver, &request, g_task_get_cancellable (task), on_existing_inspected, g_object_ref (task));
 }
 
 static void
@@ -159,8 +203,7 @@ on_created (GObject *source, GAsyncResult *result, gpointer user_data)
       && strstr (error->message, "is already in use") != NULL)
     {
       self->error = error;
-      docker_find_async (self->driver, self->id, NULL, g_task_get_cancellable (task), on_existing_found,
-                         g_object_ref (task));
+      inspect_existing (task);
       return;
     }
   if (reply == NULL)

@@ -178,7 +178,10 @@ input_close (GInputStream *stream, GCancellable *cancellable, GError **error)
 {
   TholeDockerInput *self = THOLE_DOCKER_INPUT (stream);
 
-  return g_input_stream_close (self->source, cancellable, error);
+  if (self->decoder->close == NULL)
+    return g_input_stream_close (self->source, cancellable, error);
+  self->decoder->close (self->state);
+  return TRUE;
 }
 
 static void
@@ -196,9 +199,15 @@ input_close_async (GInputStream *stream, int priority, GCancellable *cancellable
                    gpointer user_data)
 {
   TholeDockerInput *self = THOLE_DOCKER_INPUT (stream);
-  GTask *task = g_task_new (stream, cancellable, callback, user_data);
+  g_autoptr(GTask) task = g_task_new (stream, cancellable, callback, user_data);
 
-  g_input_stream_close_async (self->source, priority, cancellable, on_source_closed, task);
+  if (self->decoder->close == NULL)
+    {
+      g_input_stream_close_async (self->source, priority, cancellable, on_source_closed, g_steal_pointer (&task));
+      return;
+    }
+  self->decoder->close (self->state);
+  g_task_return_boolean (task, TRUE);
 }
 
 static gboolean

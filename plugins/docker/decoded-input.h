@@ -15,6 +15,8 @@ typedef struct
   /* (nullable): at the proper end of the other stream, for a last word */
   void     (*end_async)  (gpointer decoder, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
   void     (*end_finish) (gpointer decoder, GAsyncResult *result, GByteArray *out);
+  /* (nullable): instead of closing the other stream */
+  void     (*close)      (gpointer decoder);
   void     (*free)       (gpointer decoder);
   /* a lost connection is the end of the stream, not an error */
   gboolean loss_is_end;

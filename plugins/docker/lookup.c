@@ -238,7 +238,7 @@ docker_act_async (TholeDriver *self, const char *id, GVariant *options, const Do
   act->request.body = request->body != NULL ? g_variant_ref_sink (request->body) : NULL;
   act->suffix = g_strdup (request->path);
   g_task_set_task_data (task, act, (GDestroyNotify) act_free);
-  if (!thole_options_check (options, NULL, &error))
+  if (options != NULL && !thole_options_check (options, NULL, &error))
     g_task_return_error (task, error);
   else
     docker_resolve_async (self, id, options, cancellable, on_resolved, g_steal_pointer (&task));

@@ -308,8 +308,8 @@ static const TholeDriverOps driver_ops = {
 };
 
 static const TholeInterface interfaces[] = {
-  { "workload/1", &docker_workload_ops },
-  { NULL, NULL },
+  { "workload/1", &docker_workload_ops }, { "exec/1", &docker_exec_ops },     { "files/1", &docker_files_ops },
+  { "image/1", &docker_image_ops },       { "volume/1", &docker_volume_ops }, { NULL, NULL },
 };
 
 THOLE_DRIVER_DEFINE (docker, THOLE_VERSION, &driver_ops, interfaces)

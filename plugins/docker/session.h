@@ -1,0 +1,12 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The streams of a process as records, both ways, on a hijacked connection; with the exit record at the end.
+ */
+#pragma once
+
+#include "hijack.h"
+
+/* Takes @hijack. @exec_id NULL: the main process of @engine_id. Returns: (transfer full) */
+GIOStream *docker_session_new (TholeDriver *driver, DockerHijack *hijack, gboolean tty, gboolean takes_input,
+                               const char *engine_id, const char *exec_id);
