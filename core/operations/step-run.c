@@ -216,6 +216,7 @@ remove_row (TholeSubject *subject, gpointer user_data)
   change->remove = TRUE;
   if (step->code != NULL)
     thole_change_reason (change, step->code, step->reason);
+  thole_step_cause (step, change);
   thole_change_commit (change, thole_step_stored, step);
 }
 

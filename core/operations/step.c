@@ -38,6 +38,7 @@ step_free (TholeStep *step)
   g_clear_pointer (&step->spec, g_variant_unref);
   g_clear_pointer (&step->seen, g_variant_unref);
   g_clear_pointer (&step->created, g_variant_unref);
+  g_free (step->answer);
   g_free (step->text);
   g_free (step->code);
   g_free (step->reason);
@@ -62,6 +63,13 @@ called (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
 
   thole_backend_call_finish (step->backend, result, &out, &error);
+  step->answered_at = thole_clock_monotonic (step->subject->operations->clock);
+  if (error != NULL)
+    {
+      g_free (step->answer);
+      step->answer = g_strdup_printf ("%s: %.500s", error->domain == THOLE_ERROR ? thole_error_word (error->code) : "cancelled",
+                                      error->message);
+    }
   step->then (step, &out, error);
 }
 
@@ -73,8 +81,23 @@ thole_step_call (TholeStep *step, TholeSlot slot, const TholeSlotArgs *args,
   gboolean cancellable = slot != THOLE_SLOT_WORKLOAD_CREATE && slot != THOLE_SLOT_WORKLOAD_START
                          && slot != THOLE_SLOT_WORKLOAD_REMOVE;
 
+  /* a look afterwards only fills in details */
+  if (slot != THOLE_SLOT_WORKLOAD_INSPECT || step->slot == NULL)
+    {
+      step->slot = thole_slot_name (slot);
+      g_clear_pointer (&step->answer, g_free);
+      step->called_at = thole_clock_monotonic (step->subject->operations->clock);
+    }
   step->then = then;
   thole_backend_call_async (step->backend, slot, args, cancellable ? step->cancel : NULL, called, step);
+}
+
+void
+thole_step_cause (TholeStep *step, TholeChange *change)
+{
+  change->slot = step->slot;
+  change->answer = step->answer;
+  change->seconds = (double) MAX (0, step->answered_at - step->called_at) / G_USEC_PER_SEC;
 }
 
 static void
@@ -174,6 +197,7 @@ store_outcome (TholeSubject *subject, gpointer user_data)
   if (refused)
     put_refusal (change, step);
   subject->outage = FALSE;
+  thole_step_cause (step, change);
   thole_change_commit (change, thole_step_stored, step);
 }
 

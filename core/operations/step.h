@@ -22,6 +22,9 @@ struct _TholeStep
   void (*then) (TholeStep *step, TholeSlotResult *result, const GError *error);
   TholeInput input;           /* the outcome */
   char *code, *reason;        /* for its state_reason */
+  const char *slot;           /* the call of the engine that matters for its outcome */
+  char *answer;               /* and what it answered, NULL = done */
+  gint64 called_at, answered_at; /* µs monotonic */
   GVariant *seen;             /* what the engine says of it */
   GVariant *created;          /* what create returned */
 };
@@ -41,6 +44,9 @@ void thole_step_end   (TholeStep *step);
 
 /* For thole_change_commit(): the end of a step whose outcome is stored, or has to be tried again. */
 void thole_step_stored (gpointer step, const GError *error);
+
+/* Notes in @change what the engine was asked for and answered. */
+void thole_step_cause  (TholeStep *step, TholeChange *change);
 
 /* The steps. */
 void thole_step_look      (TholeStep *step);

@@ -244,6 +244,24 @@ thole_json_member (GString *json, const char *name, const char *text)
   thole_json_append_string (json, text);
 }
 
+/* who asked for what, or what the engine was asked for and answered */
+static void
+append_cause (TholeChange *change, GString *data)
+{
+  if (change->request != NULL)
+    thole_json_member (data, "request", change->request);
+  if (change->asked != NULL)
+    thole_json_member (data, "asked", change->asked);
+  if (change->slot == NULL)
+    return;
+  g_string_append (data, ",\"call\":{\"slot\":");
+  thole_json_append_string (data, change->slot);
+  thole_json_member (data, "answer", change->answer != NULL ? change->answer : "done");
+  g_string_append (data, ",\"seconds\":");
+  thole_json_append_double (data, change->seconds);
+  g_string_append_c (data, '}');
+}
+
 /* the event of a change: type by what changed, data with what a reader needs to follow without asking */
 static TholeEvent *
 change_event (TholeChange *change)
@@ -272,6 +290,7 @@ change_event (TholeChange *change)
     thole_json_member (data, "health", thole_record_choice (&thole_workload_type, "health", next->health));
   if (next->operation[0] != '\0')
     thole_json_member (data, "operation", next->operation);
+  append_cause (change, data);
   g_string_append_c (data, '}');
   return thole_event_new (next->updated_at, type, next->id, next->owner, change->actor, g_string_free (data, FALSE));
 }

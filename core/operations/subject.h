@@ -60,7 +60,12 @@ typedef struct
   TholeTransition transition;
   gboolean remove;         /* the row goes away */
   gboolean failed;         /* its operation failed although the state is good */
-  const char *actor;       /* borrowed until commit */
+  const char *actor;       /* borrowed until commit, as what follows */
+  const char *request;     /* (nullable): id of the request that asked for it */
+  const char *asked;       /* (nullable): name of its operation */
+  const char *slot;        /* (nullable): what the engine was asked for */
+  const char *answer;      /* (nullable): and what it said */
+  double seconds;          /* how long that took */
   struct _TholeTracker *begun, *ended;  /* operations that begin and end with it */
   TholeOperation *begun_record, *ended_record;
   void (*done) (gpointer user_data, const GError *error);

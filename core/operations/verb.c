@@ -163,6 +163,8 @@ granted (TholeSubject *subject, gpointer user_data)
       return;
     }
   change = thole_change_begin (subject, call->principal->name);
+  change->request = call->request_id;
+  change->asked = call->def->name;
   thole_change_apply (change, verb->input);
   if (verb->intent != NULL)
     thole_record_set (&change->next->intent, verb->intent);

@@ -82,7 +82,7 @@ make_record (TholeCall *call, TholeBackend *backend, GVariant *spec)
 }
 
 static TholeEvent *
-created_event (TholeWorkload *record)
+created_event (TholeCall *call, TholeWorkload *record)
 {
   GString *data = g_string_new ("{\"revision\":1");
 
@@ -91,6 +91,9 @@ created_event (TholeWorkload *record)
   thole_json_member (data, "desired_state", thole_record_choice (&thole_workload_type, "desired_state", record->desired_state));
   thole_json_member (data, "backend", record->backend);
   thole_json_member (data, "operation", record->operation);
+  thole_json_member (data, "asked", call->def->name);
+  if (call->request_id != NULL)
+    thole_json_member (data, "request", call->request_id);
   g_string_append_c (data, '}');
   return thole_event_new (record->created_at, "workload.created", record->id, record->owner, record->owner,
                           g_string_free (data, FALSE));
@@ -173,7 +176,7 @@ thole_op_workload_create (TholeCall *call)
   txn = thole_txn_new ();
   thole_idempotency_remember (call, txn, self->record->id, self->operation->id);
   thole_txn_insert (txn, self->record);
-  thole_txn_event (txn, created_event (self->record));
+  thole_txn_event (txn, created_event (call, self->record));
   thole_txn_insert (txn, self->operation);
   thole_tracker_event (txn, self->operation, self->record->created_at);
   thole_db_commit (call->operations->db, txn, stored, call);

@@ -73,6 +73,8 @@ granted (TholeSubject *subject, gpointer user_data)
       return;
     }
   change = thole_change_begin (subject, call->principal->name);
+  change->request = call->request_id;
+  change->asked = call->def->name;
   /* a program that ends by this signal was asked to */
   intent = g_strconcat ("signal:", self->signal, NULL);
   thole_record_set (&change->next->intent, intent);

@@ -18,7 +18,8 @@ typedef struct
   /* Can it be written? Changes nothing that counts. */
   gboolean   (*probe)  (TholeBacking *self, GError **error);
   GPtrArray *(*load)   (TholeBacking *self, const TholeRecordType *type, GError **error);
-  GPtrArray *(*events) (TholeBacking *self, gint64 after, guint limit, GError **error);
+  /* @subject (nullable): then the newest @limit of its events. In the order of their numbers. */
+  GPtrArray *(*events) (TholeBacking *self, const char *subject, gint64 after, guint limit, GError **error);
   void       (*close)  (TholeBacking *self);
 } TholeBackingClass;
 

@@ -64,19 +64,23 @@ read_event (sqlite3_stmt *row)
 }
 
 static GPtrArray *
-read_events (TholeConnection *connection, gint64 after, guint limit, GError **error)
+read_events (TholeConnection *connection, const char *subject, gint64 after, guint limit, GError **error)
 {
   g_autoptr (GPtrArray) events = g_ptr_array_new_with_free_func ((GDestroyNotify) thole_event_unref);
   sqlite3_stmt *rows;
   int result;
 
-  rows = thole_connection_prepare (connection,
-                                   "SELECT seq, time, type, subject, owner, actor, data FROM events WHERE seq > ? "
-                                   "ORDER BY seq LIMIT ?", error);
+  rows = thole_connection_prepare (connection, subject != NULL
+                                   ? "SELECT * FROM (SELECT seq, time, type, subject, owner, actor, data FROM events "
+                                     "WHERE seq > ? AND subject = ?3 ORDER BY seq DESC LIMIT ?2) ORDER BY seq"
+                                   : "SELECT seq, time, type, subject, owner, actor, data FROM events WHERE seq > ? "
+                                     "ORDER BY seq LIMIT ?2", error);
   if (rows == NULL)
     return NULL;
   sqlite3_bind_int64 (rows, 1, after);
   sqlite3_bind_int64 (rows, 2, limit);
+  if (subject != NULL)
+    sqlite3_bind_text (rows, 3, subject, -1, SQLITE_STATIC);
   while ((result = sqlite3_step (rows)) == SQLITE_ROW)
     g_ptr_array_add (events, read_event (rows));
   if (result != SQLITE_DONE)
@@ -86,13 +90,13 @@ read_events (TholeConnection *connection, gint64 after, guint limit, GError **er
 }
 
 static GPtrArray *
-events (TholeBacking *backing, gint64 after, guint limit, GError **error)
+events (TholeBacking *backing, const char *subject, gint64 after, guint limit, GError **error)
 {
   TholeSqlite *self = (TholeSqlite *) backing;
   GPtrArray *events;
 
   g_mutex_lock (&self->reader->lock);
-  events = read_events (self->reader, after, limit, error);
+  events = read_events (self->reader, subject, after, limit, error);
   g_mutex_unlock (&self->reader->lock);
   return events;
 }

@@ -27,6 +27,7 @@ struct _TholeDb
 typedef struct
 {
   TholeDb *db;
+  char *subject; /* (nullable) */
   gint64 after;
   guint limit;
 } Reading;
@@ -131,6 +132,7 @@ reading_free (gpointer data)
   Reading *reading = data;
 
   db_unref (reading->db);
+  g_free (reading->subject);
   g_free (reading);
 }
 
@@ -170,7 +172,7 @@ read_events (GTask *task, gpointer source, gpointer data, GCancellable *cancella
       g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INTERRUPTED, "the store was closed");
       return;
     }
-  events = db->backing->class->events (db->backing, reading->after, reading->limit, &error);
+  events = db->backing->class->events (db->backing, reading->subject, reading->after, reading->limit, &error);
   end_reading (db);
   if (events != NULL)
     g_task_return_pointer (task, events, (GDestroyNotify) g_ptr_array_unref);
@@ -178,21 +180,35 @@ read_events (GTask *task, gpointer source, gpointer data, GCancellable *cancella
     g_task_return_error (task, error);
 }
 
-void
-thole_db_events_async (TholeDb *self, gint64 after, guint limit, GCancellable *cancellable,
-                       GAsyncReadyCallback callback, gpointer user_data)
+static void
+begin_events (TholeDb *self, const char *subject, gint64 after, guint limit, GCancellable *cancellable,
+              GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
   Reading *reading = g_new (Reading, 1);
 
   g_atomic_int_inc (&self->ref_count);
-  *reading = (Reading){ self, after, limit };
+  *reading = (Reading){ self, g_strdup (subject), after, limit };
   g_task_set_source_tag (task, thole_db_events_async);
   g_task_set_task_data (task, reading, reading_free);
   if (self->flags & THOLE_DB_INLINE)
     read_events (task, NULL, reading, cancellable);
   else
     g_task_run_in_thread (task, read_events);
+}
+
+void
+thole_db_events_async (TholeDb *self, gint64 after, guint limit, GCancellable *cancellable,
+                       GAsyncReadyCallback callback, gpointer user_data)
+{
+  begin_events (self, NULL, after, limit, cancellable, callback, user_data);
+}
+
+void
+thole_db_history_async (TholeDb *self, const char *subject, guint limit, GCancellable *cancellable,
+                        GAsyncReadyCallback callback, gpointer user_data)
+{
+  begin_events (self, subject, 0, limit, cancellable, callback, user_data);
 }
 
 GPtrArray *
