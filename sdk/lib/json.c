@@ -340,10 +340,11 @@ static gboolean
 check_keys (Parser *self, Frame *frame)
 {
   guint count = self->keys->len - frame->first_key;
-  Key *keys = &g_array_index (self->keys, Key, frame->first_key);
 
   if (count > 1)
     {
+      Key *keys = &g_array_index (self->keys, Key, frame->first_key);
+
       g_qsort_with_data (keys, (int) count, sizeof (Key), compare_keys, self->out);
       for (guint i = 1; i < count; i++)
         if (compare_keys (&keys[i - 1], &keys[i], self->out) == 0)
