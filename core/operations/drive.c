@@ -198,7 +198,7 @@ deadline_passed (TholeSubject *subject, gpointer user_data)
   TholeChange *change = thole_change_begin (subject, "policy");
   gboolean done = FALSE;
 
-  if (now->expires_at != 0 && now->expires_at <= time)
+  if (now->expires_at != 0 && now->expires_at <= time && !now->protected)
     {
       done = thole_change_apply (change, THOLE_INPUT_FORCE_DELETE);
       thole_change_reason (change, "ttl", "its time to live is over");

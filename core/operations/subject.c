@@ -27,7 +27,7 @@ arm_deadline (TholeSubject *self)
 {
   gint64 at = self->now->deadline_at;
 
-  if (self->now->expires_at != 0 && (at == 0 || self->now->expires_at < at) && self->now->state != THOLE_WORKLOAD_STATE_DELETING)
+  if (self->now->expires_at != 0 && !self->now->protected && (at == 0 || self->now->expires_at < at) && self->now->state != THOLE_WORKLOAD_STATE_DELETING)
     at = self->now->expires_at;
   thole_deadline_set (self->operations, &self->deadline, self->gone ? 0 : at);
 }

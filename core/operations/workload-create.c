@@ -70,6 +70,7 @@ make_record (TholeCall *call, TholeBackend *backend, GVariant *spec)
   record->state = THOLE_WORKLOAD_STATE_PROVISIONING;
   record->desired_state = thole_dict_boolean (call->body, "start", TRUE) ? THOLE_WORKLOAD_DESIRED_STATE_RUNNING
                                                                          : THOLE_WORKLOAD_DESIRED_STATE_STOPPED;
+  record->protected = thole_dict_boolean (call->body, "protected", FALSE);
   record->generation = record->revision = 1;
   record->spec = thole_json_to_string (spec);
   record->labels = json_of (call->body, "labels", "a{ss}");

@@ -88,6 +88,7 @@ edit (TholeCall *call, TholeChange *change, TholeProblem **out)
 
   if (name[0] != '\0')
     thole_record_set (&change->next->name, name);
+  change->next->protected = thole_dict_boolean (call->body, "protected", change->next->protected);
   if (labels != NULL)
     edit_labels (change, labels, problem);
   if (spec != NULL)
