@@ -16,9 +16,9 @@
 static void
 work_get (MemCall *call)
 {
-  MemWorkload *workload = mem_call_workload (call);
   g_autofree char *path = mem_path_normal (call->text);
   g_autofree char *inside = NULL;
+  MemWorkload *workload = mem_call_workload (call);
   g_autoptr (GInputStream) tar = NULL;
   MemTree *tree;
 
@@ -140,9 +140,9 @@ read_part (Put *put)
 static void
 work_put (MemCall *call)
 {
-  MemWorkload *workload = mem_call_workload (call);
   g_autofree char *path = mem_path_normal (call->text);
   g_autofree char *inside = NULL;
+  MemWorkload *workload = mem_call_workload (call);
   const MemNode *node;
   Put *put;
 

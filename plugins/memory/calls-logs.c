@@ -62,8 +62,8 @@ log_reader_fill (gpointer data, GByteArray *out)
 static void
 work_logs (MemCall *call)
 {
-  MemWorkload *workload = mem_call_workload (call);
   GVariant *options = call->options;
+  MemWorkload *workload = mem_call_workload (call);
   g_autoptr (GInputStream) input = NULL;
   LogReader *reader;
 

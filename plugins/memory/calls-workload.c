@@ -192,9 +192,9 @@ stop_free (gpointer data)
 static void
 work_stop (MemCall *call)
 {
-  MemWorkload *workload = mem_call_workload (call);
   int signal = thole_signal_number (thole_dict_string (call->options, "signal", "SIGTERM"));
   double grace = thole_dict_double (call->options, "grace", 10);
+  MemWorkload *workload = mem_call_workload (call);
   Stop *stop;
 
   if (workload == NULL)
@@ -240,8 +240,8 @@ is_running (MemCall *call, MemWorkload *workload)
 static void
 work_kill (MemCall *call)
 {
-  MemWorkload *workload = mem_call_workload (call);
   int signal = thole_signal_number (call->text);
+  MemWorkload *workload = mem_call_workload (call);
 
   if (workload == NULL)
     return;

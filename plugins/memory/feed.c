@@ -42,13 +42,16 @@ ready_finalize (GSource *source)
   g_object_unref (((ReadySource *) source)->stream);
 }
 
-static GSourceFuncs ready_funcs = { ready_prepare, ready_check, ready_dispatch, ready_finalize, NULL, NULL };
-
+/* the pollable source around it does the work */
 static gboolean
-dummy_callback (gpointer data)
+ready_callback (gpointer data)
 {
   return G_SOURCE_CONTINUE;
 }
+
+static GSourceFuncs ready_funcs = {
+  ready_prepare, ready_check, ready_dispatch, ready_finalize, ready_callback, NULL,
+};
 
 static GSource *
 ready_source_new (gpointer stream, gboolean (*ready) (GObject *stream), GCancellable *cancellable)
@@ -58,7 +61,6 @@ ready_source_new (gpointer stream, gboolean (*ready) (GObject *stream), GCancell
 
   self->stream = g_object_ref (stream);
   self->ready = ready;
-  g_source_set_callback (child, dummy_callback, NULL, NULL);
   g_source_set_static_name (child, "thole-memory-stream");
   return g_pollable_source_new_full (stream, child, cancellable);
 }

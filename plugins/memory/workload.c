@@ -497,9 +497,9 @@ mem_workload_put (MemWorkload *self, const char *path, MemNode *node, GError **e
       return FALSE;
     }
   tree = mem_workload_tree (self, normal, &inside);
-  if (!mem_tree_put (tree, inside, mem_node_copy (node), error))
+  if (!mem_tree_put (tree, inside, mem_node_copy (owned), error))
     return FALSE;
-  mem_journal_file (self, tree, inside, node);
+  mem_journal_file (self, tree, inside, owned);
   return TRUE;
 }
 
