@@ -29,17 +29,16 @@ static void
 work_list (MemCall *call)
 {
   MemWorld *world = call->driver->world;
-  GVariantBuilder list;
+  g_autoptr (GPtrArray) list = g_ptr_array_sized_new (g_queue_get_length (&world->order));
 
-  g_variant_builder_init (&list, G_VARIANT_TYPE ("aa{sv}"));
   for (GList *link = world->order.head; link != NULL; link = link->next)
     {
       MemWorkload *workload = link->data;
 
       if (strcmp (workload->instance, call->driver->instance) == 0)
-        g_variant_builder_add_value (&list, mem_convert_workload (workload));
+        g_ptr_array_add (list, mem_convert_workload (workload));
     }
-  mem_call_value (call, g_variant_builder_end (&list));
+  mem_call_value (call, g_variant_new_array (G_VARIANT_TYPE_VARDICT, (GVariant **) list->pdata, list->len));
 }
 
 static void

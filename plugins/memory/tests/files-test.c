@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "../tree.h"
+#include "tree.h"
 
 static GIOStream *
 call_get (Host *host, const char *path, GError **error)

@@ -300,6 +300,8 @@ dict (const char *text)
   if (kept == NULL)
     kept = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
   g_ptr_array_add (kept, value);
+  if (kept->len > 100)
+    g_ptr_array_remove_range (kept, 0, 50);
   return value;
 }
 
@@ -333,7 +335,11 @@ GVariant *
 call_inspect (Host *self, const char *id, GError **error)
 {
   CALL_ID (workload, inspect);
-  FINISH (GVariant *, workload, inspect);
+  GVariant *value = self->workload->inspect_finish (self->driver, answer.result, error);
+
+  g_assert_true (value == NULL || g_variant_is_normal_form (value));
+  answer_clear (&answer);
+  return value;
 }
 
 GVariant *

@@ -54,7 +54,7 @@ void      answer_wait  (Answer *answer);
 void      answer_clear (Answer *answer);
 
 GVariant *no_options   (void); /* not floating, static */
-/* Parses a GVariant text; it lives until the end of the program. */
+/* Parses a GVariant text; it lives for the next 50 of these. */
 GVariant *dict         (const char *text);
 
 GVariant *call_list    (Host *self, GError **error);

@@ -3,6 +3,7 @@
 
 #include "host.h"
 
+#include <malloc.h>
 #include <string.h>
 
 static void
@@ -481,6 +482,8 @@ test_ten_thousand (void)
   g_autoptr (GTimer) timer = g_timer_new ();
   g_autoptr (GVariant) list = NULL;
   g_autofree char *last = NULL;
+  gsize before = mallinfo2 ().uordblks;
+  gsize each;
 
   for (guint i = 0; i < 10000; i++)
     {
@@ -489,8 +492,13 @@ test_ten_thousand (void)
       run_program (host, id, i % 2 == 0 ? "[]" : "['sleep', '1000']");
       host_forget_events (host);
     }
+  each = (mallinfo2 ().uordblks - before) / 10000;
+  g_test_message ("a workload takes %" G_GSIZE_FORMAT " bytes", each);
+  g_assert_cmpuint (each, <, 1536);
   g_timer_start (timer);
   list = call_list (host, NULL);
+  g_timer_stop (timer);
+  g_assert_true (g_variant_is_normal_form (list));
   g_test_message ("a list of 10,000 took %.1f ms", g_timer_elapsed (timer, NULL) * 1000);
   g_assert_cmpuint (g_variant_n_children (list), ==, 10000);
   clock_pass (SECOND * 1001);
