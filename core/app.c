@@ -174,6 +174,7 @@ open_operations (TholeApp *self, GError **error)
     .operations = (guint) thole_config_int (config, "limits", "operations"),
     .operation_age = microseconds (config, "limits", "operation_age"),
     .idempotency_age = microseconds (config, "limits", "idempotency_age"),
+    .workloads = thole_config_int (config, "limits", "workloads"),
     .execs = (guint) thole_config_int (config, "limits", "exec"),
     .provision_timeout = microseconds (config, "workload", "provision_timeout"),
     .orphan_grace = microseconds (config, "reconcile", "orphan_grace"),

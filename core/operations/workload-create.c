@@ -176,6 +176,8 @@ thole_op_workload_create (TholeCall *call)
   call->reply.operation = g_strdup (self->operation->id);
   txn = thole_txn_new ();
   thole_idempotency_remember (call, txn, self->record->id, self->operation->id);
+  if (call->operations->limits.workloads > 0)
+    thole_txn_limit (txn, &thole_workload_type, "owner", self->record->owner, call->operations->limits.workloads);
   thole_txn_insert (txn, self->record);
   thole_txn_event (txn, created_event (call, self->record));
   thole_txn_insert (txn, self->operation);
