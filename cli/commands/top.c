@@ -214,12 +214,13 @@ static void
 draw_page (Top *top)
 {
   guint height = cli_output_height (), room = height > 4 ? height - 4 : 1;
-  guint hidden = top->hidden + (top->rows->len > room ? top->rows->len - room : 0);
+  guint count, hidden = top->hidden + (top->rows->len > room ? top->rows->len - room : 0);
   g_autofree char *text = draw (top, room);
   g_autoptr(GString) page = g_string_new ("\033[H");
   g_auto(GStrv) lines = g_strsplit (text, "\n", -1);
 
-  g_string_append_printf (page, _("%u workloads; q quits"), top->rows->len + top->hidden);
+  count = top->rows->len + top->hidden;
+  g_string_append_printf (page, ngettext ("%u workload; q quits", "%u workloads; q quits", count), count);
   g_string_append (page, "\033[K\n\033[K\n");
   for (char **line = lines; *line != NULL && **line != '\0'; line++)
     g_string_append_printf (page, "%s\033[K\n", *line);

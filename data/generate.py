@@ -1,0 +1,102 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Makes thole.conf and thole.conf(5) of core/config/keys.list, so that they name every key and no other.
+
+usage: generate.py conf|man VERSION OUTPUT KEYS_LIST
+"""
+import sys
+
+TYPES = {"string": "text", "list": "list, separated by semicolons", "int": "integer", "number": "number",
+         "bool": "true or false", "size": "size: bytes, or with a unit as in 16MiB", "choice": "one of"}
+SECTIONS = {
+    "daemon": "Where it serves and what it keeps.",
+    "http": "Bounds of what a client may send or hold.",
+    "limits": "Bounds of what the daemon keeps.",
+    "workload": "What a workload gets that asks for nothing.",
+    "reconcile": "How the store is compared with the engines.",
+}
+
+
+class Key:
+    def __init__(self, cells):
+        self.section, self.name, self.kind, self.default, self.bounds, self.doc = cells
+
+    def type_text(self):
+        text = TYPES[self.kind]
+        if self.kind == "choice":
+            return f"{text} {self.bounds.replace(',', ', ')}"
+        low, dots, high = self.bounds.partition("..")
+        return f"{text}, {low} to {high}" if dots else text
+
+
+def read_keys(path):
+    keys = []
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            cells = [cell.strip() for cell in line.split("|")]
+            if len(cells) != 6 or cells[2] not in TYPES:
+                sys.exit(f"{path}:{number}: expected section | key | kind | default | bounds | doc")
+            keys.append(Key(cells))
+    return keys
+
+
+def sections(keys):
+    names = list(dict.fromkeys(key.section for key in keys))
+    return [(name, [key for key in keys if key.section == name]) for name in names]
+
+
+def conf(keys, _):
+    out = ["# Configuration of tholed, see thole.conf(5). What begins with # has its default; files in thole.conf.d/*.conf",
+           "# beside this one are read after it. A wrong section, key or value is an error: tholed --check-config tells."]
+    for name, members in sections(keys):
+        out += ["", f"[{name}]"]
+        for key in members:
+            out += [f"# {key.doc} ({key.type_text()})", f"#{key.name}={key.default}", ""]
+        out.pop()
+    out += ["", "# One section for each engine; drivers are listed by: tholectl drivers",
+            "[backend docker]", "driver=docker", "default=true", "#url=unix:///var/run/docker.sock"]
+    return "\n".join(out) + "\n"
+
+
+def roff(text):
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + text if text.startswith((".", "'")) else text
+
+
+def man(keys, version):
+    out = ['.\\" made by data/generate.py of core/config/keys.list; do not edit',
+           f'.TH THOLE.CONF 5 "" "thole {version}" "File Formats"',
+           ".SH NAME", "thole.conf \\- configuration of the Thole daemon", ".SH DESCRIPTION",
+           "Sections in brackets hold lines KEY=VALUE; a line that begins with # is a comment. As root",
+           ".BR tholed (8)", "reads", ".IR /etc/thole/thole.conf ,", "then", ".I /etc/thole/thole.conf.d/*.conf",
+           "in the order of their names; what is read later rules.",
+           "Above the files stand environment variables THOLE_SECTION_KEY (in upper case), above those the option",
+           "\\fB\\-\\-set\\fR SECTION.KEY=VALUE.", ".PP",
+           "A section, key or value that is wrong is an error which names file and line. \\fBtholed \\-\\-check\\-config\\fR",
+           "tells without starting."]
+    for name, members in sections(keys):
+        out += [f".SH [{name}]", *([SECTIONS[name]] if name in SECTIONS else [])]
+        for key in members:
+            default = f"Default: {roff(key.default)}." if key.default else "No default."
+            out += [".TP", f"\\fB{roff(key.name)}\\fR ({roff(key.type_text())})", f"{roff(key.doc)}.", default]
+    out += [".SH [backend NAME]", "One section for each configured engine. Keys other than these are the driver's own, strings all.",
+            ".TP", "\\fBdriver\\fR (text)", "Id of the driver, as in \\fBtholectl drivers\\fR.",
+            ".TP", "\\fBdefault\\fR (true or false)", "Workloads that name no backend go here.",
+            ".SH EXAMPLE", ".nf", "[daemon]", "listen=unix:/run/thole/thole.sock;127.0.0.1:7460", "", "[backend docker]",
+            "driver=docker", "url=unix:///var/run/docker.sock", "default=true", ".fi",
+            ".SH SEE ALSO", ".BR tholed (8),", ".BR tholectl (1)"]
+    return "\n".join(out) + "\n"
+
+
+def main():
+    if len(sys.argv) != 5 or sys.argv[1] not in ("conf", "man"):
+        sys.exit(__doc__)
+    text = {"conf": conf, "man": man}[sys.argv[1]](read_keys(sys.argv[4]), sys.argv[2])
+    with open(sys.argv[3], "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+main()
