@@ -290,6 +290,15 @@ on_pause_over (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* an eighth is kept for unix sockets: whoever may reach the port cannot lock the administrator out */
+static guint
+room (const TholeDoor *self, const TholeSocket *from)
+{
+  guint max = self->http->options.max_connections;
+
+  return from->local ? max : max - max / 8;
+}
+
 static gboolean
 accept_one (TholeDoor *self, const TholeSocket *from)
 {
@@ -307,7 +316,7 @@ accept_one (TholeDoor *self, const TholeSocket *from)
       return errno == ECONNABORTED || errno == EINTR;
     }
   conn = conn_new (self, from, fd);
-  if (self->http->n_conns <= self->http->options.max_connections)
+  if (self->http->n_conns <= room (self, from))
     peek (self, conn, FALSE);
   else if (self->http->n_conns <= self->http->options.max_connections + ACCEPTS)
     refuse (self, conn, THOLE_ERROR_OVERLOADED, "Too many connections");

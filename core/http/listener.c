@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define POOL_EXTRA 16384     /* of a connection's memory: for the response's head and its pieces */
+#define POOL_EXTRA 8192      /* of a connection's memory: for the response's head and its pieces */
 #define STREAM_BLOCK 16384
 #define WRITE_RATE 1024.0    /* bytes a second that a client must take at least */
 #define BODY_RATE 1024.0     /* and send */

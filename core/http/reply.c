@@ -199,23 +199,12 @@ tag_matches (const char *tags, const char *etag)
   return FALSE;
 }
 
-void
-thole_reply_call (TholeRequest *request)
+static void
+body_answer (TholeRequest *request)
 {
   TholeCall *call = request->call;
   TholeReply *reply = &call->reply;
-  TholeAnswer *answer = &request->answer;
 
-  if (reply->problem != NULL)
-    {
-      problem_answer (request, reply->problem);
-      return;
-    }
-  if (reply->stream != NULL)
-    {
-      stream_answer (request);
-      return;
-    }
   if (reply->etag != NULL && call->if_none_match != NULL && reply->status == 200 &&
       strcmp (call->def->method, "GET") == 0 && tag_matches (call->if_none_match, reply->etag))
     thole_reply_status (request, 304);
@@ -223,6 +212,20 @@ thole_reply_call (TholeRequest *request)
     thole_reply_json (request, reply->status, g_steal_pointer (&reply->body));
   else
     thole_reply_status (request, reply->status);
+}
+
+void
+thole_reply_call (TholeRequest *request)
+{
+  TholeReply *reply = &request->call->reply;
+  TholeAnswer *answer = &request->answer;
+
+  if (reply->problem != NULL)
+    problem_answer (request, reply->problem);
+  else if (reply->stream != NULL)
+    stream_answer (request);
+  else
+    body_answer (request);
   if (reply->etag != NULL)
     thole_answer_copy (answer, "ETag", "\"", reply->etag, "\"");
   if (reply->location != NULL)
