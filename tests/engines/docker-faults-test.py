@@ -17,6 +17,11 @@ class Faults(Bench):
         self.verb(made["paused"], "pause", None, "paused")
         return made
 
+    def after(self):
+        self.engine.start()
+        self.wait_ready(30)
+        super().after()
+
     def engine_back(self):
         self.engine.start()
         self.wait_ready(60)

@@ -230,7 +230,7 @@ def _(t):
 @case("lists filter by state, label and name", "LC-30 LC-35 row:19")
 def _(t):
     one = t.run(body={"name": "find-me", "labels": {"tier": "one"}})
-    t.run("exit 0", body={"labels": {"tier": "two"}})
+    t.ended("exit 0", body={"labels": {"tier": "two"}})
     for query in ("label=tier%3Done", "name=find-me", "state=running", "label=tier&state=running"):
         t.equal([w["id"] for w in t.thole.listed(f"/v1/workloads?{query}")], [one["id"]], query)
 
@@ -263,7 +263,7 @@ def _(t):
     t.made.append(first.json["id"])
     t.equal(again.json["id"], first.json["id"])
     t.equal(again.headers.get("idempotency-replayed"), "true")
-    t.equal(t.thole.post("/v1/workloads", {**body, "name": "other"}, key).expect(409).code, "idempotency")
+    t.equal(t.thole.post("/v1/workloads", {**body, "name": "other"}, key).expect(409).code, "idempotency_conflict")
     t.equal(len(t.engine.containers()), 1, "containers")
 
 
@@ -408,7 +408,7 @@ def _(t):
 @case("limits change while it runs", "LC-36")
 def _(t):
     workload = t.run(resources={"memory": "64MiB"})
-    t.thole.patch(f"/v1/workloads/{workload['id']}", {"spec": {"resources": {"memory": "128MiB", "cpu": 0.25}}}).expect(200)
+    t.thole.patch(f"/v1/workloads/{workload['id']}", {"spec": {"resources": {"memory": "128MiB", "cpu": 0.25}}}).expect(200, 202)
     t.until(lambda: t.engine.container(workload)["HostConfig"]["Memory"] == 128 * 1024 * 1024, 10, "the new limit")
     t.equal(t.get(workload)["state"], "running")
 

@@ -284,9 +284,9 @@ class Bench(Checks):
 
     def after(self):
         """After each case: what it made goes."""
-        for name in self.made:
+        made, self.made = self.made, []
+        for name in made:
             self.thole.remove(name)
-        self.made = []
 
     def close(self):
         try:

@@ -80,15 +80,25 @@ def tap_text(text):
     return re.sub(r"[#\n]", " ", str(text))
 
 
+def run_and_clean(entry, subject):
+    """The error of the case itself is the one that is told."""
+    try:
+        entry.run(subject)
+    except Exception:
+        try:
+            subject.after()
+        except Exception as error:
+            print(f"# afterwards, too: {str(error)[:300]!r}")
+        raise
+    subject.after()
+
+
 def run_case(number, entry, subject):
     begin = time.monotonic()
     if entry.proves:
         print(f"# proves: {entry.proves}")
     try:
-        try:
-            entry.run(subject)
-        finally:
-            subject.after()
+        run_and_clean(entry, subject)
     except Skip as reason:
         print(f"ok {number} - {tap_text(entry.name)} # SKIP {tap_text(reason)}", flush=True)
         return True
