@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/step.h"
 
+#include "base/crash-point.h"
 #include "operations/drive.h"
 #include "operations/seen.h"
 #include "thole-dict.h"
@@ -63,6 +64,7 @@ called (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
 
   thole_backend_call_finish (step->backend, result, &out, &error);
+  thole_crash_point ("answered");
   step->answered_at = thole_clock_monotonic (step->subject->operations->clock);
   if (error != NULL)
     {
@@ -89,6 +91,7 @@ thole_step_call (TholeStep *step, TholeSlot slot, const TholeSlotArgs *args,
       step->called_at = thole_clock_monotonic (step->subject->operations->clock);
     }
   step->then = then;
+  thole_crash_point (thole_slot_name (slot));
   thole_backend_call_async (step->backend, slot, args, cancellable ? step->cancel : NULL, called, step);
 }
 

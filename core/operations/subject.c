@@ -1,6 +1,8 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/subject.h"
+
+#include "base/crash-point.h"
 #include "operations/tracker.h"
 
 #include "operations/drive.h"
@@ -374,6 +376,7 @@ committed (gpointer user_data, const GError *error)
   TholeSubject *subject = change->subject;
   gboolean removed = change->remove && error == NULL;
 
+  thole_crash_point ("committed");
   if (error == NULL)
     take_place (change);
   else if (change->done == NULL)
@@ -393,6 +396,7 @@ thole_change_commit (TholeChange *change, void (*done) (gpointer user_data, cons
 {
   TholeOperations *operations = change->subject->operations;
 
+  thole_crash_point ("commit");
   change->done = done;
   change->user_data = user_data;
   end_operation (change);

@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/crash-point.h"
 #include "operations/drive.h"
 #include "operations/verb.h"
 
@@ -115,6 +116,7 @@ stored (gpointer user_data, const GError *error)
   Creation *self = call->state;
   TholeSubject *subject;
 
+  thole_crash_point ("created");
   if (error != NULL && strstr (error->message, "workloads_owner_name") != NULL)
     refuse_name (call, self->record->name);
   else if (error != NULL)
@@ -182,5 +184,6 @@ thole_op_workload_create (TholeCall *call)
   thole_txn_event (txn, created_event (call, self->record));
   thole_txn_insert (txn, self->operation);
   thole_tracker_event (txn, self->operation, self->record->created_at);
+  thole_crash_point ("create");
   thole_db_commit (call->operations->db, txn, stored, call);
 }
