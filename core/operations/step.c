@@ -93,6 +93,7 @@ thole_step_call (TholeStep *step, TholeSlot slot, const TholeSlotArgs *args,
   step->then = then;
   thole_crash_point (thole_slot_name (slot));
   thole_backend_call_async (step->backend, slot, args, cancellable ? step->cancel : NULL, called, step);
+  thole_crash_point ("called");
 }
 
 void
