@@ -312,7 +312,6 @@ static void
 append_pages (GString *out)
 {
   static const struct { const char *path, *doc, *type; gboolean is_public; } pages[] = {
-    { "/", "What this is", "application/json", TRUE },
     { "/healthz", "Is it alive?", "application/json", TRUE },
     { "/readyz", "Is it ready? 503 with reasons when it is not", "application/json", TRUE },
     { "/v1/version", "Its version", "application/json", TRUE },
