@@ -123,25 +123,28 @@ typedef struct
   GVariant *(*inspect_finish) (TholeDriver *self, GAsyncResult *result, GError **error);
 
   /* mandatory. Idempotent by (instance, @id): what exists and is ours is returned with `adopted` = true.
-   * @spec is a "spec" dictionary; options: `secrets` a{say}. The image is present (image/1) or the engine gets it.
+   * @spec is a "spec" dictionary; options: `secrets` a{say}. The image is present (image/1) or the engine gets it, now or at
+   * the start, with options `credentials` as for `pull`.
    * Returns a{sv}: `engine_id` s, `handle` ay (at most 4 KiB, opaque), `adopted` b.
-   * Errors: IMAGE_NOT_FOUND, INVALID, CONFLICT (name or port taken), EXISTS (there, but not ours). */
+   * Errors: IMAGE_NOT_FOUND, AUTH, INVALID, CONFLICT (name or port taken), EXISTS (there, but not ours), LIMIT (no room). */
   void      (*create_async)   (TholeDriver *self, const char *id, GVariant *spec, GVariant *options,
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
   GVariant *(*create_finish)  (TholeDriver *self, GAsyncResult *result, GError **error);
 
-  /* mandatory. Starting what runs succeeds. Errors: NOT_FOUND, CONFLICT (port taken), INVALID (no such program). */
+  /* mandatory. Returns when it runs; until then its state is `starting`. Starting what runs succeeds. Errors: NOT_FOUND,
+   * CONFLICT (port taken), INVALID (no such program), IMAGE_NOT_FOUND and AUTH (got only now), LIMIT (no room). */
   void      (*start_async)    (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable,
                                GAsyncReadyCallback callback, gpointer user_data);
   gboolean  (*start_finish)   (TholeDriver *self, GAsyncResult *result, GError **error);
 
   /* mandatory. Sends options `signal` s, waits `grace` d seconds, then kills. Returns when it has ended.
-   * Stopping what does not run succeeds. */
+   * Stopping what does not run succeeds. An engine that fixes the signal at create uses that one. */
   void      (*stop_async)     (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable,
                                GAsyncReadyCallback callback, gpointer user_data);
   gboolean  (*stop_finish)    (TholeDriver *self, GAsyncResult *result, GError **error);
 
-  /* Sends @signal ("SIGKILL", "SIGHUP", ...) to the main process. Errors: CONFLICT (does not run). */
+  /* Sends @signal ("SIGKILL", "SIGHUP", ...) to the main process. Errors: CONFLICT (does not run), UNSUPPORTED (the engine
+   * cannot send this one). */
   void      (*kill_async)     (TholeDriver *self, const char *id, const char *signal, GVariant *options,
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
   gboolean  (*kill_finish)    (TholeDriver *self, GAsyncResult *result, GError **error);
@@ -160,7 +163,8 @@ typedef struct
                                GAsyncReadyCallback callback, gpointer user_data);
   gboolean  (*remove_finish)  (TholeDriver *self, GAsyncResult *result, GError **error);
 
-  /* Changes what can be changed without a new object: @changes has the keys `resources` and `restart` of "spec". */
+  /* Changes what can be changed without a new object: @changes has the keys `resources` and `restart` of "spec". What can
+   * be changed only by a restart of the program needs options `may_restart` b. Errors: CONFLICT (needs it). */
   void      (*update_async)   (TholeDriver *self, const char *id, GVariant *changes, GVariant *options,
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
   gboolean  (*update_finish)  (TholeDriver *self, GAsyncResult *result, GError **error);
@@ -233,12 +237,13 @@ typedef struct
 {
   gsize struct_size;
 
-  /* A tar stream of @path (a file or a folder; absolute). Only the input side is used. Errors: NOT_FOUND. */
+  /* A tar stream of @path (a file or a folder; absolute). Only the input side is used. Errors: NOT_FOUND, CONFLICT (does
+   * not run, and this engine needs that). */
   void       (*get_async)  (TholeDriver *self, const char *id, const char *path, GVariant *options,
                             GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
   GIOStream *(*get_finish) (TholeDriver *self, GAsyncResult *result, GError **error);
 
-  /* Unpacks @tar into the folder @path (absolute, exists). The driver reads @tar to its end. */
+  /* Unpacks @tar into the folder @path (absolute, exists). The driver reads @tar to its end. Errors: as `get`. */
   void       (*put_async)  (TholeDriver *self, const char *id, const char *path, GInputStream *tar, GVariant *options,
                             GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
   gboolean   (*put_finish) (TholeDriver *self, GAsyncResult *result, GError **error);
@@ -276,7 +281,8 @@ typedef struct
                                 GAsyncReadyCallback callback, gpointer user_data);
   GVariant *(*list_finish)     (TholeDriver *self, GAsyncResult *result, GError **error);
 
-  /* Idempotent by (instance, @id). @spec: `name` s, `labels` a{ss}, `size` x (bytes, 0 = engine's choice).
+  /* Idempotent by (instance, @id). @spec: `name` s, `labels` a{ss}, `size` x (bytes, 0 = engine's choice),
+   * `backend_options` a{sv} (a region, a storage class). Errors: LIMIT (no room).
    * Returns a "volume" dictionary with `adopted` b. */
   void      (*create_async)    (TholeDriver *self, const char *id, GVariant *spec, GVariant *options,
                                 GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);

@@ -7,12 +7,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <glib-unix.h>
 
 #include "backend/tables.h"
 
@@ -159,22 +156,21 @@ listen_to (int descriptor, gint64 deadline, GString *answer)
   return TRUE;
 }
 
-/* FALSE when it did not end by itself in time; it is gone afterwards in any case. */
+/* FALSE when it did not end by itself in time; it is gone afterwards in any case. Its output has ended mostly because it has, so
+ * there is little to wait for. */
 static gboolean
 wait_for (GPid pid, gint64 deadline, gboolean patient, int *status)
 {
-  int descriptor = pidfd_open (pid, 0);
-  struct pollfd poll_fd = { .fd = descriptor, .events = POLLIN };
-  gint64 left = MAX (0, (deadline - g_get_monotonic_time ()) / 1000);
-  gboolean ended = patient && descriptor >= 0 && poll (&poll_fd, 1, (int) left) > 0;
-
-  if (!ended)
-    kill (pid, SIGKILL);
+  while (patient && g_get_monotonic_time () < deadline)
+    {
+      if (waitpid (pid, status, WNOHANG) == pid)
+        return TRUE;
+      g_usleep (1000);
+    }
+  kill (pid, SIGKILL);
   while (waitpid (pid, status, 0) < 0 && errno == EINTR)
     ;
-  if (descriptor >= 0)
-    close (descriptor);
-  return ended;
+  return FALSE;
 }
 
 static gboolean

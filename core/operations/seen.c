@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-typedef enum { SEEN_CREATED, SEEN_RUNNING, SEEN_PAUSED, SEEN_ENDED, SEEN_REMOVING, SEEN_GONE } Seen;
+typedef enum { SEEN_CREATED, SEEN_STARTING, SEEN_RUNNING, SEEN_PAUSED, SEEN_ENDED, SEEN_REMOVING, SEEN_GONE } Seen;
 
 const char *
 thole_seen_state (GVariant *seen)
@@ -20,8 +20,8 @@ static Seen
 classify (GVariant *seen)
 {
   static const struct { const char *word; Seen seen; } words[] = {
-    { "created", SEEN_CREATED }, { "running", SEEN_RUNNING }, { "paused", SEEN_PAUSED }, { "exited", SEEN_ENDED },
-    { "failed", SEEN_ENDED }, { "removing", SEEN_REMOVING }, { "gone", SEEN_GONE },
+    { "created", SEEN_CREATED }, { "starting", SEEN_STARTING }, { "running", SEEN_RUNNING },
+    { "paused", SEEN_PAUSED }, { "exited", SEEN_ENDED }, { "failed", SEEN_ENDED }, { "removing", SEEN_REMOVING }, { "gone", SEEN_GONE },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (words); i++)
@@ -77,6 +77,9 @@ thole_seen_judge (TholeSubject *subject, GVariant *seen, TholeInput *input)
   const TholeWorkload *now = subject->now;
   Seen what = classify (seen);
 
+  /* neither a run nor an end: what comes of it will be told */
+  if (what == SEEN_STARTING)
+    return THOLE_SEEN_NOTHING;
   switch (now->state)
     {
     case THOLE_WORKLOAD_STATE_RUNNING:
