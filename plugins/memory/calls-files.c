@@ -143,12 +143,14 @@ work_put (MemCall *call)
   g_autofree char *path = mem_path_normal (call->text);
   g_autofree char *inside = NULL;
   MemWorkload *workload = mem_call_workload (call);
+  MemTree *tree;
   const MemNode *node;
   Put *put;
 
   if (workload == NULL)
     return;
-  node = path != NULL ? mem_tree_find (mem_workload_tree (workload, path, &inside), inside) : NULL;
+  tree = path != NULL ? mem_workload_tree (workload, path, &inside) : NULL;
+  node = tree != NULL ? mem_tree_find (tree, inside) : NULL;
   if (node == NULL || node->kind != MEM_NODE_FOLDER)
     {
       mem_call_fail (call, node == NULL ? THOLE_ERROR_NOT_FOUND : THOLE_ERROR_INVALID, "no such folder: %s",

@@ -123,6 +123,15 @@ mem_workload_go_on (MemWorkload *self, gint64 now)
     plan (self);
 }
 
+/* up to what has to happen next besides, so that all keeps its order */
+static gint64
+until (MemWorkload *self, gint64 now)
+{
+  gint64 next = MIN (now, self->kill_at);
+
+  return self->health != NULL ? MIN (next, self->health->next) : next;
+}
+
 static void
 fire (MemDue *due, MemWorld *world, gint64 at)
 {
@@ -135,7 +144,7 @@ fire (MemDue *due, MemWorld *world, gint64 at)
     }
   if (self->state == MEM_RUNNING && self->health != NULL && self->health->next <= at)
     mem_health_check (self, at);
-  mem_workload_go_on (self, at);
+  mem_workload_go_on (self, MAX (until (self, world->now), at));
 }
 
 static void
@@ -474,10 +483,12 @@ mem_workload_read (MemWorkload *self, const char *path)
   g_autofree char *normal = mem_path_normal (path);
   g_autofree char *inside = NULL;
   const MemNode *node;
+  MemTree *tree;
 
   if (normal == NULL)
     return NULL;
-  node = mem_tree_find (mem_workload_tree (self, normal, &inside), inside);
+  tree = mem_workload_tree (self, normal, &inside);
+  node = mem_tree_find (tree, inside);
   if (node == NULL || node->kind != MEM_NODE_FILE)
     return NULL;
   return node->content != NULL ? g_bytes_ref (node->content) : g_bytes_new (NULL, 0);

@@ -172,6 +172,7 @@ mem_world_schedule (MemWorld *self, MemDue *due, gint64 at)
 gboolean
 mem_world_advance (MemWorld *self, gint64 now)
 {
+  self->now = now;
   for (guint share = 0; share < FAIR_SHARE; share++)
     {
       GSequenceIter *first = g_sequence_get_begin_iter (self->schedule);

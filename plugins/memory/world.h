@@ -63,6 +63,7 @@ struct _MemWorld
   GSequence *schedule;      /* of MemDue */
   GPtrArray *watchers;
   guint64 serial;           /* engine ids, execs */
+  gint64 now;               /* of the advance at hand */
   gboolean loading;
   gboolean down;
   gboolean deaf;            /* events are lost */

@@ -244,7 +244,7 @@ test_engine_down (void)
   g_assert_error (pending, THOLE_ERROR, THOLE_ERROR_UNAVAILABLE);
   answer_clear (&answer);
   g_assert_cmpuint (host_count (host, "unavailable"), ==, 1);
-  assert_state (host, "wl-1", "unavailable");
+  assert_state (host, "wl-1", "backend_unavailable");
   g_assert_cmpint (host_probe (host, NULL, &probe), ==, THOLE_PROBE_DEFER);
   g_assert_error (probe, THOLE_ERROR, THOLE_ERROR_UNAVAILABLE);
   host_forget_events (host);
