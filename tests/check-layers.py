@@ -70,7 +70,8 @@ def _(t):
     none(f"{where}: {name}" for path in files(".c", ".h") if path.startswith("plugins/")
          for where, quoted, name in includes(path) if quoted and name not in MADE
          and not os.path.exists(os.path.join(ROOT, "sdk", name))
-         and not ("/" not in name and os.path.exists(os.path.join(ROOT, os.path.dirname(path), name))))
+         and not ("/" not in name and any(os.path.exists(os.path.join(ROOT, folder, name))
+                                          for folder in (os.path.dirname(path), "/".join(path.split("/")[:2])))))
 
 
 @case("the SDK includes nothing of the daemon, but for the kit, a program that judges with the daemon's own loader")
