@@ -85,6 +85,8 @@ def man(keys, version):
     out += [".SH [backend NAME]", "One section for each configured engine. Keys other than these are the driver's own, strings all.",
             ".TP", "\\fBdriver\\fR (text)", "Id of the driver, as in \\fBtholectl drivers\\fR.",
             ".TP", "\\fBdefault\\fR (true or false)", "Workloads that name no backend go here.",
+            ".TP", "\\fBsecret_\\fINAME\\fB_file\\fR (path)", "A file that holds the driver's secret NAME, read at the start.",
+            ".TP", "\\fBrequire_isolation\\fR (true or false)", "Refuse a driver that would run inside the daemon.",
             ".SH EXAMPLE", ".nf", "[daemon]", "listen=unix:/run/thole/thole.sock;127.0.0.1:7460", "", "[backend docker]",
             "driver=docker", "url=unix:///var/run/docker.sock", "default=true", ".fi",
             ".SH SEE ALSO", ".BR tholed (8),", ".BR tholectl (1)"]

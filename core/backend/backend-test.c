@@ -70,11 +70,14 @@ static TholeBackend *
 open_backend (Fixture *f, const char *config, GError **error)
 {
   g_autoptr(TholeTables) tables = thole_tables_new (&fake_plugin, error);
+  g_autoptr(GHashTable) secrets
+    = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_bytes_unref);
 
+  g_hash_table_insert (secrets, g_strdup ("api"), g_bytes_new_static ("s3cret", 6));
   g_assert_nonnull (tables);
   return thole_backend_module_new (&(TholeBackendModuleOptions) {
     .name = "b", .tables = tables, .shown = g_variant_new_parsed (config), .config = g_variant_new_parsed (config),
-    .clock = &f->clock }, error);
+    .secrets = secrets, .clock = &f->clock }, error);
 }
 
 static void
@@ -541,9 +544,11 @@ test_host (Fixture *f, gconstpointer data)
   TholeHost *host = fake.driver->host;
   guint count = 0;
   g_autoptr(GSource) timer = ops->timer (host, 10000, count_up, &count, note_free);
+  g_autoptr(GBytes) secret = ops->secret (host, "api"), known = g_bytes_new_static ("s3cret", 6);
 
   g_assert_true (THOLE_HAS (ops, TholeHostOps, secret));
   g_assert_null (ops->secret (host, "none"));
+  g_assert_true (g_bytes_equal (secret, known));
   g_assert_cmpint (ABS (ops->now (host) - g_get_real_time ()), <, G_USEC_PER_SEC);
   spin (50);
   /* once, whatever the function says */

@@ -22,7 +22,7 @@ typedef enum
   THOLE_BACKEND_READY,
   THOLE_BACKEND_UNAVAILABLE, /* probed again with back-off (1 s .. 60 s) */
   THOLE_BACKEND_UNSUPPORTED, /* for good */
-  THOLE_BACKEND_STUCK,       /* a call never came back; no new calls */
+  THOLE_BACKEND_STUCK,       /* a call did not come back; no new calls until it does, then it is probed again */
   THOLE_BACKEND_CLOSED,
 } TholeBackendState;
 
@@ -108,7 +108,7 @@ GBytes     *thole_backend_json        (TholeBackend *self);
 guint       thole_backend_pending     (TholeBackend *self);
 
 /* Signals (main thread):
- *   "state-changed" (TholeBackend *)
+ *   "state-changed" (TholeBackend *)               also when its facts changed
  *   "event" (TholeBackend *, GVariant *event)      a driver's report, a{sv}, not floating, only while READY; a "resync" comes right
  *                                                  after each change to READY
  */

@@ -25,7 +25,8 @@ typedef struct
 TholeRegistry *thole_registry_new      (const TholeRegistryOptions *options);
 void           thole_registry_free     (TholeRegistry *self);
 
-/* Makes the backend @name of @config (a{sv}: driver, default and the driver's own keys, all strings).
+/* Makes the backend @name of @config (a{sv}, all strings): `driver`, `default` (true for one at most, else the first one),
+ * `secret_NAME_file` (a path, read now, for the driver's host->secret (NAME)), `require_isolation`, and the keys of the manifest.
  * Errors: INVALID naming the key; NOT_FOUND (no such driver, or why it was refused).
  * Returns: (transfer none) */
 TholeBackend  *thole_registry_add      (TholeRegistry *self, const char *name, GVariant *config, GError **error);
