@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+/* how long an engine may take to go after it has ended what it runs */
+#define LAST_BREATH (20 * G_USEC_PER_SEC)
+
 static gboolean
 is_of (TholeSubject *subject, TholeBackend *backend)
 {
@@ -58,6 +61,30 @@ is_durable (TholeBackend *backend)
   return facts != NULL && thole_dict_boolean (facts, "durable", FALSE);
 }
 
+/* an engine that is stopped ends what it runs before it goes away itself: until then that looks like anybody's signal */
+static gboolean
+went_along (TholeSubject *subject)
+{
+  TholeWorkload *now = subject->now;
+
+  return now->state == THOLE_WORKLOAD_STATE_CRASHED && g_str_has_prefix (now->state_reason, "signalled")
+         && now->stopped_at > thole_clock_now (subject->operations->clock) - LAST_BREATH;
+}
+
+static void
+blame_engine (TholeSubject *subject, gpointer user_data)
+{
+  TholeChange *change = thole_change_begin (subject, "engine");
+
+  if (!went_along (subject))
+    {
+      thole_change_abandon (change);
+      return;
+    }
+  thole_change_reason (change, "engine_restarted", "its engine stopped and took it along");
+  thole_change_commit (change, NULL, NULL);
+}
+
 static void
 on_state (TholeBackend *backend, gpointer user_data)
 {
@@ -74,6 +101,8 @@ on_state (TholeBackend *backend, gpointer user_data)
         continue;
       subject->unsure = TRUE;
       subject->outage = thole_state_alive (subject->now->state) && !is_durable (backend);
+      if (went_along (subject) && !is_durable (backend) && !operations->draining)
+        thole_subject_acquire (subject, TRUE, blame_engine, NULL);
     }
   if (operations->draining)
     return;
