@@ -69,6 +69,7 @@ test_get (void)
   thole_fake_free (fake);
 }
 
+/* proves: AU-05 API-09 MH-08 */
 static void
 test_credentials (void)
 {
@@ -129,6 +130,7 @@ test_credentials_mixed (void)
   thole_fake_free (fake);
 }
 
+/* proves: API-02 API-05 */
 static void
 test_routes (void)
 {
@@ -166,6 +168,7 @@ test_routes (void)
   thole_fake_free (fake);
 }
 
+/* proves: row:89 */
 static void
 test_conditional (void)
 {
@@ -211,6 +214,7 @@ test_call (void)
   thole_fake_free (fake);
 }
 
+/* proves: API-02 API-03 */
 static void
 test_bad_input (void)
 {
@@ -300,6 +304,7 @@ rate (TholePrincipal *principal, TholeHttpRate *rate, gpointer user_data)
   return TRUE;
 }
 
+/* proves: AU-24 */
 static void
 test_rate (void)
 {
@@ -323,6 +328,7 @@ test_rate (void)
   thole_fake_free (fake);
 }
 
+/* proves: MH-09 row:105 row:106 */
 static void
 test_pages (void)
 {

@@ -22,6 +22,7 @@ document (char **text)
   return value;
 }
 
+/* proves: API-04 */
 static void
 test_complete (void)
 {

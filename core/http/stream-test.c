@@ -76,6 +76,7 @@ resident (void)
   return (double) pages * (double) sysconf (_SC_PAGESIZE) / 1048576;
 }
 
+/* proves: row:87 row:60 */
 static void
 test_events (void)
 {
@@ -174,7 +175,8 @@ test_heartbeat (void)
   thole_fake_free (fake);
 }
 
-/* many slow readers of an endless log: nothing grows, and all go when they go */
+/* many slow readers of an endless log: nothing grows, and all go when they go.
+ * proves: TE-22 row:29 */
 static void
 test_slow_readers (void)
 {
@@ -240,7 +242,8 @@ test_reader_leaves (void)
   thole_fake_free (fake);
 }
 
-/* a waiting call hears that its client has gone, and may end whenever it likes */
+/* a waiting call hears that its client has gone, and may end whenever it likes.
+ * proves: API-12 */
 static void
 test_client_leaves (void)
 {
@@ -304,6 +307,7 @@ await_shut (TholeFake *fake)
   g_assert_true (fake->shut);
 }
 
+/* proves: OP-05 row:82 */
 static void
 test_shutdown (void)
 {

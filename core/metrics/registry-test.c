@@ -23,6 +23,7 @@ render (TholeMetrics *metrics)
   return g_strndup (text, length);
 }
 
+/* proves: row:105 */
 static void
 test_text (void)
 {
