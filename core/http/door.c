@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Connections are accepted here. The first head of each is looked at without being taken from the socket, until it is whole;
- * a bad or slow one never reaches the HTTP library. The same epoll tells when the client of a long wait has gone.
+ * Connections are accepted here. The first head of each is looked at without being taken from the
+ * socket, until it is whole; a bad or slow one never reaches the HTTP library. The same epoll tells
+ * when the client of a long wait has gone.
  */
 #include "http/server.h"
 
@@ -133,7 +134,8 @@ drain (TholeDoor *self, TholeConn *conn)
   return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* closing with unread input would destroy the answer on its way, so what still comes is read for a moment */
+/* closing with unread input would destroy the answer on its way, so what still comes is read for a
+ * moment */
 static void
 refuse (TholeDoor *self, TholeConn *conn, int code, const char *detail)
 {
@@ -245,7 +247,8 @@ on_events (gint fd, GIOCondition condition, gpointer user_data)
 void
 thole_door_expire (TholeDoor *self, TholeConn *conn)
 {
-  if (conn->phase == THOLE_CONN_HEAD && recv (conn->fd, self->buffer, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+  if (conn->phase == THOLE_CONN_HEAD &&
+      recv (conn->fd, self->buffer, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
     refuse (self, conn, THOLE_ERROR_REQUEST_TIMEOUT, "The head of the request took too long");
   else
     conn_close (conn);
@@ -290,7 +293,8 @@ on_pause_over (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* an eighth is kept for unix sockets: whoever may reach the port cannot lock the administrator out */
+/* an eighth is kept for unix sockets: whoever may reach the port cannot lock the administrator out
+ */
 static guint
 room (const TholeDoor *self, const TholeSocket *from)
 {
@@ -375,7 +379,8 @@ thole_door_new (TholeHttp *http, GError **error)
 
   if (epoll < 0)
     {
-      g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (errno), "epoll: %s", g_strerror (errno));
+      g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (errno), "epoll: %s",
+                   g_strerror (errno));
       return NULL;
     }
   self = g_new0 (TholeDoor, 1);

@@ -27,7 +27,8 @@ fake_connect (TholeFake *fake, gboolean local)
   setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   g_strlcpy (un.sun_path, fake->path, sizeof un.sun_path);
-  result = local ? connect (fd, (struct sockaddr *) &un, sizeof un) : connect (fd, (struct sockaddr *) &in, sizeof in);
+  result = local ? connect (fd, (struct sockaddr *) &un, sizeof un)
+                 : connect (fd, (struct sockaddr *) &in, sizeof in);
   g_assert_cmpint (result, ==, 0);
   return fd;
 }
@@ -175,14 +176,16 @@ fake_answer_free (FakeAnswer *answer)
 }
 
 FakeAnswer *
-fake_request (TholeFake *fake, const char *method, const char *target, const char *extra, const char *body)
+fake_request (TholeFake *fake, const char *method, const char *target, const char *extra,
+              const char *body)
 {
   g_autoptr(GString) text = g_string_new (NULL);
   int fd = fake_connect (fake, FALSE);
   FakeAnswer *answer;
 
-  g_string_printf (text, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer %s\r\n", method,
-                   target, fake->token);
+  g_string_printf (
+    text, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer %s\r\n",
+    method, target, fake->token);
   if (extra != NULL)
     g_string_append (text, extra);
   if (body != NULL)

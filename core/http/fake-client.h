@@ -23,9 +23,10 @@ FakeAnswer *fake_read     (int fd, gboolean no_body, GString *rest);
 void        fake_answer_free (FakeAnswer *answer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FakeAnswer, fake_answer_free)
 
-/* One request on a connection of its own over TCP with the token. @extra (nullable): header lines. */
-FakeAnswer *fake_request  (TholeFake *fake, const char *method, const char *target, const char *extra,
-                           const char *body);
+/* One request on a connection of its own over TCP with the token. @extra (nullable): header lines.
+ */
+FakeAnswer *fake_request (TholeFake *fake, const char *method, const char *target,
+                          const char *extra, const char *body);
 /* Sends @text and reads an answer, over TCP; {T} in it becomes the token. */
 FakeAnswer *fake_raw      (TholeFake *fake, gboolean local, const char *text, gssize length);
 /* Returns: (transfer full) (nullable): the value of a header */

@@ -11,7 +11,7 @@
 
 #define EVENTS 1000
 
-/* streams ---------------------------------------------------------------------------------------------- */
+/* streams ---------------------------------------------------------------------------- */
 
 typedef enum
 {
@@ -140,7 +140,7 @@ return_stream (TholeCall *call, TholeReplyKind reply, StreamKind kind)
   call->done (call, call->user_data);
 }
 
-/* operations ------------------------------------------------------------------------------------------- */
+/* operations ---------------------------------------------------------------------------- */
 
 static void
 return_json (TholeCall *call, guint status, GBytes *body)
@@ -246,9 +246,12 @@ thing_events (TholeCall *call)
 static void
 thing_logs (TholeCall *call)
 {
-  static const struct { const char *target; TholeReplyKind reply; StreamKind kind; } streams[] = {
-    { "flood", THOLE_REPLY_LOG, STREAM_FLOOD },          { "quiet", THOLE_REPLY_EVENTS, STREAM_QUIET },
-    { "failing", THOLE_REPLY_LOG, STREAM_FAILING },      { "failing-events", THOLE_REPLY_EVENTS, STREAM_FAILING },
+  static const struct { const char *target; TholeReplyKind reply; StreamKind kind;
+  } streams[] = {
+    { "flood", THOLE_REPLY_LOG, STREAM_FLOOD },
+    { "quiet", THOLE_REPLY_EVENTS, STREAM_QUIET },
+    { "failing", THOLE_REPLY_LOG, STREAM_FAILING },
+    { "failing-events", THOLE_REPLY_EVENTS, STREAM_FAILING },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (streams); i++)
@@ -266,9 +269,11 @@ thing_delete (TholeCall *call)
   return_json (call, 204, NULL);
 }
 
-#define THING(name, method, path, status, kind, handle) \
-  { name, "thing.use", "thing", method, path, { status }, &thole_schema_empty, &thole_schema_query_none, \
-    THOLE_OPERATION_##kind, "A thing", handle }
+#define THING(name, method, path, status, kind, handle)                                            \
+  {                                                                                                \
+    name, "thing.use", "thing", method, path, { status }, &thole_schema_empty,                     \
+      &thole_schema_query_none, THOLE_OPERATION_##kind, "A thing", handle                          \
+  }
 
 static const TholeOperationDef operations[] = {
   THING ("thing.get", "GET", "/v1/things/{id}", 200, READ, thing_get),
@@ -290,7 +295,8 @@ dispatch (TholeOperations *data, TholeCall *call)
   call->def->handle (call);
 }
 
-/* the server ------------------------------------------------------------------------------------------- */
+/* the server
+ * ------------------------------------------------------------------------------------------- */
 
 static char **
 get_ready (gpointer user_data)
@@ -358,11 +364,23 @@ thole_fake_new (void)
     g_string_append (thing, "0123456789");
   g_string_append (thing, "\"}");
   self->thing = g_string_free_to_bytes (thing);
-  self->options = (TholeHttpOptions) {
-    .clock = thole_clock_system (), .identity = thole_identity_new (token_file, &error), .metrics = self->metrics,
-    .version = "1.2.3", .operations = operations, .n_operations = G_N_ELEMENTS (operations), .dispatch = dispatch,
-    .dispatch_data = (TholeOperations *) self, .ready = get_ready, .ready_data = self, .max_connections = 1000,
-    .max_head = 16384, .max_body = 4194304, .head_timeout = 10, .body_timeout = 30, .idle_timeout = 75,
+  self->options = (TholeHttpOptions){
+    .clock = thole_clock_system (),
+    .identity = thole_identity_new (token_file, &error),
+    .metrics = self->metrics,
+    .version = "1.2.3",
+    .operations = operations,
+    .n_operations = G_N_ELEMENTS (operations),
+    .dispatch = dispatch,
+    .dispatch_data = (TholeOperations *) self,
+    .ready = get_ready,
+    .ready_data = self,
+    .max_connections = 1000,
+    .max_head = 16384,
+    .max_body = 4194304,
+    .head_timeout = 10,
+    .body_timeout = 30,
+    .idle_timeout = 75,
     .heartbeat = 15,
   };
   g_assert_no_error (error);

@@ -24,7 +24,7 @@ typedef struct
   gint dispatched, cancelled, closed_streams; /* atomic */
   gint64 last_event_id;
   gboolean not_ready;
-  GQueue held;               /* (element-type TholeCall): calls that thing.hold keeps until released */
+  GQueue held; /* (element-type TholeCall): calls that thing.hold keeps until released */
   GMutex lock;
   gboolean shut;             /* the shutdown is complete */
   gboolean shut_cleanly;
@@ -35,7 +35,8 @@ void       thole_fake_start (TholeFake *self);
 void       thole_fake_free  (TholeFake *self);
 
 /* Runs @function in the server's thread and waits for it. */
-void       thole_fake_run   (TholeFake *self, void (*function) (TholeFake *self, gpointer data), gpointer data);
+void thole_fake_run (TholeFake *self, void (*function) (TholeFake *self, gpointer data),
+                     gpointer data);
 /* Ends the oldest call that thing.hold keeps. */
 void       thole_fake_release (TholeFake *self);
 void       thole_fake_counts (TholeFake *self, TholeHttpCounts *counts);

@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Clients that mean no good, or know no better: each is refused or timed out while others are served. */
+ * Clients that mean no good, or know no better: each is refused or timed out while others are
+ * served. */
 #include "http/fake-client.h"
 
 #include <string.h>
@@ -39,7 +40,8 @@ typedef struct
 
 static const Head bad_heads[] = {
   { "both lengths", POST "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
-  { "both lengths the other way", POST "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n" },
+  { "both lengths the other way",
+    POST "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n" },
   { "two lengths", POST "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} " },
   { "the same length twice", POST "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}" },
   { "list of lengths", POST "Content-Length: 2, 2\r\n\r\n{}" },
@@ -61,7 +63,8 @@ static const Head bad_heads[] = {
   { "no colon", GET "Accept\r\n\r\n" },
   { "NUL in a value", GET "Accept: a\0b\r\n\r\n", sizeof GET + sizeof "Accept: a\0b\r\n\r\n" - 2 },
   { "NUL in a name", GET "Acc\0ept: a\r\n\r\n", sizeof GET + sizeof "Acc\0ept: a\r\n\r\n" - 2 },
-  { "NUL in the target", "GET /v1\0/things HTTP/1.1\r\nHost: x\r\n\r\n", sizeof "GET /v1\0/things HTTP/1.1\r\nHost: x\r\n\r\n" - 1 },
+  { "NUL in the target", "GET /v1\0/things HTTP/1.1\r\nHost: x\r\n\r\n",
+    sizeof "GET /v1\0/things HTTP/1.1\r\nHost: x\r\n\r\n" - 1 },
   { "bare LF", "GET /v1/things/a HTTP/1.1\nHost: x\n\n" },
   { "one bare LF", GET "Accept: a\nContent-Length: 2\r\n\r\n" },
   { "bare CR", GET "Accept: a\rContent-Length: 2\r\n\r\n" },
@@ -70,7 +73,8 @@ static const Head bad_heads[] = {
   { "two encodings", POST "Transfer-Encoding: gzip, chunked\r\n\r\n" },
   { "encoding twice", POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n" },
   { "odd encoding", POST "Transfer-Encoding: xchunked\r\n\r\n" },
-  { "encoding in 1.0", "POST /v1/things HTTP/1.0\r\n" AUTH "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
+  { "encoding in 1.0",
+    "POST /v1/things HTTP/1.0\r\n" AUTH "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
   { "version 2", "GET /v1/things/a HTTP/2.0\r\nHost: x\r\n\r\n" },
   { "no version", "GET /v1/things/a\r\nHost: x\r\n\r\n" },
   { "two blanks", "GET  /v1/things/a HTTP/1.1\r\nHost: x\r\n\r\n" },
@@ -91,7 +95,8 @@ test_heads (void)
     for (guint local = 0; local < 2; local++)
       {
         const Head *head = &bad_heads[i];
-        g_autoptr(FakeAnswer) answer = fake_raw (fake, local == 1, head->text, head->length > 0 ? (gssize) head->length : -1);
+        g_autoptr (FakeAnswer) answer =
+          fake_raw (fake, local == 1, head->text, head->length > 0 ? (gssize) head->length : -1);
 
         if (answer->status != 400)
           g_error ("%s: answered %u %s", head->name, answer->status, answer->head);
@@ -103,7 +108,8 @@ test_heads (void)
   thole_fake_free (fake);
 }
 
-/* the same on a connection whose first request was good: there only the parsed head can be judged */
+/* the same on a connection whose first request was good: there only the parsed head can be judged
+ */
 static void
 test_later_heads (void)
 {
@@ -155,7 +161,8 @@ test_later_heads (void)
   thole_fake_free (fake);
 }
 
-/* a later head with a name that nobody knows might have been folded: answered, and the connection ends */
+/* a later head with a name that nobody knows might have been folded: answered, and the connection
+ * ends */
 static void
 test_unknown_name (void)
 {
@@ -189,7 +196,8 @@ test_large (void)
   g_autofree char *target = g_strdup_printf ("GET /%s HTTP/1.1\r\nHost: x\r\n\r\n", filler);
   g_autoptr(GString) many = g_string_new (GET);
   g_autofree char *declared = g_strdup (POST "Content-Length: 1073741824\r\n\r\n{\"a\":\"");
-  g_autofree char *small = g_strdup_printf (POST "Content-Length: 100006\r\n\r\n{\"a\":\"%s", filler);
+  g_autofree char *small =
+    g_strdup_printf (POST "Content-Length: 100006\r\n\r\n{\"a\":\"%s", filler);
 
   for (int i = 0; i < 200; i++)
     g_string_append (many, "Accept: a\r\n");
@@ -247,13 +255,15 @@ static void
 test_bad_chunks (void)
 {
   static const char *const bodies[] = {
-    "x\r\n{}\r\n0\r\n\r\n", "-2\r\n{}\r\n0\r\n\r\n", "fffffffffffffffff\r\n{}\r\n", "2\r\n{}xx0\r\n\r\n", "+2\r\n{}\r\n0\r\n\r\n",
+    "x\r\n{}\r\n0\r\n\r\n", "-2\r\n{}\r\n0\r\n\r\n", "fffffffffffffffff\r\n{}\r\n",
+    "2\r\n{}xx0\r\n\r\n",   "+2\r\n{}\r\n0\r\n\r\n",
   };
   TholeFake *fake = start_with (1);
 
   for (guint i = 0; i < G_N_ELEMENTS (bodies); i++)
     {
-      g_autofree char *text = g_strdup_printf (POST "Transfer-Encoding: chunked\r\n\r\n%s", bodies[i]);
+      g_autofree char *text =
+        g_strdup_printf (POST "Transfer-Encoding: chunked\r\n\r\n%s", bodies[i]);
       g_autoptr(FakeAnswer) answer = fake_raw (fake, FALSE, text, -1);
 
       g_assert_true (answer->status == 0 || answer->status == 400 || answer->status == 413);
@@ -297,7 +307,8 @@ static gpointer
 drip (gpointer data)
 {
   int fd = GPOINTER_TO_INT (data);
-  const char *text = "POST /v1/things HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n";
+  const char *text =
+    "POST /v1/things HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n";
   gint64 begin = g_get_monotonic_time ();
 
   for (; *text != '\0'; text++)
@@ -347,7 +358,9 @@ static void
 test_slow_later (void)
 {
   static const char *const tails[] = {
-    "GET /v1/things/a HTTP/1.1\r\nHost: x\r\n", "G", "",
+    "GET /v1/things/a HTTP/1.1\r\nHost: x\r\n",
+    "G",
+    "",
     "POST /v1/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n{",
     "POST /v1/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
   };
@@ -373,7 +386,8 @@ test_slow_later (void)
 static void
 assert_overloaded (TholeFake *fake, gboolean local)
 {
-  g_autoptr(FakeAnswer) refused = fake_raw (fake, local, "GET /v1/things/a HTTP/1.1\r\nHost: x\r\n\r\n", -1);
+  g_autoptr (FakeAnswer) refused =
+    fake_raw (fake, local, "GET /v1/things/a HTTP/1.1\r\nHost: x\r\n\r\n", -1);
 
   g_assert_cmpuint (refused->status, ==, 503);
   g_assert_nonnull (strstr (refused->body, "overloaded"));

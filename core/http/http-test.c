@@ -52,13 +52,15 @@ test_get (void)
 {
   TholeFake *fake = start ();
   g_autoptr(FakeAnswer) tcp = fake_request (fake, "GET", "/v1/things/wl-1", NULL, NULL);
-  g_autoptr(FakeAnswer) local = fake_raw (fake, TRUE, "GET /v1/things/wl-1 HTTP/1.1\r\nHost: x\r\n\r\n", -1);
+  g_autoptr (FakeAnswer) local =
+    fake_raw (fake, TRUE, "GET /v1/things/wl-1 HTTP/1.1\r\nHost: x\r\n\r\n", -1);
   g_autoptr(FakeAnswer) old = fake_raw (fake, TRUE, "GET /v1/things/wl-1 HTTP/1.0\r\n\r\n", -1);
   g_autofree char *first = fake_header (tcp, "X-Request-Id");
   g_autofree char *second = fake_header (local, "X-Request-Id");
 
   g_assert_cmpuint (tcp->status, ==, 200);
-  g_assert_cmpmem (tcp->body, tcp->length, g_bytes_get_data (fake->thing, NULL), g_bytes_get_size (fake->thing));
+  g_assert_cmpmem (tcp->body, tcp->length, g_bytes_get_data (fake->thing, NULL),
+                   g_bytes_get_size (fake->thing));
   assert_header (tcp, "Content-Type", "application/json");
   assert_header (tcp, "ETag", "\"7\"");
   assert_header (tcp, "Cache-Control", "no-store");
@@ -87,7 +89,8 @@ test_credentials (void)
     "GET /v1/things/wl-1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {T}x\r\n\r\n",
     "GET /v1/things/wl-1 HTTP/1.1\r\nHost: x\r\nCookie: token={T}\r\n\r\n",
   };
-  static const char *const open[] = { "/", "/healthz", "/readyz", "/v1/version", "/v1/openapi.json" };
+  static const char *const open[] = { "/", "/healthz", "/readyz", "/v1/version",
+                                      "/v1/openapi.json" };
   TholeFake *fake = start ();
 
   for (guint i = 0; i < G_N_ELEMENTS (none); i++)
@@ -119,8 +122,10 @@ test_credentials_mixed (void)
                                           "Authorization: Bearer nope\r\n\r\n", -1);
   g_autoptr(FakeAnswer) good = fake_raw (fake, TRUE, "GET /v1/things/a HTTP/1.1\r\nHost: x\r\n"
                                          "Authorization: bearer  {T}\r\n\r\n", -1);
-  g_autoptr(FakeAnswer) query = fake_raw (fake, FALSE, "GET /v1/things/a?access_token={T} HTTP/1.1\r\nHost: x\r\n\r\n", -1);
-  g_autoptr(FakeAnswer) hidden = fake_raw (fake, TRUE, "GET /v1/things/a?x=1&to%6ben={T} HTTP/1.1\r\nHost: x\r\n\r\n", -1);
+  g_autoptr (FakeAnswer) query =
+    fake_raw (fake, FALSE, "GET /v1/things/a?access_token={T} HTTP/1.1\r\nHost: x\r\n\r\n", -1);
+  g_autoptr (FakeAnswer) hidden =
+    fake_raw (fake, TRUE, "GET /v1/things/a?x=1&to%6ben={T} HTTP/1.1\r\nHost: x\r\n\r\n", -1);
 
   assert_problem (wrong, 401, "unauthenticated");
   g_assert_cmpuint (good->status, ==, 200);
@@ -143,7 +148,8 @@ test_routes (void)
   g_autoptr(FakeAnswer) post = fake_request (fake, "POST", "/healthz", NULL, NULL);
   g_autoptr(FakeAnswer) head = fake_request (fake, "HEAD", "/v1/things/a", NULL, NULL);
   g_autoptr(FakeAnswer) options = fake_request (fake, "OPTIONS", "/v1/things", NULL, NULL);
-  g_autoptr(FakeAnswer) absolute = fake_request (fake, "GET", "http://localhost:1/v1/things/a", NULL, NULL);
+  g_autoptr (FakeAnswer) absolute =
+    fake_request (fake, "GET", "http://localhost:1/v1/things/a", NULL, NULL);
   g_autoptr(FakeAnswer) encoded = fake_request (fake, "GET", "/v1/th%69ngs/a", NULL, NULL);
   g_autoptr(FakeAnswer) nul = fake_request (fake, "GET", "/v1/things/a%00b", NULL, NULL);
   g_autoptr(FakeAnswer) utf8 = fake_request (fake, "GET", "/v1/things/%ff", NULL, NULL);
@@ -181,7 +187,8 @@ test_conditional (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autoptr(FakeAnswer) answer = fake_request (fake, "GET", "/v1/things/a", cases[i].header, NULL);
+      g_autoptr (FakeAnswer) answer =
+        fake_request (fake, "GET", "/v1/things/a", cases[i].header, NULL);
 
       g_assert_cmpuint (answer->status, ==, cases[i].status);
       assert_header (answer, "ETag", "\"7\"");
@@ -193,19 +200,26 @@ static void
 test_call (void)
 {
   TholeFake *fake = start ();
-  g_autoptr(FakeAnswer) answer = fake_request (fake, "POST", "/v1/things?label=a&label=b%3D%C3%A4&name=x+y&empty",
-                                               "Content-Type: Application/JSON; charset=utf-8\r\nIdempotency-Key: k-1\r\n"
-                                               "If-Match: \"5\"\r\n", "{\"a\":[1,null]}");
-  g_autoptr(FakeAnswer) patch = fake_request (fake, "PATCH", "/v1/things/a",
-                                              "Content-Type: application/merge-patch+json\r\n", "{\"a\":null}");
+  g_autoptr (FakeAnswer) answer =
+    fake_request (fake, "POST", "/v1/things?label=a&label=b%3D%C3%A4&name=x+y&empty",
+                  "Content-Type: Application/JSON; charset=utf-8\r\nIdempotency-Key: k-1\r\n"
+                  "If-Match: \"5\"\r\n",
+                  "{\"a\":[1,null]}");
+  g_autoptr (FakeAnswer) patch =
+    fake_request (fake, "PATCH", "/v1/things/a", "Content-Type: application/merge-patch+json\r\n",
+                  "{\"a\":null}");
   g_autoptr(FakeAnswer) empty = fake_request (fake, "POST", "/v1/things", NULL, NULL);
-  g_autoptr(FakeAnswer) chunked = fake_request (fake, "POST", "/v1/things", "Content-Type: application/json\r\n"
-                                                "Transfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n", NULL);
+  g_autoptr (FakeAnswer) chunked =
+    fake_request (fake, "POST", "/v1/things",
+                  "Content-Type: application/json\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n",
+                  NULL);
 
   g_assert_cmpuint (answer->status, ==, 201);
-  g_assert_cmpstr (answer->body, ==,
-                   "{\"path\":\"/v1/things\",\"principal\":\"bootstrap\",\"key\":\"k-1\",\"if_match\":\"5\",\"query\":"
-                   "{\"label\":[\"a\",\"b=ä\"],\"name\":\"x y\",\"empty\":\"\"},\"body\":{\"a\":[1,null]}}");
+  g_assert_cmpstr (
+    answer->body, ==,
+    "{\"path\":\"/v1/things\",\"principal\":\"bootstrap\",\"key\":\"k-1\",\"if_match\":\"5\",\"query\":"
+    "{\"label\":[\"a\",\"b=ä\"],\"name\":\"x y\",\"empty\":\"\"},\"body\":{\"a\":[1,null]}}");
   assert_header (answer, "Location", "/v1/things/new");
   assert_header (answer, "Thole-Operation", "op-1");
   g_assert_nonnull (strstr (patch->body, "\"body\":{\"a\":null}"));
@@ -218,10 +232,16 @@ test_call (void)
 static void
 test_bad_input (void)
 {
-  static const struct { const char *target, *extra, *body; guint status; const char *code; } cases[] = {
+  static const struct
+  {
+    const char *target, *extra, *body;
+    guint status;
+    const char *code;
+  } cases[] = {
     { "/v1/things", "Content-Type: text/plain\r\n", "{}", 415, "unsupported_media_type" },
     { "/v1/things", NULL, "{}", 415, "unsupported_media_type" },
-    { "/v1/things", "Content-Type: application/merge-patch+json\r\n", "{}", 415, "unsupported_media_type" },
+    { "/v1/things", "Content-Type: application/merge-patch+json\r\n", "{}", 415,
+      "unsupported_media_type" },
     { "/v1/things", "Content-Type: application/json\r\n", "{\"a\":1,}", 400, "malformed" },
     { "/v1/things", "Content-Type: application/json\r\n", "\xff\xff", 400, "malformed" },
     { "/v1/things", "Content-Type: application/json\r\n", "[1]", 422, "invalid_field" },
@@ -241,7 +261,8 @@ test_bad_input (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autoptr(FakeAnswer) answer = fake_request (fake, "POST", cases[i].target, cases[i].extra, cases[i].body);
+      g_autoptr (FakeAnswer) answer =
+        fake_request (fake, "POST", cases[i].target, cases[i].extra, cases[i].body);
 
       assert_problem (answer, cases[i].status, cases[i].code);
     }
@@ -250,7 +271,8 @@ test_bad_input (void)
   for (int i = 0; i < 100; i++)
     g_string_append_printf (many, "&k%d=1", i);
   {
-    g_autoptr(FakeAnswer) nested = fake_request (fake, "POST", "/v1/things", "Content-Type: application/json\r\n", deep->str);
+    g_autoptr (FakeAnswer) nested =
+      fake_request (fake, "POST", "/v1/things", "Content-Type: application/json\r\n", deep->str);
     g_autoptr(FakeAnswer) parameters = fake_request (fake, "POST", many->str, NULL, NULL);
     g_autoptr(FakeAnswer) long_key = fake_request (fake, "POST", "/v1/things", header, NULL);
 
@@ -279,10 +301,14 @@ test_keep_alive (void)
       answer = fake_read (fd, FALSE, rest);
       g_assert_cmpuint (answer->status, ==, 200);
       g_assert_cmpstr (answer->body + (i % 2 == 0 ? 1 : 0), ==,
-                       i % 2 == 0 ? (const char *) g_bytes_get_data (fake->thing, NULL) + 1 : "{\"late\":true}");
+                       i % 2 == 0 ? (const char *) g_bytes_get_data (fake->thing, NULL) + 1
+                                  : "{\"late\":true}");
     }
   /* pipelined */
-  fake_send (fd, "GET /v1/things/a/later HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/things/missing HTTP/1.1\r\nHost: x\r\n\r\n", -1);
+  fake_send (
+    fd,
+    "GET /v1/things/a/later HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/things/missing HTTP/1.1\r\nHost: x\r\n\r\n",
+    -1);
   {
     g_autoptr(FakeAnswer) first = fake_read (fd, FALSE, rest);
     g_autoptr(FakeAnswer) second = fake_read (fd, FALSE, rest);
@@ -344,10 +370,12 @@ test_pages (void)
   metrics = fake_request (fake, "GET", "/metrics", NULL, NULL);
   g_assert_cmpstr (ready->body, ==, "{\"ready\":true,\"reasons\":[]}");
   g_assert_cmpuint (not_ready->status, ==, 503);
-  g_assert_cmpstr (not_ready->body, ==, "{\"ready\":false,\"reasons\":[\"the store is not open\"]}");
+  g_assert_cmpstr (not_ready->body, ==,
+                   "{\"ready\":false,\"reasons\":[\"the store is not open\"]}");
   g_assert_nonnull (strstr (version->body, "\"version\":\"1.2.3\""));
   assert_header (metrics, "Content-Type", THOLE_METRICS_TYPE);
-  g_assert_nonnull (strstr (metrics->body, "thole_http_requests_total{operation=\"thing.get\",class=\"4xx\"} 1\n"));
+  g_assert_nonnull (
+    strstr (metrics->body, "thole_http_requests_total{operation=\"thing.get\",class=\"4xx\"} 1\n"));
   g_assert_nonnull (strstr (metrics->body, "thole_http_connections 1\n"));
   g_assert_true (g_str_has_suffix (metrics->body, "# EOF\n"));
   thole_fake_free (fake);
@@ -367,9 +395,11 @@ static void
 test_addresses (void)
 {
   static const char *const wrong[][2] = {
-    { "0.0.0.0:0", "loopback" },     { "[::]:0", "loopback" },     { "192.0.2.1:80", "loopback" },
-    { "unix:relative", "absolute" }, { "127.0.0.1", "HOST:PORT" }, { "example.org:80", "HOST:PORT" },
-    { "::1:80", "HOST:PORT" },       { "127.0.0.1:70000", "HOST:PORT" },    { "127.0.0.1:", "HOST:PORT" },
+    { "0.0.0.0:0", "loopback" },    { "[::]:0", "loopback" },
+    { "192.0.2.1:80", "loopback" }, { "unix:relative", "absolute" },
+    { "127.0.0.1", "HOST:PORT" },   { "example.org:80", "HOST:PORT" },
+    { "::1:80", "HOST:PORT" },      { "127.0.0.1:70000", "HOST:PORT" },
+    { "127.0.0.1:", "HOST:PORT" },
   };
   TholeFake *fake = start ();
   GStatBuf status;

@@ -10,18 +10,27 @@
 #define MAX_TICK 500000
 
 static const TholeMetricDef requests_metric = {
-  "thole_http_requests", THOLE_METRIC_COUNTER, NULL, "Requests that were answered.", { "operation", "class" },
+  "thole_http_requests",          THOLE_METRIC_COUNTER,     NULL,
+  "Requests that were answered.", { "operation", "class" },
 };
 static const double bounds[] = { 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60 };
 static const TholeMetricDef duration_metric = {
-  "thole_http_request_duration_seconds", THOLE_METRIC_HISTOGRAM, "seconds",
-  "Time from the head of a request to its answer.", { "operation", NULL }, bounds, G_N_ELEMENTS (bounds),
+  "thole_http_request_duration_seconds",
+  THOLE_METRIC_HISTOGRAM,
+  "seconds",
+  "Time from the head of a request to its answer.",
+  { "operation", NULL },
+  bounds,
+  G_N_ELEMENTS (bounds),
 };
 static const TholeMetricDef connections_metric = {
   "thole_http_connections", THOLE_METRIC_GAUGE, NULL, "Open connections.",
 };
 static const TholeMetricDef waiting_metric = {
-  "thole_http_waiting_requests", THOLE_METRIC_GAUGE, NULL, "Requests whose operation has not ended.",
+  "thole_http_waiting_requests",
+  THOLE_METRIC_GAUGE,
+  NULL,
+  "Requests whose operation has not ended.",
 };
 static const TholeMetricDef streams_metric = {
   "thole_http_streams", THOLE_METRIC_GAUGE, NULL, "Responses that go on: logs, statistics, events.",
@@ -38,27 +47,32 @@ collect (TholeMetrics *metrics, gpointer user_data)
   thole_metric_set (thole_metrics_get (metrics, &connections_metric, NULL, NULL), self->n_conns);
   thole_metric_set (thole_metrics_get (metrics, &waiting_metric, NULL, NULL), self->n_waiting);
   thole_metric_set (thole_metrics_get (metrics, &streams_metric, NULL, NULL), self->n_streams);
-  thole_metric_set (thole_metrics_get (metrics, &bodies_metric, NULL, NULL), (double) self->body_bytes);
+  thole_metric_set (thole_metrics_get (metrics, &bodies_metric, NULL, NULL),
+                    (double) self->body_bytes);
 }
 
 void
 thole_http_measure (TholeHttp *self, const TholeOperationDef *def, guint status, gint64 begun)
 {
-  static const char *const classes[THOLE_HTTP_CLASSES] = { "0xx", "1xx", "2xx", "3xx", "4xx", "5xx" };
+  static const char *const classes[THOLE_HTTP_CLASSES] = {
+    "0xx", "1xx", "2xx", "3xx", "4xx", "5xx"
+  };
   guint class = MIN (status / 100, THOLE_HTTP_CLASSES - 1);
   TholeHttpMetrics *series = &self->metrics[def != NULL ? (guint) (def - self->options.operations)
                                                         : self->options.n_operations];
   const char *name = def != NULL ? def->name : "none";
 
   if (series->classes[class] == NULL)
-    series->classes[class] = thole_metrics_get (self->options.metrics, &requests_metric, name, classes[class]);
+    series->classes[class] =
+      thole_metrics_get (self->options.metrics, &requests_metric, name, classes[class]);
   thole_metric_add (series->classes[class], 1);
   if (begun == 0)
     return;
   if (series->duration == NULL)
     series->duration = thole_metrics_get (self->options.metrics, &duration_metric, name, NULL);
   thole_metric_observe (series->duration,
-                        (double) (thole_clock_monotonic (self->options.clock) - begun) / G_USEC_PER_SEC);
+                        (double) (thole_clock_monotonic (self->options.clock) - begun) /
+                          G_USEC_PER_SEC);
 }
 
 void
@@ -74,7 +88,7 @@ thole_http_request_id (TholeHttp *self, char *buffer, gsize size)
   buffer[length + 10] = '\0';
 }
 
-/* connections ---------------------------------------------------------------------------------------- */
+/* connections ---------------------------------------------------------------------------- */
 
 TholeConn *
 thole_http_conn (TholeHttp *self, int fd)
@@ -174,7 +188,7 @@ thole_http_conn_gone (TholeHttp *self, TholeConn *conn)
   thole_http_settle (self);
 }
 
-/* shutdown ------------------------------------------------------------------------------------------- */
+/* shutdown ---------------------------------------------------------------------------- */
 
 /* from the loop, since a connection may have ended deep inside the library */
 static gboolean
@@ -189,8 +203,8 @@ on_finish (gpointer user_data)
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                             "%u connections and %u requests were left when the time was over", self->n_conns,
-                             self->n_waiting);
+                             "%u connections and %u requests were left when the time was over",
+                             self->n_conns, self->n_waiting);
   return G_SOURCE_REMOVE;
 }
 
@@ -251,7 +265,7 @@ thole_http_shutdown_finish (TholeHttp *self, GAsyncResult *result, GError **erro
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-/* ---------------------------------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------------- */
 
 /* often enough that every limit is kept within an eighth of the shortest */
 static gint64

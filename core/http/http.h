@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The HTTP face: sockets, credentials, routes, replies and streams. Decides nothing about objects; all it does is make
- * a TholeCall of a request and an answer of what the call became. Runs in the main context that was the thread-default one
- * when it was made.
+ * The HTTP face: sockets, credentials, routes, replies and streams. Decides nothing about objects;
+ * all it does is make a TholeCall of a request and an answer of what the call became. Runs in the
+ * main context that was the thread-default one when it was made.
  */
 #pragma once
 
@@ -36,7 +36,8 @@ typedef struct
   void (*dispatch) (TholeOperations *operations, TholeCall *call);
   TholeOperations *dispatch_data;
 
-  /* (nullable): reasons why the daemon is not ready, one sentence each; NULL or empty = ready. Returns: (transfer full) */
+  /* (nullable): reasons why the daemon is not ready, one sentence each; NULL or empty = ready.
+   * Returns: (transfer full) */
   char **(*ready) (gpointer user_data);
   gpointer ready_data;
   /* (nullable): counts one request of @principal; FALSE = no limit applies to it */
@@ -55,14 +56,15 @@ void       thole_http_options_configure (TholeHttpOptions *options, TholeConfig 
 /* Everything in @options stays valid until thole_http_free(). Returns: (transfer full) */
 TholeHttp *thole_http_new             (const TholeHttpOptions *options, GError **error);
 
-/* Serves at @address, "unix:PATH" or "HOST:PORT" (PORT 0: any). A unix socket is made with mode 0660; a stale one is
- * replaced, one that is served is an error. Plain HOST must be loopback unless behind_proxy. */
+/* Serves at @address, "unix:PATH" or "HOST:PORT" (PORT 0: any). A unix socket is made with mode
+ * 0660; a stale one is replaced, one that is served is an error. Plain HOST must be loopback unless
+ * behind_proxy. */
 gboolean   thole_http_listen          (TholeHttp *self, const char *address, GError **error);
 /* Returns: (transfer full) (element-type utf8): where it listens, with the real ports */
 char     **thole_http_addresses       (TholeHttp *self);
 
-/* Stops accepting, ends idle connections, streams and waits, and lets what runs come to its end. Cancelling @cancellable cuts
- * off what is left; then finish returns FALSE. */
+/* Stops accepting, ends idle connections, streams and waits, and lets what runs come to its end.
+ * Cancelling @cancellable cuts off what is left; then finish returns FALSE. */
 void       thole_http_shutdown_async  (TholeHttp *self, GCancellable *cancellable,
                                        GAsyncReadyCallback callback, gpointer user_data);
 gboolean   thole_http_shutdown_finish (TholeHttp *self, GAsyncResult *result, GError **error);

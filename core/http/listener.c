@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The only file that knows the HTTP library: libmicrohttpd, without a thread and without a listening socket of its own, run
- * by a source of our main loop. It parses requests and frames responses; what they mean is decided elsewhere.
+ * The only file that knows the HTTP library: libmicrohttpd, without a thread and without a
+ * listening socket of its own, run by a source of our main loop. It parses requests and frames
+ * responses; what they mean is decided elsewhere.
  */
 #include "http/server.h"
 
@@ -32,7 +33,7 @@ struct _TholeListener
   gboolean due;              /* something was resumed or added since the last run */
 };
 
-/* the loop ------------------------------------------------------------------------------------------- */
+/* the loop ---------------------------------------------------------------------------- */
 
 static gboolean
 run_is_due (TholeListener *self)
@@ -70,7 +71,7 @@ run_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 
 static GSourceFuncs run_funcs = { run_prepare, run_check, run_dispatch, NULL, NULL, NULL };
 
-/* connections ---------------------------------------------------------------------------------------- */
+/* connections ---------------------------------------------------------------------------- */
 
 static TholeConn *
 conn_of (struct MHD_Connection *connection)
@@ -141,7 +142,7 @@ keep_escapes (void *cls, struct MHD_Connection *connection, char *text)
   return strlen (text);
 }
 
-/* answers -------------------------------------------------------------------------------------------- */
+/* answers ---------------------------------------------------------------------------- */
 
 static void
 free_bytes (void *bytes)
@@ -184,7 +185,8 @@ make_response (TholeRequest *request)
   gpointer data;
 
   if (request->flow != NULL)
-    return MHD_create_response_from_callback (MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, request, NULL);
+    return MHD_create_response_from_callback (MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, request,
+                                              NULL);
   if (body == NULL)
     return MHD_create_response_from_buffer (0, (gpointer) "", MHD_RESPMEM_PERSISTENT);
   data = (gpointer) g_bytes_get_data (body, &size);
@@ -209,25 +211,26 @@ send_answer (TholeListener *self, struct MHD_Connection *connection, TholeReques
   if (request->flow != NULL)
     thole_conn_phase (conn, THOLE_CONN_STREAM, self->http->options.heartbeat);
   else
-    thole_conn_phase (conn, THOLE_CONN_WRITE, self->http->options.idle_timeout + (double) size / WRITE_RATE);
+    thole_conn_phase (conn, THOLE_CONN_WRITE,
+                      self->http->options.idle_timeout + (double) size / WRITE_RATE);
   result = MHD_queue_response (connection, answer->status, response);
   MHD_destroy_response (response);
   return result;
 }
 
-/* requests ------------------------------------------------------------------------------------------- */
+/* requests ---------------------------------------------------------------------------- */
 
 static enum MHD_Result
-on_field (void *cls, enum MHD_ValueKind kind, const char *name, size_t name_length, const char *value,
-          size_t value_length)
+on_field (void *cls, enum MHD_ValueKind kind, const char *name, size_t name_length,
+          const char *value, size_t value_length)
 {
   thole_head_add (cls, name, name_length, value != NULL ? value : "", value_length);
   return MHD_YES;
 }
 
 static enum MHD_Result
-begin (TholeListener *self, struct MHD_Connection *connection, const char *method, const char *version,
-       void **context)
+begin (TholeListener *self, struct MHD_Connection *connection, const char *method,
+       const char *version, void **context)
 {
   TholeConn *conn = conn_of (connection);
   TholeRequest *request = thole_request_new (conn, method);
@@ -249,7 +252,8 @@ take_body (TholeListener *self, TholeRequest *request, const char *data, size_t 
 {
   TholeConn *conn = request->conn;
 
-  /* the whole body has its time, and more for each byte that has come: a drip does not hold a connection */
+  /* the whole body has its time, and more for each byte that has come: a drip does not hold a
+   * connection */
   conn->deadline += (gint64) ((double) *length / BODY_RATE * G_USEC_PER_SEC);
   if (thole_request_body (request, data, *length))
     {
@@ -281,7 +285,7 @@ on_request (void *cls, struct MHD_Connection *connection, const char *url, const
   return MHD_YES;
 }
 
-/* ---------------------------------------------------------------------------------------------------- */
+/* ---------------------------------------------------------------------------- */
 
 G_GNUC_PRINTF (2, 0)
 static void
@@ -301,7 +305,8 @@ thole_listener_new (TholeHttp *http, GError **error)
 
   self->http = http;
   self->daemon = MHD_start_daemon (
-    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
+    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_NO_LISTEN_SOCKET |
+      MHD_USE_ERROR_LOG,
     0, NULL, NULL, on_request, self,
     MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
     MHD_OPTION_CONNECTION_LIMIT, http->options.max_connections + 16,
@@ -355,7 +360,8 @@ thole_listener_admit (TholeListener *self, TholeConn *conn)
   guint32 serial = conn->serial;
 
   self->due = TRUE;
-  if (MHD_add_connection (self->daemon, fd, (const struct sockaddr *) &address, sizeof address) == MHD_YES)
+  if (MHD_add_connection (self->daemon, fd, (const struct sockaddr *) &address, sizeof address) ==
+      MHD_YES)
     return;
   /* it has closed the descriptor, and perhaps told us so */
   conn = thole_http_conn (self->http, fd);
@@ -371,8 +377,8 @@ is_half_closed (TholeConn *conn)
   return recv (conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* The library drops a connection whose client has closed its sending side while it was suspended. Nothing of this
- * answer has been sent, so as much as the socket takes at once goes out here. */
+/* The library drops a connection whose client has closed its sending side while it was suspended.
+ * Nothing of this answer has been sent, so as much as the socket takes at once goes out here. */
 static void
 send_past (TholeRequest *request)
 {

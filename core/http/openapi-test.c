@@ -36,8 +36,9 @@ test_complete (void)
   for (guint i = 0; i < THOLE_N_OPS; i++)
     {
       const TholeOperationDef *def = &thole_operations[i];
-      g_autoptr(GVariant) path = def->path != NULL
-                                   ? g_variant_lookup_value (paths, def->path, G_VARIANT_TYPE_VARDICT) : NULL;
+      g_autoptr (GVariant) path =
+        def->path != NULL ? g_variant_lookup_value (paths, def->path, G_VARIANT_TYPE_VARDICT)
+                          : NULL;
       g_autofree char *method = def->method != NULL ? g_ascii_strdown (def->method, -1) : NULL;
       g_autoptr(GVariant) operation = NULL;
       const char *name;
@@ -59,8 +60,10 @@ test_references (void)
   static const char prefix[] = "\"#/components/schemas/";
   g_autofree char *text = NULL;
   g_autoptr(GVariant) value = document (&text);
-  g_autoptr(GVariant) components = g_variant_lookup_value (value, "components", G_VARIANT_TYPE_VARDICT);
-  g_autoptr(GVariant) schemas = g_variant_lookup_value (components, "schemas", G_VARIANT_TYPE_VARDICT);
+  g_autoptr (GVariant) components =
+    g_variant_lookup_value (value, "components", G_VARIANT_TYPE_VARDICT);
+  g_autoptr (GVariant) schemas =
+    g_variant_lookup_value (components, "schemas", G_VARIANT_TYPE_VARDICT);
   guint n = 0;
 
   for (const char *at = text; (at = strstr (at, prefix)) != NULL; n++)

@@ -27,12 +27,13 @@ static const TholeRecordType *
 record_type (const char *name, gsize length)
 {
   for (guint i = 0; thole_record_types[i] != NULL; i++)
-    if (strlen (thole_record_types[i]->name) == length && strncmp (thole_record_types[i]->name, name, length) == 0)
+    if (strlen (thole_record_types[i]->name) == length &&
+        strncmp (thole_record_types[i]->name, name, length) == 0)
       return thole_record_types[i];
   return NULL;
 }
 
-/* records ---------------------------------------------------------------------------------------------- */
+/* records ---------------------------------------------------------------------------- */
 
 static void
 append_choices (GString *out, const TholeField *field)
@@ -119,7 +120,7 @@ append_record (GString *out, const TholeRecordType *type)
   g_string_append (out, "}}");
 }
 
-/* parameters ------------------------------------------------------------------------------------------- */
+/* parameters ---------------------------------------------------------------------------- */
 
 static void
 append_query (GString *out, const TholeField *field)
@@ -140,8 +141,9 @@ append_query (GString *out, const TholeField *field)
       if (field->has_min && field->kind != THOLE_FIELD_STRING)
         g_string_append_printf (out, ",\"minimum\":%.15g", field->min);
       if (field->has_max)
-        g_string_append_printf (out, field->kind == THOLE_FIELD_STRING ? ",\"maxLength\":%.15g" : ",\"maximum\":%.15g",
-                                field->max);
+        g_string_append_printf (
+          out, field->kind == THOLE_FIELD_STRING ? ",\"maxLength\":%.15g" : ",\"maximum\":%.15g",
+          field->max);
       g_string_append (out, "}}");
     }
 }
@@ -149,7 +151,8 @@ append_query (GString *out, const TholeField *field)
 static void
 append_header_parameter (GString *out, const char *name, const char *doc)
 {
-  g_string_append_printf (out, ",{\"name\":\"%s\",\"in\":\"header\",\"schema\":{\"type\":\"string\"},", name);
+  g_string_append_printf (
+    out, ",{\"name\":\"%s\",\"in\":\"header\",\"schema\":{\"type\":\"string\"},", name);
   append_text (out, "description", doc);
   g_string_append_c (out, '}');
 }
@@ -160,17 +163,21 @@ append_parameters (GString *out, const TholeOperationDef *def)
   gsize begin = out->len;
 
   if (strstr (def->path, "{id}") != NULL)
-    g_string_append (out, ",{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"description\":\"id or name\","
-                          "\"schema\":{\"type\":\"string\"}}");
+    g_string_append (
+      out, ",{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"description\":\"id or name\","
+           "\"schema\":{\"type\":\"string\"}}");
   for (guint i = 0; i < def->query->n_fields; i++)
     append_query (out, &def->query->fields[i]);
   if (strcmp (def->method, "POST") == 0)
-    append_header_parameter (out, "Idempotency-Key", "The same request again acts once; kept for 24 hours.");
+    append_header_parameter (out, "Idempotency-Key",
+                             "The same request again acts once; kept for 24 hours.");
   if (strcmp (def->name, "event.list") == 0)
-    append_header_parameter (out, "Last-Event-ID", "Number of the last event seen; go on after it.");
+    append_header_parameter (out, "Last-Event-ID",
+                             "Number of the last event seen; go on after it.");
   if (def->target != NULL && strcmp (def->method, "GET") == 0 && def->kind == THOLE_OPERATION_READ)
     append_header_parameter (out, "If-None-Match", "ETag that is held: 304 while it is the same.");
-  if (def->target != NULL && (strcmp (def->method, "PATCH") == 0 || strcmp (def->method, "DELETE") == 0))
+  if (def->target != NULL &&
+      (strcmp (def->method, "PATCH") == 0 || strcmp (def->method, "DELETE") == 0))
     append_header_parameter (out, "If-Match", "ETag: act only while it is the same, else 412.");
   /* what begins with a comma becomes a list */
   if (out->len > begin)
@@ -181,12 +188,13 @@ append_parameters (GString *out, const TholeOperationDef *def)
     }
 }
 
-/* responses -------------------------------------------------------------------------------------------- */
+/* responses ---------------------------------------------------------------------------- */
 
 static void
 append_list (GString *out, const char *item)
 {
-  g_string_append (out, "{\"type\":\"object\",\"properties\":{\"items\":{\"type\":\"array\",\"items\":");
+  g_string_append (out,
+                   "{\"type\":\"object\",\"properties\":{\"items\":{\"type\":\"array\",\"items\":");
   append_ref (out, item);
   g_string_append (out, "},\"next_cursor\":{\"type\":[\"string\",\"null\"]}}}");
 }
@@ -201,11 +209,13 @@ append_content (GString *out, const TholeOperationDef *def)
 
   if (strcmp (dot, ".logs") == 0)
     {
-      g_string_append (out, "\"text/plain\":{\"schema\":{\"type\":\"string\"}},\"application/x-ndjson\":{\"schema\":"
-                            "{\"type\":\"object\",\"description\":\"One a line.\",\"properties\":{\"time\":{\"type\":"
-                            "[\"string\",\"null\"],\"format\":\"date-time\"},\"stream\":{\"enum\":[\"stdout\",\"stderr\"]},"
-                            "\"text\":{\"type\":\"string\"},\"text_base64\":{\"type\":\"string\",\"description\":"
-                            "\"In place of text, when it is not UTF-8.\"}}}}");
+      g_string_append (
+        out,
+        "\"text/plain\":{\"schema\":{\"type\":\"string\"}},\"application/x-ndjson\":{\"schema\":"
+        "{\"type\":\"object\",\"description\":\"One a line.\",\"properties\":{\"time\":{\"type\":"
+        "[\"string\",\"null\"],\"format\":\"date-time\"},\"stream\":{\"enum\":[\"stdout\",\"stderr\"]},"
+        "\"text\":{\"type\":\"string\"},\"text_base64\":{\"type\":\"string\",\"description\":"
+        "\"In place of text, when it is not UTF-8.\"}}}}");
       return;
     }
   g_string_append (out, "\"application/json\":{\"schema\":");
@@ -259,7 +269,7 @@ append_responses (GString *out, const TholeOperationDef *def)
   g_string_append (out, "\"default\":{\"$ref\":\"#/components/responses/problem\"}}");
 }
 
-/* paths ------------------------------------------------------------------------------------------------ */
+/* paths ---------------------------------------------------------------------------- */
 
 static void
 append_operation (GString *out, const TholeOperationDef *def)
@@ -267,14 +277,16 @@ append_operation (GString *out, const TholeOperationDef *def)
   g_autofree char *method = g_ascii_strdown (def->method, -1);
   g_autofree char *tag = g_strndup (def->name, strcspn (def->name, "."));
 
-  g_string_append_printf (out, "\"%s\":{\"operationId\":\"%s\",\"tags\":[\"%s\"],", method, def->name, tag);
+  g_string_append_printf (out, "\"%s\":{\"operationId\":\"%s\",\"tags\":[\"%s\"],", method,
+                          def->name, tag);
   append_text (out, "summary", def->doc);
   g_string_append_c (out, ',');
   append_text (out, "x-thole-permission", def->permission);
   append_parameters (out, def);
   if (def->body->n_fields > 0)
     {
-      const char *type = strcmp (def->method, "PATCH") == 0 ? "application/merge-patch+json" : "application/json";
+      const char *type =
+        strcmp (def->method, "PATCH") == 0 ? "application/merge-patch+json" : "application/json";
 
       g_string_append_printf (out, ",\"requestBody\":{\"content\":{\"%s\":{\"schema\":", type);
       append_ref (out, def->body->name);
@@ -321,15 +333,18 @@ append_pages (GString *out)
 
   for (guint i = 0; i < G_N_ELEMENTS (pages); i++)
     {
-      g_string_append_printf (out, "%s\"%s\":{\"get\":{%s\"tags\":[\"daemon\"],", i > 0 ? "," : "", pages[i].path,
-                              pages[i].is_public ? "\"security\":[]," : "");
+      g_string_append_printf (out, "%s\"%s\":{\"get\":{%s\"tags\":[\"daemon\"],", i > 0 ? "," : "",
+                              pages[i].path, pages[i].is_public ? "\"security\":[]," : "");
       append_text (out, "summary", pages[i].doc);
-      g_string_append_printf (out, ",\"responses\":{\"200\":{\"description\":\"Success.\",\"content\":{\"%s\":{}}},"
-                              "\"default\":{\"$ref\":\"#/components/responses/problem\"}}}}", pages[i].type);
+      g_string_append_printf (
+        out,
+        ",\"responses\":{\"200\":{\"description\":\"Success.\",\"content\":{\"%s\":{}}},"
+        "\"default\":{\"$ref\":\"#/components/responses/problem\"}}}}",
+        pages[i].type);
     }
 }
 
-/* components ------------------------------------------------------------------------------------------- */
+/* components ---------------------------------------------------------------------------- */
 
 /* several codes may share a word */
 static void
@@ -343,27 +358,35 @@ append_words (GString *out)
 static void
 append_problem (GString *out)
 {
-  g_string_append (out, "\"problem\":{\"type\":\"object\",\"description\":\"RFC 9457.\",\"required\":[\"type\",\"title\","
-                        "\"status\",\"code\",\"request_id\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":"
-                        "{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
-                        "\"request_id\":{\"type\":\"string\"},\"code\":{\"enum\":[");
+  g_string_append (
+    out,
+    "\"problem\":{\"type\":\"object\",\"description\":\"RFC 9457.\",\"required\":[\"type\",\"title\","
+    "\"status\",\"code\",\"request_id\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":"
+    "{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
+    "\"request_id\":{\"type\":\"string\"},\"code\":{\"enum\":[");
   append_words (out);
-  g_string_append (out, "]},\"errors\":{\"type\":\"array\",\"description\":\"Every wrong field.\",\"items\":{\"type\":"
-                        "\"object\",\"properties\":{\"pointer\":{\"type\":\"string\"},\"code\":{\"type\":\"string\"},"
-                        "\"detail\":{\"type\":\"string\"}}}}}},");
-  g_string_append (out, "\"event\":{\"type\":\"object\",\"description\":\"One numbered record of a change.\","
-                        "\"properties\":{\"seq\":{\"type\":\"integer\"},\"time\":{\"type\":\"string\",\"format\":"
-                        "\"date-time\"},\"type\":{\"type\":\"string\"},\"subject\":{\"type\":\"string\"},\"actor\":"
-                        "{\"type\":\"string\"},\"data\":{\"type\":\"object\"}}}");
+  g_string_append (
+    out,
+    "]},\"errors\":{\"type\":\"array\",\"description\":\"Every wrong field.\",\"items\":{\"type\":"
+    "\"object\",\"properties\":{\"pointer\":{\"type\":\"string\"},\"code\":{\"type\":\"string\"},"
+    "\"detail\":{\"type\":\"string\"}}}}}},");
+  g_string_append (
+    out,
+    "\"event\":{\"type\":\"object\",\"description\":\"One numbered record of a change.\","
+    "\"properties\":{\"seq\":{\"type\":\"integer\"},\"time\":{\"type\":\"string\",\"format\":"
+    "\"date-time\"},\"type\":{\"type\":\"string\"},\"subject\":{\"type\":\"string\"},\"actor\":"
+    "{\"type\":\"string\"},\"data\":{\"type\":\"object\"}}}");
 }
 
 static void
 append_components (GString *out)
 {
-  g_string_append (out, "\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}},"
-                        "\"responses\":{\"problem\":{\"description\":\"It failed; `code` is a stable word.\",\"content\":"
-                        "{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}}},"
-                        "\"schemas\":{");
+  g_string_append (
+    out,
+    "\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}},"
+    "\"responses\":{\"problem\":{\"description\":\"It failed; `code` is a stable word.\",\"content\":"
+    "{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}}},"
+    "\"schemas\":{");
   append_problem (out);
   for (guint i = 0; thole_record_types[i] != NULL; i++)
     {
@@ -389,8 +412,8 @@ append_errors (GString *out)
   g_string_append (out, ",\"x-thole-errors\":[");
   for (int i = 0; i < THOLE_N_ERRORS; i++)
     {
-      g_string_append_printf (out, "%s{\"code\":\"%s\",\"status\":%u,", i > 0 ? "," : "", thole_error_word (i),
-                              thole_error_status (i));
+      g_string_append_printf (out, "%s{\"code\":\"%s\",\"status\":%u,", i > 0 ? "," : "",
+                              thole_error_word (i), thole_error_status (i));
       append_text (out, "title", thole_error_title (i));
       g_string_append_c (out, '}');
     }
@@ -402,8 +425,9 @@ thole_openapi_render (const TholeOperationDef *operations, guint n_operations, c
 {
   GString *out = g_string_sized_new (65536);
 
-  g_string_append (out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Thole\",\"license\":{\"name\":"
-                        "\"LGPL-2.1-or-later\",\"identifier\":\"LGPL-2.1-or-later\"},");
+  g_string_append (out,
+                   "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Thole\",\"license\":{\"name\":"
+                   "\"LGPL-2.1-or-later\",\"identifier\":\"LGPL-2.1-or-later\"},");
   append_text (out, "version", version);
   g_string_append (out, "},\"security\":[{\"bearer\":[]},{}],\"paths\":{");
   for (guint i = 0; i < n_operations; i++)

@@ -42,7 +42,8 @@ answer_ready (TholeRequest *request)
 
   if (request->http->draining)
     n = 0;
-  g_string_append_printf (out, "{\"ready\":%s,\"reasons\":[", n == 0 && !request->http->draining ? "true" : "false");
+  g_string_append_printf (out, "{\"ready\":%s,\"reasons\":[",
+                          n == 0 && !request->http->draining ? "true" : "false");
   for (guint i = 0; i < n; i++)
     {
       if (i > 0)
@@ -71,7 +72,8 @@ answer_metrics (TholeRequest *request)
 {
   if (!thole_access_decide (request->principal, "metrics.read"))
     {
-      thole_reply_problem (request, thole_problem_new (THOLE_ERROR_FORBIDDEN, "This needs the permission metrics.read"));
+      thole_reply_problem (request, thole_problem_new (THOLE_ERROR_FORBIDDEN,
+                                                       "This needs the permission metrics.read"));
       return;
     }
   thole_reply_json (request, 200, thole_metrics_render (request->http->options.metrics));

@@ -9,11 +9,15 @@
 static void
 test_decode (void)
 {
-  static const struct { const char *text, *plain; } cases[] = {
-    { "", "" },           { "a+b", "a b" },    { "%41%62", "Ab" },  { "%c3%A4", "ä" },   { "%", NULL },
-    { "%4", NULL },       { "a%4", NULL },     { "%4g", NULL },     { "%g4", NULL },     { "%00", NULL },
-    { "%0a", NULL },      { "%7f", NULL },     { "%c3", NULL },     { "%ed%a0%80", NULL }, { "%%41", NULL },
-    { "%2541", "%41" },   { "100%25", "100%" },
+  static const struct
+  {
+    const char *text, *plain;
+  } cases[] = {
+    { "", "" },           { "a+b", "a b" },      { "%41%62", "Ab" }, { "%c3%A4", "ä" },
+    { "%", NULL },        { "%4", NULL },        { "a%4", NULL },    { "%4g", NULL },
+    { "%g4", NULL },      { "%00", NULL },       { "%0a", NULL },    { "%7f", NULL },
+    { "%c3", NULL },      { "%ed%a0%80", NULL }, { "%%41", NULL },   { "%2541", "%41" },
+    { "100%25", "100%" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -78,22 +82,35 @@ test_accept (void)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
-    g_assert_cmpint (thole_accepts ((TholeSpan) { cases[i].accept, strlen (cases[i].accept) }, "text/event-stream"), ==,
-                     cases[i].yes);
+    g_assert_cmpint (
+      thole_accepts ((TholeSpan){ cases[i].accept, strlen (cases[i].accept) }, "text/event-stream"),
+      ==, cases[i].yes);
 }
 
 static void
 test_tags (void)
 {
-  static const struct { const char *tags; gboolean weak; const char *bare; } cases[] = {
-    { "\"5\"", FALSE, "5" },        { "5", FALSE, "5" },           { "*", FALSE, "*" },
-    { "W/\"5\"", TRUE, "5" },       { "W/\"5\"", FALSE, "W/\"5\"" }, { "\"5\" , \"6\"", FALSE, "5,6" },
-    { "\"", FALSE, "\"" },          { "", FALSE, "" },             { "\"\"", FALSE, "" },
+  static const struct
+  {
+    const char *tags;
+    gboolean weak;
+    const char *bare;
+  } cases[] = {
+    { "\"5\"", FALSE, "5" },
+    { "5", FALSE, "5" },
+    { "*", FALSE, "*" },
+    { "W/\"5\"", TRUE, "5" },
+    { "W/\"5\"", FALSE, "W/\"5\"" },
+    { "\"5\" , \"6\"", FALSE, "5,6" },
+    { "\"", FALSE, "\"" },
+    { "", FALSE, "" },
+    { "\"\"", FALSE, "" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
-      g_autofree char *bare = thole_tags_bare ((TholeSpan) { cases[i].tags, strlen (cases[i].tags) }, cases[i].weak);
+      g_autofree char *bare =
+        thole_tags_bare ((TholeSpan){ cases[i].tags, strlen (cases[i].tags) }, cases[i].weak);
 
       g_assert_cmpstr (bare, ==, cases[i].bare);
     }

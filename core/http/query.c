@@ -57,7 +57,8 @@ thole_query_decode (const char *text, gsize length, gboolean plus)
 static gboolean
 is_secret (const char *key)
 {
-  static const char *const secrets[] = { "access_token", "token", "api_key", "bearer", "authorization", NULL };
+  static const char *const secrets[] = { "access_token", "token",         "api_key",
+                                         "bearer",       "authorization", NULL };
 
   return g_strv_contains (secrets, key);
 }
@@ -68,8 +69,8 @@ parameter_add (TholeParameters *parameters, const char *text, gsize length)
   const char *equals = memchr (text, '=', length);
   gsize key_length = equals != NULL ? (gsize) (equals - text) : length;
   g_autofree char *key = thole_query_decode (text, key_length, TRUE);
-  g_autofree char *value = equals != NULL ? thole_query_decode (equals + 1, length - key_length - 1, TRUE)
-                                          : g_strdup ("");
+  g_autofree char *value =
+    equals != NULL ? thole_query_decode (equals + 1, length - key_length - 1, TRUE) : g_strdup ("");
 
   if (key == NULL || value == NULL || parameters->n == MAX_PARAMETERS)
     return FALSE;
@@ -108,9 +109,11 @@ thole_query_parse (const char *text, gboolean *secret, TholeProblem **problem)
       if (end > text && !parameter_add (&parameters, text, (gsize) (end - text)))
         {
           *problem = parameters.n == MAX_PARAMETERS
-                       ? thole_problem_new (THOLE_ERROR_MALFORMED, "More than %d query parameters", MAX_PARAMETERS)
-                       : thole_problem_new (THOLE_ERROR_MALFORMED,
-                                            "The query is not percent-encoded UTF-8 without control characters");
+                       ? thole_problem_new (THOLE_ERROR_MALFORMED, "More than %d query parameters",
+                                            MAX_PARAMETERS)
+                       : thole_problem_new (
+                           THOLE_ERROR_MALFORMED,
+                           "The query is not percent-encoded UTF-8 without control characters");
           return NULL;
         }
       text = *end == '&' ? end + 1 : end;

@@ -26,12 +26,14 @@ is_clean (const char *text)
 }
 
 void
-thole_answer_copy (TholeAnswer *answer, const char *name, const char *before, const char *value, const char *after)
+thole_answer_copy (TholeAnswer *answer, const char *name, const char *before, const char *value,
+                   const char *after)
 {
   gsize a = strlen (before), b = strlen (value), c = strlen (after);
   char *text = answer->text + answer->used;
 
-  /* a header that does not fit is left out: none of those that are copied is needed to understand the body */
+  /* a header that does not fit is left out: none of those that are copied is needed to understand
+   * the body */
   if (a + b + c + 1 > sizeof answer->text - answer->used || !is_clean (value))
     return;
   memcpy (text, before, a);
@@ -72,7 +74,8 @@ answer_begin (TholeRequest *request, guint status, const char *type)
     thole_answer_header (answer, "Content-Type", type);
   thole_answer_header (answer, "Cache-Control", "no-store");
   thole_answer_header (answer, "X-Content-Type-Options", "nosniff");
-  thole_answer_header (answer, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+  thole_answer_header (answer, "Content-Security-Policy",
+                       "default-src 'none'; frame-ancestors 'none'");
   if (request->rated)
     {
       add_number (answer, "RateLimit-Limit", request->rate.limit);
@@ -142,11 +145,13 @@ on_wake (gpointer user_data)
     thole_listener_resume (request->http->listener, request);
 }
 
-/* a query parameter that decides about the form; dispatch may have put the normal form in place of the text */
+/* a query parameter that decides about the form; dispatch may have put the normal form in place of
+ * the text */
 static gboolean
 query_flag (const TholeCall *call, const char *name)
 {
-  g_autoptr(GVariant) value = call->query != NULL ? g_variant_lookup_value (call->query, name, NULL) : NULL;
+  g_autoptr (GVariant) value =
+    call->query != NULL ? g_variant_lookup_value (call->query, name, NULL) : NULL;
 
   if (value == NULL)
     return FALSE;
@@ -192,7 +197,8 @@ tag_matches (const char *tags, const char *etag)
     {
       const char *end = strchrnul (tag, ',');
 
-      if (((gsize) (end - tag) == length && memcmp (tag, etag, length) == 0) || (end - tag == 1 && *tag == '*'))
+      if (((gsize) (end - tag) == length && memcmp (tag, etag, length) == 0) ||
+          (end - tag == 1 && *tag == '*'))
         return TRUE;
       tag = *end == ',' ? end + 1 : end;
     }

@@ -79,8 +79,9 @@ check_rate (TholeRequest *request)
   request->rated = TRUE;
   if (request->rate.retry_after <= 0)
     return TRUE;
-  problem = thole_problem_new (THOLE_ERROR_RATE_LIMITED, "Too many requests; the limit is %" G_GINT64_FORMAT,
-                               request->rate.limit);
+  problem =
+    thole_problem_new (THOLE_ERROR_RATE_LIMITED,
+                       "Too many requests; the limit is %" G_GINT64_FORMAT, request->rate.limit);
   problem->retry_after = request->rate.retry_after;
   thole_reply_problem (request, problem);
   return FALSE;
@@ -92,8 +93,9 @@ authenticate (TholeRequest *request, gboolean secret)
 {
   if (secret)
     {
-      fail (request, THOLE_ERROR_MALFORMED,
-            "A credential does not belong in a query: it ends up in logs. Send `Authorization: Bearer`");
+      fail (
+        request, THOLE_ERROR_MALFORMED,
+        "A credential does not belong in a query: it ends up in logs. Send `Authorization: Bearer`");
       return FALSE;
     }
   request->principal = find_principal (request);
@@ -162,14 +164,16 @@ check_body (TholeRequest *request)
     }
   if (size > http->options.max_body)
     {
-      thole_reply_problem (request, thole_problem_new (THOLE_ERROR_TOO_LARGE,
-                                                       "The body may have %" G_GSIZE_FORMAT " bytes",
-                                                       http->options.max_body));
+      thole_reply_problem (request,
+                           thole_problem_new (THOLE_ERROR_TOO_LARGE,
+                                              "The body may have %" G_GSIZE_FORMAT " bytes",
+                                              http->options.max_body));
       return FALSE;
     }
   if (http->body_bytes + size > http->body_budget)
     {
-      TholeProblem *problem = thole_problem_new (THOLE_ERROR_OVERLOADED, "Too many large requests at once");
+      TholeProblem *problem =
+        thole_problem_new (THOLE_ERROR_OVERLOADED, "Too many large requests at once");
 
       problem->retry_after = 1;
       thole_reply_problem (request, problem);
@@ -195,7 +199,8 @@ take_headers (TholeRequest *request, TholeCall *call)
   TholeSpan event = values[THOLE_HEADER_LAST_EVENT_ID];
 
   call->last_event_id = -1;
-  if (event.text != NULL && !g_ascii_string_to_signed (event.text, 10, 0, G_MAXINT64, &call->last_event_id, NULL))
+  if (event.text != NULL &&
+      !g_ascii_string_to_signed (event.text, 10, 0, G_MAXINT64, &call->last_event_id, NULL))
     {
       fail (request, THOLE_ERROR_MALFORMED, "Last-Event-ID is not the number of an event");
       return FALSE;
@@ -289,7 +294,8 @@ thole_request_begin (TholeRequest *request, gboolean http11)
   request->has_body = head->values[THOLE_HEADER_TRANSFER_ENCODING].text != NULL ||
                       (head->values[THOLE_HEADER_CONTENT_LENGTH].text != NULL &&
                        !span_is (head->values[THOLE_HEADER_CONTENT_LENGTH], "0"));
-  /* a later head was not seen in the raw: with a name that we do not know it may have been folded */
+  /* a later head was not seen in the raw: with a name that we do not know it may have been folded
+   */
   if (request->conn->wide || (request->conn->later && head->unknown))
     request->answer.close = TRUE;
   request->conn->later = TRUE;
@@ -306,7 +312,8 @@ thole_request_begin (TholeRequest *request, gboolean http11)
   if (!authenticate (request, secret))
     return;
   if (request->path == NULL)
-    fail (request, THOLE_ERROR_MALFORMED, "The path is not percent-encoded UTF-8 without control characters");
+    fail (request, THOLE_ERROR_MALFORMED,
+          "The path is not percent-encoded UTF-8 without control characters");
   if (request->path == NULL || !find_operation (request))
     return;
   if (problem != NULL)
@@ -370,8 +377,9 @@ thole_request_body (TholeRequest *request, const char *data, gsize length)
       return TRUE;
     }
   release_body (request);
-  thole_reply_problem (request, thole_problem_new (THOLE_ERROR_TOO_LARGE, "The body may have %" G_GSIZE_FORMAT " bytes",
-                                                   max));
+  thole_reply_problem (
+    request,
+    thole_problem_new (THOLE_ERROR_TOO_LARGE, "The body may have %" G_GSIZE_FORMAT " bytes", max));
   request->answer.close = TRUE;
   return TRUE;
 }

@@ -63,7 +63,8 @@ route_get (TholeRoutes *self, const char *path)
 static void
 route_add (TholeRoute *route, const TholeOperationDef *def)
 {
-  route->operations = g_renew (const TholeOperationDef *, route->operations, route->n_operations + 2);
+  route->operations =
+    g_renew (const TholeOperationDef *, route->operations, route->n_operations + 2);
   route->operations[route->n_operations++] = def;
   route->operations[route->n_operations] = NULL;
 }
@@ -143,7 +144,8 @@ route_matches (const TholeRoute *route, const TholeSpan *segments, TholeSpan *ta
             return FALSE;
           *target = segments[i];
         }
-      else if (strncmp (segment, segments[i].text, segments[i].length) != 0 || segment[segments[i].length] != '\0')
+      else if (strncmp (segment, segments[i].text, segments[i].length) != 0 ||
+               segment[segments[i].length] != '\0')
         return FALSE;
     }
   return TRUE;

@@ -38,6 +38,6 @@ TholeRoutes      *thole_routes_new    (const TholeOperationDef *operations, guin
 void              thole_routes_free   (TholeRoutes *self);
 
 /* @target (out): the segment that took the place of {id}. Returns: (nullable) (transfer none) */
-const TholeRoute *thole_routes_find   (const TholeRoutes *self, const char *path, TholeSpan *target);
+const TholeRoute *thole_routes_find (const TholeRoutes *self, const char *path, TholeSpan *target);
 /* HEAD is as GET. Returns: (nullable) (transfer none) */
 const TholeOperationDef *thole_route_method (const TholeRoute *route, const char *method);

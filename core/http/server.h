@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of this folder share. A connection begins at the door (door.c), which looks at its first head; a good one is
- * handed to the HTTP library (listener.c), which calls request.c for each request.
+ * What the files of this folder share. A connection begins at the door (door.c), which looks at its
+ * first head; a good one is handed to the HTTP library (listener.c), which calls request.c for each
+ * request.
  */
 #pragma once
 
@@ -143,17 +144,18 @@ void        thole_http_conn_gone   (TholeHttp *self, TholeConn *conn);
 /* Looks whether a shutdown is complete. */
 void        thole_http_settle      (TholeHttp *self);
 void        thole_http_request_id  (TholeHttp *self, char *buffer, gsize size);
-void        thole_http_measure     (TholeHttp *self, const TholeOperationDef *def, guint status, gint64 begun);
+void thole_http_measure (TholeHttp *self, const TholeOperationDef *def, guint status, gint64 begun);
 
 /* door.c */
 TholeDoor  *thole_door_new         (TholeHttp *http, GError **error);
 void        thole_door_free        (TholeDoor *self);
 gboolean    thole_door_open        (TholeDoor *self, const char *address, GError **error);
 char      **thole_door_addresses   (TholeDoor *self);
-void        thole_door_shut        (TholeDoor *self); /* no new connections; those at the door are closed */
+void thole_door_shut (TholeDoor *self); /* no new connections; those at the door are closed */
 void        thole_door_watch       (TholeDoor *self, TholeConn *conn);
 void        thole_door_expire      (TholeDoor *self, TholeConn *conn);
-/* Keeps a connection that the library is about to close, so that its answer arrives. FALSE: it cannot be kept. */
+/* Keeps a connection that the library is about to close, so that its answer arrives. FALSE: it
+ * cannot be kept. */
 gboolean    thole_door_linger      (TholeDoor *self, TholeConn *conn);
 void        thole_conn_phase       (TholeConn *conn, TholeConnPhase phase, double seconds);
 void        thole_conn_free        (TholeConn *conn);
@@ -184,20 +186,21 @@ void          thole_request_orphan (TholeRequest *request);
 
 /* reply.c */
 void          thole_answer_header  (TholeAnswer *answer, const char *name, const char *value);
-void          thole_answer_copy    (TholeAnswer *answer, const char *name, const char *before, const char *value,
-                                    const char *after);
-void          thole_reply_json     (TholeRequest *request, guint status, GBytes *body /* transfer full */);
-void          thole_reply_problem  (TholeRequest *request, TholeProblem *problem /* transfer full */);
+void thole_answer_copy (TholeAnswer *answer, const char *name, const char *before,
+                        const char *value, const char *after);
+void thole_reply_json (TholeRequest *request, guint status, GBytes *body /* transfer full */);
+void thole_reply_problem (TholeRequest *request, TholeProblem *problem /* transfer full */);
 void          thole_reply_status   (TholeRequest *request, guint status); /* no body */
 void          thole_reply_call     (TholeRequest *request);
 /* A problem as JSON text. */
 GBytes       *thole_reply_render   (const TholeProblem *problem, const char *request_id);
 
 /* query.c */
-/* Decodes %XX (and + when @plus). Returns: (transfer full) (nullable): NULL when it is not UTF-8 without control characters */
+/* Decodes %XX (and + when @plus). Returns: (transfer full) (nullable): NULL when it is not UTF-8
+ * without control characters */
 char         *thole_query_decode   (const char *text, gsize length, gboolean plus);
-/* @text (nullable): what follows the question mark. @secret (out): a name of a credential was in it.
- * Returns: (transfer full) (nullable): a{sv}; NULL with @problem unset when there is nothing */
+/* @text (nullable): what follows the question mark. @secret (out): a name of a credential was in
+ * it. Returns: (transfer full) (nullable): a{sv}; NULL with @problem unset when there is nothing */
 GVariant     *thole_query_parse    (const char *text, gboolean *secret, TholeProblem **problem);
 /* Does the Accept field @accept name @type, and not with q=0? */
 gboolean      thole_accepts        (TholeSpan accept, const char *type);
@@ -206,4 +209,5 @@ char         *thole_tags_bare      (TholeSpan tags, gboolean weak);
 
 /* page.c, openapi.c */
 void          thole_page_answer    (TholeRequest *request);
-GBytes       *thole_openapi_render (const TholeOperationDef *operations, guint n_operations, const char *version);
+GBytes *thole_openapi_render (const TholeOperationDef *operations, guint n_operations,
+                              const char *version);

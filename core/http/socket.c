@@ -41,11 +41,12 @@ same_file (int fd, const char *path)
 {
   struct stat a, b;
 
-  return fstat (fd, &a) == 0 && stat (path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+  return fstat (fd, &a) == 0 && stat (path, &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
 }
 
-/* One daemon a path: the lock is held as long as the socket is. Its file may vanish under a lock that was just got, so
- * that is looked at again. */
+/* One daemon a path: the lock is held as long as the socket is. Its file may vanish under a lock
+ * that was just got, so that is looked at again. */
 static int
 take_lock (const char *path, GError **error)
 {
@@ -63,7 +64,8 @@ take_lock (const char *path, GError **error)
       if (flock (fd, LOCK_EX | LOCK_NB) != 0)
         {
           close (fd);
-          g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE, "unix:%s is served by another daemon", path);
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE,
+                       "unix:%s is served by another daemon", path);
           return -1;
         }
       if (same_file (fd, name))
@@ -78,8 +80,9 @@ static gboolean
 is_served (const struct sockaddr_un *address)
 {
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  gboolean served = fd >= 0 && (connect (fd, (const struct sockaddr *) address, sizeof *address) == 0 ||
-                                errno == EAGAIN || errno == EINPROGRESS);
+  gboolean served =
+    fd >= 0 && (connect (fd, (const struct sockaddr *) address, sizeof *address) == 0 ||
+                errno == EAGAIN || errno == EINPROGRESS);
 
   close_fd (&fd);
   return served;
@@ -95,13 +98,14 @@ remove_stale (const struct sockaddr_un *address, GError **error)
     return TRUE;
   if (!S_ISSOCK (status.st_mode))
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS, "%s is there and is not a socket", address->sun_path);
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS, "%s is there and is not a socket",
+                   address->sun_path);
       return FALSE;
     }
   if (is_served (address))
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE, "unix:%s is served by another program",
-                   address->sun_path);
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE,
+                   "unix:%s is served by another program", address->sun_path);
       return FALSE;
     }
   if (unlink (address->sun_path) == 0)
@@ -157,8 +161,8 @@ open_local (const char *path, GError **error)
   if (path[0] != '/' || strlen (path) >= sizeof address.sun_path)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                   "unix:%s: the path must be absolute and shorter than %" G_GSIZE_FORMAT " bytes", path,
-                   sizeof address.sun_path);
+                   "unix:%s: the path must be absolute and shorter than %" G_GSIZE_FORMAT " bytes",
+                   path, sizeof address.sun_path);
       return NULL;
     }
   g_strlcpy (address.sun_path, path, sizeof address.sun_path);
@@ -183,7 +187,8 @@ is_loopback (const struct sockaddr *address)
   return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK (&v6->sin6_addr);
 }
 
-/* "HOST:PORT", "[::1]:PORT": only numbers and localhost, so that no resolver decides who can reach us */
+/* "HOST:PORT", "[::1]:PORT": only numbers and localhost, so that no resolver decides who can reach
+ * us */
 static struct addrinfo *
 parse_address (const char *address, GError **error)
 {
@@ -204,8 +209,8 @@ parse_address (const char *address, GError **error)
     }
   else if (host != NULL && strchr (host, ':') != NULL)
     length = 0;
-  if (length > 0 &&
-      getaddrinfo (strcmp (host, "localhost") == 0 ? "127.0.0.1" : host, colon + 1, &hints, &found) == 0)
+  if (length > 0 && getaddrinfo (strcmp (host, "localhost") == 0 ? "127.0.0.1" : host, colon + 1,
+                                 &hints, &found) == 0)
     return found;
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
                "%s: not unix:PATH nor HOST:PORT with HOST a number or localhost", address);
@@ -236,7 +241,8 @@ listen_inet (const char *address, const struct addrinfo *info, GError **error)
   self->fd = socket (info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (self->fd >= 0)
     setsockopt (self->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (self->fd < 0 || bind (self->fd, info->ai_addr, info->ai_addrlen) != 0 || listen (self->fd, BACKLOG) != 0)
+  if (self->fd < 0 || bind (self->fd, info->ai_addr, info->ai_addrlen) != 0 ||
+      listen (self->fd, BACKLOG) != 0)
     {
       set_errno (error, address, "cannot be served");
       thole_socket_free (self);
@@ -255,9 +261,10 @@ open_inet (const char *address, gboolean allow_wide, GError **error)
   if (info == NULL)
     return NULL;
   if (!is_loopback (info->ai_addr) && !allow_wide)
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-                 "%s: a plain listener must be loopback, unless daemon.behind_proxy says that TLS ends before it",
-                 address);
+    g_set_error (
+      error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+      "%s: a plain listener must be loopback, unless daemon.behind_proxy says that TLS ends before it",
+      address);
   else
     self = listen_inet (address, info, error);
   freeaddrinfo (info);

@@ -35,8 +35,9 @@ start_with (double heartbeat)
 static int
 begin (TholeFake *fake, gboolean local, const char *method, const char *target, const char *extra)
 {
-  g_autofree char *text = g_strdup_printf ("%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s\r\n", method, target,
-                                           fake->token, extra != NULL ? extra : "");
+  g_autofree char *text =
+    g_strdup_printf ("%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s\r\n", method,
+                     target, fake->token, extra != NULL ? extra : "");
   int fd = fake_connect (fake, local);
 
   fake_send (fd, text, -1);
@@ -86,9 +87,11 @@ test_events (void)
   /* cut off again and again, each time going on after the last number that was seen */
   for (int round = 0; round < 20; round++)
     {
-      g_autofree char *extra = g_strdup_printf ("Accept: text/event-stream\r\nLast-Event-ID: %" G_GINT64_FORMAT "\r\n", seen);
+      g_autofree char *extra = g_strdup_printf (
+        "Accept: text/event-stream\r\nLast-Event-ID: %" G_GINT64_FORMAT "\r\n", seen);
       g_autofree char *wanted = g_strdup_printf ("id: %" G_GINT64_FORMAT "\n", seen + 1);
-      g_autofree char *last = g_strdup_printf ("data: {\"seq\":%" G_GINT64_FORMAT "}\n\n", seen + 30);
+      g_autofree char *last =
+        g_strdup_printf ("data: {\"seq\":%" G_GINT64_FORMAT "}\n\n", seen + 30);
       g_autoptr(GString) text = g_string_new (NULL);
       int fd = begin (fake, round % 2 == 0, "GET", "/v1/events", extra);
 
@@ -101,8 +104,10 @@ test_events (void)
       seen += 30;
     }
   {
-    g_autoptr(FakeAnswer) all = fake_request (fake, "GET", "/v1/events", "Accept: text/event-stream\r\nLast-Event-ID: 997\r\n", NULL);
-    g_autoptr(FakeAnswer) json = fake_request (fake, "GET", "/v1/events", "Accept: text/event-stream;q=0, application/json\r\n", NULL);
+    g_autoptr (FakeAnswer) all = fake_request (
+      fake, "GET", "/v1/events", "Accept: text/event-stream\r\nLast-Event-ID: 997\r\n", NULL);
+    g_autoptr (FakeAnswer) json = fake_request (
+      fake, "GET", "/v1/events", "Accept: text/event-stream;q=0, application/json\r\n", NULL);
     g_autofree char *type = fake_header (all, "Content-Type");
 
     g_assert_cmpstr (type, ==, "text/event-stream");
@@ -120,20 +125,25 @@ test_logs (void)
 {
   TholeFake *fake = start_with (15);
   g_autoptr(FakeAnswer) text = fake_request (fake, "GET", "/v1/things/a/logs", NULL, NULL);
-  g_autoptr(FakeAnswer) times = fake_request (fake, "GET", "/v1/things/a/logs?timestamps=true", NULL, NULL);
-  g_autoptr(FakeAnswer) lines = fake_request (fake, "GET", "/v1/things/a/logs", "Accept: application/x-ndjson\r\n", NULL);
+  g_autoptr (FakeAnswer) times =
+    fake_request (fake, "GET", "/v1/things/a/logs?timestamps=true", NULL, NULL);
+  g_autoptr (FakeAnswer) lines =
+    fake_request (fake, "GET", "/v1/things/a/logs", "Accept: application/x-ndjson\r\n", NULL);
   g_autoptr(FakeAnswer) old = fake_raw (fake, TRUE, "GET /v1/things/a/logs HTTP/1.0\r\n\r\n", -1);
   g_autoptr(FakeAnswer) head = fake_request (fake, "HEAD", "/v1/things/flood/logs", NULL, NULL);
 
   g_assert_cmpmem (text->body, text->length, "one\ntwo more\n\xff\xfe\n", 16);
   g_assert_true (text->whole);
-  g_assert_cmpmem (times->body, times->length,
-                   "2023-11-14T22:13:20.123Z one\n2023-11-14T22:13:20.123Z two more\n2023-11-14T22:13:20.123Z \xff\xfe\n", 91);
-  g_assert_cmpstr (lines->body, ==,
-                   "{\"time\":\"2023-11-14T22:13:20.123Z\",\"stream\":\"stdout\",\"text\":\"one\\n\"}\n"
-                   "{\"time\":\"2023-11-14T22:13:20.123Z\",\"stream\":\"stdout\",\"text\":\"two\"}\n"
-                   "{\"time\":\"2023-11-14T22:13:20.123Z\",\"stream\":\"stdout\",\"text\":\" more\\n\"}\n"
-                   "{\"time\":\"2023-11-14T22:13:20.123Z\",\"stream\":\"stderr\",\"text_base64\":\"//4K\"}\n");
+  g_assert_cmpmem (
+    times->body, times->length,
+    "2023-11-14T22:13:20.123Z one\n2023-11-14T22:13:20.123Z two more\n2023-11-14T22:13:20.123Z \xff\xfe\n",
+    91);
+  g_assert_cmpstr (
+    lines->body, ==,
+    "{\"time\":\"2023-11-14T22:13:20.123Z\",\"stream\":\"stdout\",\"text\":\"one\\n\"}\n"
+    "{\"time\":\"2023-11-14T22:13:20.123Z\",\"stream\":\"stdout\",\"text\":\"two\"}\n"
+    "{\"time\":\"2023-11-14T22:13:20.123Z\",\"stream\":\"stdout\",\"text\":\" more\\n\"}\n"
+    "{\"time\":\"2023-11-14T22:13:20.123Z\",\"stream\":\"stderr\",\"text_base64\":\"//4K\"}\n");
   g_assert_cmpuint (old->status, ==, 200);
   g_assert_cmpuint (head->status, ==, 200);
   fake_await (&fake->closed_streams, 5);
@@ -146,15 +156,18 @@ test_failing (void)
 {
   TholeFake *fake = start_with (15);
   g_autoptr(FakeAnswer) text = fake_request (fake, "GET", "/v1/things/failing/logs", NULL, NULL);
-  g_autoptr(FakeAnswer) lines = fake_request (fake, "GET", "/v1/things/failing/logs", "Accept: application/x-ndjson\r\n", NULL);
-  g_autoptr(FakeAnswer) events = fake_request (fake, "GET", "/v1/things/failing-events/logs", NULL, NULL);
+  g_autoptr (FakeAnswer) lines =
+    fake_request (fake, "GET", "/v1/things/failing/logs", "Accept: application/x-ndjson\r\n", NULL);
+  g_autoptr (FakeAnswer) events =
+    fake_request (fake, "GET", "/v1/things/failing-events/logs", NULL, NULL);
 
   g_assert_cmpuint (text->status, ==, 200);
   g_assert_false (text->whole);
   g_assert_false (lines->whole);
   g_assert_nonnull (strstr (lines->body, "\n{\"error\":{"));
   g_assert_true (events->whole);
-  g_assert_nonnull (strstr (events->body, "\nevent: error\ndata: {\"type\":\"urn:thole:problem:backend_unavailable\""));
+  g_assert_nonnull (strstr (
+    events->body, "\nevent: error\ndata: {\"type\":\"urn:thole:problem:backend_unavailable\""));
   thole_fake_free (fake);
 }
 
@@ -325,7 +338,8 @@ test_shutdown (void)
   fake_await (&fake->dispatched, 3);
   g_assert_false (fake_is_closed (used, 0.1));
   thole_fake_shut (fake);
-  /* at once: what is idle, what has not asked yet, streams (with their proper end), the listening sockets */
+  /* at once: what is idle, what has not asked yet, streams (with their proper end), the listening
+   * sockets */
   g_assert_true (fake_is_closed (idle, 2));
   g_assert_true (fake_is_closed (used, 2));
   stream = fake_read (quiet, FALSE, NULL);
@@ -355,9 +369,12 @@ test_cut (void)
 {
   TholeFake *fake = start_with (15);
   int fds[] = {
-    begin (fake, FALSE, "POST", "/v1/things/a/hold", NULL),      begin (fake, TRUE, "GET", "/v1/things/quiet/logs", NULL),
-    begin (fake, FALSE, "GET", "/v1/things/flood/logs", NULL),   fake_connect (fake, FALSE),
-    begin (fake, TRUE, "POST", "/v1/things", "Content-Type: application/json\r\nContent-Length: 9\r\n"),
+    begin (fake, FALSE, "POST", "/v1/things/a/hold", NULL),
+    begin (fake, TRUE, "GET", "/v1/things/quiet/logs", NULL),
+    begin (fake, FALSE, "GET", "/v1/things/flood/logs", NULL),
+    fake_connect (fake, FALSE),
+    begin (fake, TRUE, "POST", "/v1/things",
+           "Content-Type: application/json\r\nContent-Length: 9\r\n"),
   };
 
   fake_await (&fake->dispatched, 3);

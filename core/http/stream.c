@@ -192,7 +192,8 @@ fetch (TholeFlow *self)
 }
 
 TholeFlow *
-thole_flow_new (TholeStream *stream, TholeFlowForm form, void (*wake) (gpointer user_data), gpointer user_data)
+thole_flow_new (TholeStream *stream, TholeFlowForm form, void (*wake) (gpointer user_data),
+                gpointer user_data)
 {
   TholeFlow *self = g_new0 (TholeFlow, 1);
 

@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A stream as the bytes of a response. It holds one formatted item at most, so a slow reader costs nothing.
+ * A stream as the bytes of a response. It holds one formatted item at most, so a slow reader costs
+ * nothing.
  */
 #pragma once
 
@@ -17,9 +18,10 @@ typedef enum
 
 typedef struct _TholeFlow TholeFlow;
 
-/* @stream: (transfer full). @wake is called after a read gave 0, once there is something to read. */
-TholeFlow *thole_flow_new  (TholeStream *stream, TholeFlowForm form, void (*wake) (gpointer user_data),
-                            gpointer user_data);
+/* @stream: (transfer full). @wake is called after a read gave 0, once there is something to read.
+ */
+TholeFlow *thole_flow_new (TholeStream *stream, TholeFlowForm form,
+                           void (*wake) (gpointer user_data), gpointer user_data);
 void       thole_flow_free (TholeFlow *self);
 
 #define THOLE_FLOW_WAIT 0

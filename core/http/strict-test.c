@@ -57,21 +57,26 @@ test_not_whole (void)
     {
       gboolean unknown;
 
-      g_assert_cmpint (feed_at_once (good[0], (gsize) (p - good[0]), &unknown), ==, THOLE_STRICT_MORE);
+      g_assert_cmpint (feed_at_once (good[0], (gsize) (p - good[0]), &unknown), ==,
+                       THOLE_STRICT_MORE);
     }
 }
 
 static void
 test_bad (void)
 {
-  static const struct { const char *text, *fault; } cases[] = {
+  static const struct
+  {
+    const char *text, *fault;
+  } cases[] = {
     { "GET / HTTP/1.1\nHost: x\n\n", "CR LF" },
     { "GET / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", "folded" },
     { "GET / HTTP/1.1\r\nHost : x\r\n\r\n", "token" },
     { "GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", "two Host" },
     { "GET / HTTP/1.1\r\n\r\n", "no Host" },
     { "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "not a host" },
-    { "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "together" },
+    { "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+      "together" },
     { "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", "twice" },
     { "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1234567890123456789\r\n\r\n", "plain number" },
     { "GET / HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\n", "plain number" },
@@ -91,10 +96,12 @@ test_bad (void)
     {
       TholeStrict strict = { 0 };
 
-      g_assert_cmpint (thole_strict_feed (&strict, cases[i].text, strlen (cases[i].text)), ==, THOLE_STRICT_BAD);
+      g_assert_cmpint (thole_strict_feed (&strict, cases[i].text, strlen (cases[i].text)), ==,
+                       THOLE_STRICT_BAD);
       if (strstr (strict.head.fault, cases[i].fault) == NULL)
         g_error ("case %u: %s", i, strict.head.fault);
-      g_assert_cmpint (feed_in_pieces (cases[i].text, strlen (cases[i].text)), ==, THOLE_STRICT_BAD);
+      g_assert_cmpint (feed_in_pieces (cases[i].text, strlen (cases[i].text)), ==,
+                       THOLE_STRICT_BAD);
     }
 }
 
@@ -136,7 +143,8 @@ test_mutations (void)
           gboolean unknown;
 
           text[place] = (char) g_test_rand_int_range (0, 256);
-          g_assert_cmpint (feed_at_once (text, length, &unknown), ==, feed_in_pieces (text, length));
+          g_assert_cmpint (feed_at_once (text, length, &unknown), ==,
+                           feed_in_pieces (text, length));
           text[place] = good[i][place];
         }
     }

@@ -148,7 +148,8 @@ check_value (TholeHead *head, TholeHeader header, const char *value, gsize lengt
 }
 
 void
-thole_head_add (TholeHead *head, const char *name, gsize name_length, const char *value, gsize value_length)
+thole_head_add (TholeHead *head, const char *name, gsize name_length, const char *value,
+                gsize value_length)
 {
   TholeHeader header;
 
@@ -166,7 +167,8 @@ thole_head_add (TholeHead *head, const char *name, gsize name_length, const char
   if (header == THOLE_HEADER_UNKNOWN)
     {
       /* what a folded line becomes when it is glued to its name */
-      if (begins (name, name_length, "content-length") || begins (name, name_length, "transfer-encoding"))
+      if (begins (name, name_length, "content-length") ||
+          begins (name, name_length, "transfer-encoding"))
         fault (head, "a header name is ambiguous");
       head->unknown = TRUE;
       return;
@@ -175,7 +177,8 @@ thole_head_add (TholeHead *head, const char *name, gsize name_length, const char
     return;
   if (head->values[header].text != NULL && header != THOLE_HEADER_ACCEPT)
     {
-      fault (head, header == THOLE_HEADER_HOST ? "two Host fields" : "a header field that may come once came twice");
+      fault (head, header == THOLE_HEADER_HOST ? "two Host fields"
+                                               : "a header field that may come once came twice");
       return;
     }
   head->values[header] = (TholeSpan) { value, value_length };
@@ -213,7 +216,8 @@ judge_request_line (TholeStrict *self, const char *line, gsize length)
   const char *target = memchr (line, ' ', length);
   const char *version;
 
-  if (target == NULL || target - line > MAX_METHOD || !thole_strict_token (line, (gsize) (target - line)))
+  if (target == NULL || target - line > MAX_METHOD ||
+      !thole_strict_token (line, (gsize) (target - line)))
     {
       fault (&self->head, "the request line does not begin with a method");
       return;

@@ -1,7 +1,8 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Judges request heads before and beside the HTTP library, which is more lenient than is safe. Pure: bytes in, verdict out.
+ * Judges request heads before and beside the HTTP library, which is more lenient than is safe.
+ * Pure: bytes in, verdict out.
  */
 #pragma once
 
@@ -64,9 +65,9 @@ typedef struct
   TholeHead head;
 } TholeStrict;
 
-/* Judges a head that arrives in pieces: @data is each time everything so far, @self begins as zeros. No folded lines, NUL,
- * control characters, bare LF or CR, blanks before a colon, second Host, second or odd Content-Length or Transfer-Encoding,
- * nor both of these. */
+/* Judges a head that arrives in pieces: @data is each time everything so far, @self begins as
+ * zeros. No folded lines, NUL, control characters, bare LF or CR, blanks before a colon, second
+ * Host, second or odd Content-Length or Transfer-Encoding, nor both of these. */
 TholeStrictResult thole_strict_feed (TholeStrict *self, const char *data, gsize length);
 
 /* Is @text a token of RFC 9110? */

@@ -16,7 +16,10 @@ static const TholeMetricDef descriptors = {
   "process_open_fds", THOLE_METRIC_GAUGE, NULL, "Open file descriptors.",
 };
 static const TholeMetricDef started = {
-  "process_start_time_seconds", THOLE_METRIC_GAUGE, "seconds", "Start of the process since the epoch.",
+  "process_start_time_seconds",
+  THOLE_METRIC_GAUGE,
+  "seconds",
+  "Start of the process since the epoch.",
 };
 
 static double
@@ -25,7 +28,8 @@ resident_memory (void)
   g_autofree char *text = NULL;
   unsigned long pages = 0;
 
-  if (!g_file_get_contents ("/proc/self/statm", &text, NULL, NULL) || sscanf (text, "%*u %lu", &pages) != 1)
+  if (!g_file_get_contents ("/proc/self/statm", &text, NULL, NULL) ||
+      sscanf (text, "%*u %lu", &pages) != 1)
     return 0;
   return (double) pages * (double) sysconf (_SC_PAGESIZE);
 }

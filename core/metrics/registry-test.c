@@ -7,10 +7,17 @@
 static const TholeMetricDef requests = {
   "demo_requests", THOLE_METRIC_COUNTER, NULL, "Requests.", { "operation", "class" },
 };
-static const TholeMetricDef open_now = { "demo_open", THOLE_METRIC_GAUGE, NULL, "Open \"now\"\\then." };
+static const TholeMetricDef open_now = { "demo_open", THOLE_METRIC_GAUGE, NULL,
+                                         "Open \"now\"\\then." };
 static const double bounds[] = { 0.01, 1, 10 };
 static const TholeMetricDef duration = {
-  "demo_duration_seconds", THOLE_METRIC_HISTOGRAM, "seconds", "Duration.", { "operation", NULL }, bounds, 3,
+  "demo_duration_seconds",
+  THOLE_METRIC_HISTOGRAM,
+  "seconds",
+  "Duration.",
+  { "operation", NULL },
+  bounds,
+  3,
 };
 
 static char *

@@ -213,7 +213,8 @@ thole_metrics_free (TholeMetrics *self)
 }
 
 TholeMetric *
-thole_metrics_get (TholeMetrics *self, const TholeMetricDef *def, const char *first, const char *second)
+thole_metrics_get (TholeMetrics *self, const TholeMetricDef *def, const char *first,
+                   const char *second)
 {
   TholeFamily *family = family_get (self, def);
   TholeMetric *metric;
@@ -242,7 +243,8 @@ thole_metrics_clear (TholeMetrics *self, const TholeMetricDef *def)
 }
 
 void
-thole_metrics_collector (TholeMetrics *self, void (*collect) (TholeMetrics *self, gpointer user_data),
+thole_metrics_collector (TholeMetrics *self,
+                         void (*collect) (TholeMetrics *self, gpointer user_data),
                          gpointer user_data)
 {
   TholeCollector collector = { collect, user_data };

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Numbers that the daemon tells about itself, in OpenMetrics text. A family is declared in a static table; each of its
- * series has at most two labels. Main thread only.
+ * Numbers that the daemon tells about itself, in OpenMetrics text. A family is declared in a static
+ * table; each of its series has at most two labels. Main thread only.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ typedef enum
 
 typedef struct
 {
-  const char *name;         /* "thole_http_request_duration_seconds": ends with the unit, when it has one */
+  const char *name; /* "thole_http_request_duration_seconds": ends with the unit, when it has one */
   TholeMetricKind kind;
   const char *unit;         /* (nullable): "seconds" */
   const char *help;
@@ -35,15 +35,17 @@ typedef struct _TholeMetric TholeMetric; /* one series */
 TholeMetrics *thole_metrics_new       (void);
 void          thole_metrics_free      (TholeMetrics *self);
 
-/* Finds or makes the series of @def with these label values (NULL where @def has no label). @def must stay valid.
- * Returns: (transfer none): lives until thole_metrics_clear() or thole_metrics_free() */
+/* Finds or makes the series of @def with these label values (NULL where @def has no label). @def
+ * must stay valid. Returns: (transfer none): lives until thole_metrics_clear() or
+ * thole_metrics_free() */
 TholeMetric  *thole_metrics_get       (TholeMetrics *self, const TholeMetricDef *def,
                                        const char *first, const char *second);
 /* Forgets all series of @def: for gauges that a collector sets anew. */
 void          thole_metrics_clear     (TholeMetrics *self, const TholeMetricDef *def);
 /* @collect runs before each rendering, to set what is only known on demand. */
-void          thole_metrics_collector (TholeMetrics *self, void (*collect) (TholeMetrics *self, gpointer user_data),
-                                       gpointer user_data);
+void thole_metrics_collector (TholeMetrics *self,
+                              void (*collect) (TholeMetrics *self, gpointer user_data),
+                              gpointer user_data);
 /* Ends what thole_metrics_collector() began with this @user_data. */
 void          thole_metrics_uncollect (TholeMetrics *self, gpointer user_data);
 /* Resident memory, CPU time, descriptors and start time of this process. */
