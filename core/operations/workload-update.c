@@ -65,6 +65,7 @@ edit_spec (TholeChange *change, GVariant *patch, TholeProblem *problem)
   g_autoptr (GVariant) merged = allowed != NULL ? merge_text (change->next->spec, patch) : NULL;
   g_autoptr (GVariant) spec = merged != NULL ? thole_schema_validate (&thole_schema_workload_spec, merged, THOLE_VALIDATE_DEFAULTS,
                                                                       "/spec", problem) : NULL;
+  g_autoptr (GVariant) resources = thole_dict_value (patch, "resources", "a{sv}");
   double ttl;
 
   if (spec == NULL)
@@ -73,7 +74,7 @@ edit_spec (TholeChange *change, GVariant *patch, TholeProblem *problem)
   change->next->spec = thole_json_to_string (spec);
   ttl = thole_dict_double (spec, "ttl", 0);
   change->next->expires_at = ttl > 0 ? change->next->created_at + (gint64) (ttl * G_USEC_PER_SEC) : 0;
-  if (g_variant_lookup_value (patch, "resources", NULL) != NULL)
+  if (resources != NULL)
     thole_record_set (&change->next->intent, "update");
   return TRUE;
 }
