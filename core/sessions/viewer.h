@@ -1,0 +1,75 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One viewer of one session: what every wire dialect is a translation of.
+ *
+ * A session is one stream of output bytes with numbers (one counter over stdout and stderr, in the order read). It is kept beside the
+ * program, by thole-agent, which serves every viewer from its ring by itself: the daemon holds no output. A viewer grants bytes;
+ * nothing comes that was not granted, so a slow one costs nobody anything, and when it falls out of the ring it is told by a gap.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef struct _TholeViewer TholeViewer;
+
+typedef enum
+{
+  THOLE_VIEW_RESUME,   /* from `seq`: bytes already held */
+  THOLE_VIEW_OLDEST,
+  THOLE_VIEW_LIVE,
+  THOLE_VIEW_SNAPSHOT, /* the screen as it is (terminals), then live */
+} TholeViewFrom;
+
+typedef enum
+{
+  THOLE_CHANNEL_STDOUT = 1, /* or the terminal */
+  THOLE_CHANNEL_STDERR = 2,
+} TholeChannel;
+
+/* Why a viewer was closed from this side; one table gives WebSocket close codes and JSON reasons. */
+typedef enum
+{
+  THOLE_VIEWER_ENDED,        /* after exit: the program ended */
+  THOLE_VIEWER_REMOVED,      /* the session was deleted */
+  THOLE_VIEWER_WORKLOAD_GONE,/* the workload stopped, restarted or was deleted */
+  THOLE_VIEWER_LOST,         /* the way to the agent broke and did not come back in time */
+  THOLE_VIEWER_RESTARTING,   /* the daemon goes down: connect again and resume */
+  THOLE_VIEWER_FORBIDDEN,
+  THOLE_VIEWER_TOO_MANY,
+  THOLE_VIEWER_PROTOCOL,     /* the viewer sent what it may not */
+} TholeViewerEnd;
+
+/* All called from the main loop, never from inside a function of the viewer. Data is borrowed during the call. */
+typedef struct
+{
+  /* First of all: where output begins, and how many input bytes the program has taken. */
+  void (*resumed) (gpointer user_data, guint64 seq, guint64 stdin_taken);
+  void (*output)  (gpointer user_data, TholeChannel channel, guint64 seq, const guint8 *data, gsize length);
+  /* Bytes of the screen as escape sequences instead of history (THOLE_VIEW_SNAPSHOT, or after a gap of a terminal);
+   * output then goes on at @seq. */
+  void (*screen)  (gpointer user_data, guint64 seq, const guint8 *data, gsize length);
+  /* Output from @from up to, without, @to is lost for this viewer; it goes on at @to. */
+  void (*gap)     (gpointer user_data, guint64 from, guint64 to);
+  /* The program has taken so many input bytes in all. */
+  void (*taken)   (gpointer user_data, guint64 stdin_taken);
+  void (*resized) (gpointer user_data, guint rows, guint cols);
+  /* After all output below @seq. @signal 0 = it exited. */
+  void (*exited)  (gpointer user_data, int code, int signal, guint64 seq);
+  /* The last call; the viewer is to be freed afterwards. @detail: a sentence. */
+  void (*closed)  (gpointer user_data, TholeViewerEnd end, const char *detail);
+} TholeViewerEvents;
+
+/* The largest grant that has any effect, bytes. */
+#define THOLE_VIEWER_MAX_WINDOW (1024 * 1024)
+
+/* So many more output bytes may come. */
+void thole_viewer_grant   (TholeViewer *self, gsize bytes);
+/* Returns FALSE when more input waits than may (256 KiB): read no more from the peer until taken() comes. Ignored without control. */
+gboolean thole_viewer_input (TholeViewer *self, const guint8 *data, gsize length);
+void thole_viewer_end_of_input (TholeViewer *self);
+void thole_viewer_resize  (TholeViewer *self, guint rows, guint cols);
+void thole_viewer_signal  (TholeViewer *self, int signal);
+/* Input bytes of this session taken when the viewer began: a client that repeats input says where it begins. */
+void thole_viewer_input_at (TholeViewer *self, guint64 offset);
+void thole_viewer_free    (TholeViewer *self);
