@@ -3,6 +3,8 @@
 """What the flow tests share: a daemon with the memory driver, programs for it and orders to its engine
 (plugins/memory/README.md)."""
 import os
+import shutil
+import tempfile
 import threading
 
 from daemon import Daemon
@@ -40,9 +42,8 @@ class Memory(Checks):
         if self.thole.process.poll() is not None:
             raise AssertionError(f"tholed ended: {self.thole.output()[-3000:]}")
         self.till_ready()
-        for workload in self.thole.listed("/v1/workloads"):
-            if workload["name"] != "control":
-                self.thole.remove(workload)
+        for workload in self.mine():
+            self.thole.remove(workload)
 
     def till_ready(self, name="memory", seconds=90):
         return self.until(lambda: self.backend(name)["state"] == "ready", seconds, f"backend {name} is ready")
@@ -62,6 +63,10 @@ class Memory(Checks):
         body.update({"labels": labels} if labels else {})
         path = "/v1/workloads" + (f"?wait={wait}" if wait else "")
         return self.thole.post(path, body).expect(201, 202).json
+
+    def mine(self, query=""):
+        """All workloads but the one that orders go through."""
+        return [item for item in self.thole.listed("/v1/workloads" + query) if item["name"] != "control"]
 
     def get(self, workload):
         return self.thole.get(f"/v1/workloads/{workload['id']}").expect(200).json
@@ -107,6 +112,19 @@ class Memory(Checks):
         """The states that its events tell, in order."""
         items = [event for event in self.thole.events(after) if event["subject"] == workload["id"]]
         return [event["data"].get("state", event["type"].split(".")[1]) for event in items]
+
+
+class Kept(Memory):
+    """Its engine keeps what it has while the daemon is away."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="thole-engine-")
+        self.BACKEND = {**self.BACKEND, "state_file": os.path.join(self.folder, "engine")}
+        super().__init__()
+
+    def close(self):
+        super().close()
+        shutil.rmtree(self.folder)
 
 
 def parallel(count, function):
