@@ -152,7 +152,9 @@ open_backends (TholeApp *self, GError **error)
 
       if (thole_registry_add (self->registry, names[i], config, error) == NULL)
         {
-          g_prefix_error (error, "[backend %s]: ", names[i]);
+          g_autofree char *place = thole_config_backend_place (self->config, names[i]);
+
+          g_prefix_error (error, "%s: ", place);
           return FALSE;
         }
     }
@@ -174,6 +176,7 @@ open_operations (TholeApp *self, GError **error)
     .operations = (guint) thole_config_int (config, "limits", "operations"),
     .operation_age = microseconds (config, "limits", "operation_age"),
     .idempotency_age = microseconds (config, "limits", "idempotency_age"),
+    .idempotency_keys = (guint) thole_config_int (config, "limits", "idempotency_keys"),
     .workloads = thole_config_int (config, "limits", "workloads"),
     .execs = (guint) thole_config_int (config, "limits", "exec"),
     .provision_timeout = microseconds (config, "workload", "provision_timeout"),

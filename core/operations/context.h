@@ -22,6 +22,7 @@ typedef struct
   guint operations;          /* finished operations that are kept */
   gint64 operation_age;      /* µs */
   gint64 idempotency_age;    /* µs */
+  guint idempotency_keys;    /* remembered at once */
   gint64 workloads;          /* that one owner may have, 0 = no limit */
   guint execs;               /* one-shot execs at once */
   gint64 provision_timeout;  /* µs */

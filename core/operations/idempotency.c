@@ -157,6 +157,11 @@ thole_idempotency_enter (TholeCall *call)
         replay (call, record);
       return FALSE;
     }
+  if (g_hash_table_size (operations->idempotency) + g_hash_table_size (operations->inflight) >= operations->limits.idempotency_keys)
+    {
+      thole_call_fail (call, THOLE_ERROR_RATE_LIMITED, "%u Idempotency-Keys are remembered already", operations->limits.idempotency_keys);
+      return FALSE;
+    }
   followers = g_hash_table_lookup (operations->inflight, id);
   if (followers != NULL)
     {
