@@ -152,9 +152,10 @@ open_backends (TholeApp *self, GError **error)
 
       if (thole_registry_add (self->registry, names[i], config, error) == NULL)
         {
-          g_autofree char *place = thole_config_backend_place (self->config, names[i]);
+          g_autofree char *place = thole_config_backend_place (self->config, names[i], NULL);
 
-          g_prefix_error (error, "%s: ", place);
+          if (place != NULL)
+            g_prefix_error (error, "%s: ", place);
           return FALSE;
         }
     }
