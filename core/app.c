@@ -133,6 +133,24 @@ open_store (TholeApp *self, GError **error)
   return TRUE;
 }
 
+/* the registry names the keys that its drivers refuse; where each was given is what the configuration knows */
+static void
+name_places (TholeConfig *config, const char *backend, GVariant *keys, GError **error)
+{
+  g_autofree char *message = g_strdup ((*error)->message);
+  GVariantIter iter;
+  const char *key;
+
+  g_variant_iter_init (&iter, keys);
+  while (g_variant_iter_next (&iter, "{&sv}", &key, NULL))
+    {
+      g_autofree char *word = g_strdup_printf ("\\b%s\\b", key);
+
+      if (g_regex_match_simple (word, message, 0, 0))
+        g_prefix_error (error, "%s: ", thole_config_backend_place (config, backend, key));
+    }
+}
+
 static gboolean
 open_backends (TholeApp *self, GError **error)
 {
@@ -152,10 +170,7 @@ open_backends (TholeApp *self, GError **error)
 
       if (thole_registry_add (self->registry, names[i], config, error) == NULL)
         {
-          g_autofree char *place = thole_config_backend_place (self->config, names[i], NULL);
-
-          if (place != NULL)
-            g_prefix_error (error, "%s: ", place);
+          name_places (self->config, names[i], config, error);
           return FALSE;
         }
     }
