@@ -144,7 +144,7 @@ name_places (TholeConfig *config, const char *backend, GVariant *keys, GError **
   g_variant_iter_init (&iter, keys);
   while (g_variant_iter_next (&iter, "{&sv}", &key, NULL))
     {
-      g_autofree char *word = g_strdup_printf ("\\b%s\\b", key);
+      g_autofree char *word = g_strdup_printf ("\\bkey %s\\b|\\b%s:", key, key);
 
       if (g_regex_match_simple (word, message, 0, 0))
         g_prefix_error (error, "%s: ", thole_config_backend_place (config, backend, key));
