@@ -297,6 +297,20 @@ change_event (TholeChange *change)
   return thole_event_new (next->updated_at, type, next->id, next->owner, change->actor, g_string_free (data, FALSE));
 }
 
+/* The problem of an operation that failed. A reason begins with the word of its code. */
+static char *
+problem_of (const char *reason)
+{
+  g_autofree char *word = g_strndup (reason, strcspn (reason, ":"));
+  int code = thole_error_parse (word);
+  g_autoptr (TholeProblem) problem = thole_problem_new (code >= 0 ? code : THOLE_ERROR_FAILED, "%s", reason);
+  GString *json = g_string_new ("{");
+
+  thole_problem_render (problem, json);
+  g_string_append_c (json, '}');
+  return g_string_free (json, FALSE);
+}
+
 /* the operation of a change ends when the workload rests, or when another one takes its place */
 static void
 end_operation (TholeChange *change)
@@ -322,11 +336,7 @@ end_operation (TholeChange *change)
     state = THOLE_OPERATION_STATE_CANCELLED;
   else if ((next->state == THOLE_WORKLOAD_STATE_ERROR || change->failed) && !change->remove)
     {
-      GString *json = g_string_new ("{\"code\":\"failed\"");
-
-      thole_json_member (json, "detail", next->state_reason);
-      g_string_append_c (json, '}');
-      error = g_string_free (json, FALSE);
+      error = problem_of (next->state_reason);
       state = THOLE_OPERATION_STATE_FAILED;
     }
   change->ended = tracker;
