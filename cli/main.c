@@ -117,6 +117,9 @@ dispatch (char **argv)
     return usage_error (command, error);
   if (cli_arguments_has (front, "help"))
     return show_help (command);
+  /* a program may be set apart: exec NAME -- PROGRAM */
+  if (command->stops && g_strcmp0 (cli_arguments_word (front, 1), "--") == 0)
+    g_ptr_array_remove_index (front->words, 1);
   if (!check_words (command, front, &error))
     return usage_error (command, error);
   return run_command (command, front);

@@ -68,16 +68,32 @@ append_amount (GString *text, gint64 done, gint64 total, const char *unit)
     g_string_append_printf (text, " %s", unit);
 }
 
+void
+cli_progress_read (GVariant *operation, gint64 *done, gint64 *total, const char **unit)
+{
+  g_autoptr(GVariant) progress = g_variant_lookup_value (operation, "progress", G_VARIANT_TYPE_VARDICT);
+
+  *done = thole_dict_int (operation, "progress_done", 0);
+  *total = thole_dict_int (operation, "progress_total", 0);
+  *unit = thole_dict_string (operation, "progress_unit", "");
+  if (progress == NULL)
+    return;
+  *done = thole_dict_int (progress, "done", 0);
+  *total = thole_dict_int (progress, "total", 0);
+  *unit = thole_dict_string (progress, "unit", "");
+}
+
 static char *
 make_line (GVariant *operation, gboolean with_bar, guint width)
 {
-  g_autoptr(GVariant) progress = thole_dict_value (operation, "progress", "a{sv}");
   g_autofree char *message = cli_text_safe (thole_dict_string (operation, "message", ""), FALSE);
   g_autoptr(GString) text = g_string_new (NULL), tail = g_string_new (NULL);
-  gint64 done = progress != NULL ? thole_dict_int (progress, "done", 0) : 0;
-  gint64 total = progress != NULL ? thole_dict_int (progress, "total", 0) : 0;
-  double part = total > 0 ? CLAMP ((double) done / (double) total, 0, 1) : 0;
+  const char *unit;
+  gint64 done, total;
+  double part;
 
+  cli_progress_read (operation, &done, &total, &unit);
+  part = total > 0 ? CLAMP ((double) done / (double) total, 0, 1) : 0;
   if (total > 0 && with_bar)
     {
       g_string_append (tail, " [");
@@ -87,8 +103,13 @@ make_line (GVariant *operation, gboolean with_bar, guint width)
     }
   if (total > 0)
     g_string_append_printf (tail, " %3.0f%%", part * 100);
-  append_amount (tail, done, total, progress != NULL ? thole_dict_string (progress, "unit", "bytes") : "");
-  g_string_append (text, *message != '\0' ? message : thole_dict_string (operation, "type", ""));
+  append_amount (tail, done, total, unit);
+  g_string_append (text, message);
+  if (*message == '\0')
+    {
+      g_autofree char *target = cli_text_safe (thole_dict_string (operation, "target", ""), FALSE);
+      g_string_append_printf (text, "%s %s", thole_dict_string (operation, "type", ""), target);
+    }
   /* the numbers are worth more than a long message */
   if (with_bar && cli_text_width (text->str) + tail->len > width && tail->len < width)
     {

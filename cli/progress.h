@@ -16,5 +16,7 @@ void         cli_progress_free  (CliProgress *self);
 void         cli_progress_show  (CliProgress *self, GVariant *operation);
 /* Takes the bar away until it is shown again. */
 void         cli_progress_clear (CliProgress *self);
+/* The amounts of an operation; 0 where it says nothing. @unit lives as long as @operation. */
+void         cli_progress_read  (GVariant *operation, gint64 *done, gint64 *total, const char **unit);
 gboolean     cli_progress_is_bar (CliProgress *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CliProgress, cli_progress_free)

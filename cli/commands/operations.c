@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include "../listing.h"
+#include "../progress.h"
 #include "../units.h"
 #include "thole-dict.h"
 
@@ -21,10 +22,10 @@ static const CliColumn columns[] = {
 static char *
 progress_text (GVariant *operation)
 {
-  g_autoptr(GVariant) progress = thole_dict_value (operation, "progress", "a{sv}");
-  gint64 done = progress != NULL ? thole_dict_int (progress, "done", 0) : 0;
-  gint64 total = progress != NULL ? thole_dict_int (progress, "total", 0) : 0;
+  gint64 done, total;
+  const char *unit;
 
+  cli_progress_read (operation, &done, &total, &unit);
   if (total > 0)
     return g_strdup_printf ("%.0f%%", CLAMP ((double) done * 100 / (double) total, 0, 100));
   return g_strdup ("-");

@@ -9,6 +9,7 @@
 #include "../interrupt.h"
 #include "../wait.h"
 #include "thole-dict.h"
+#include "thole-error.h"
 
 #define MAX_PASSWORD 4096
 
@@ -92,6 +93,15 @@ make_body (CliArguments *arguments, GError **error)
   return g_variant_ref_sink (g_variant_dict_end (&body));
 }
 
+static guint
+status_of (GVariant *problem)
+{
+  int code = thole_error_parse (thole_dict_string (problem, "code", ""));
+  gint64 status = thole_dict_int (problem, "status", code >= 0 ? thole_error_status (code) : 500);
+
+  return (guint) CLAMP (status, 400, 599);
+}
+
 static int
 report (Cli *cli, GVariant *operation, GError **error)
 {
@@ -107,7 +117,7 @@ report (Cli *cli, GVariant *operation, GError **error)
       return CLI_DONE;
     }
   if (problem != NULL)
-    cli_problem_set (error, (guint) CLAMP (thole_dict_int (problem, "status", 500), 400, 599), problem);
+    cli_problem_set (error, status_of (problem), problem);
   else
     g_set_error (error, CLI_ERROR, CLI_FAILED, _("the pull is %s"), state);
   return CLI_FAILED;

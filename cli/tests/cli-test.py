@@ -257,6 +257,8 @@ def _(t):
     body = t.body("sleep", "--name", "x", "-e", "A=1", "--")
     t.equal(body["spec"]["args"], ["--name", "x", "-e", "A=1", "--"])
     t.true("name" not in body, "no name")
+    t.equal(t.body("sleep", "--", "echo", "--", "-x")["spec"]["args"], ["echo", "--", "-x"])
+    t.equal(t.good("exec", "-t", "5", t.workload(), "--", "show", "-x").json["command"], ["show", "-x"])
 
 
 @case("run makes the whole spec from its options")
