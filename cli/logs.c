@@ -187,6 +187,26 @@ is_whole (Cli *self, const char *id, CliLogs *logs, guint64 connection, GCancell
   return TRUE;
 }
 
+/* an engine may end a followed log with its program though the reader is far behind (dockerd does): what is left is read
+ * once more */
+static gboolean
+copy_rest (Cli *self, const char *id, CliLogs *logs, GCancellable *cancellable, GError **error)
+{
+  g_autoptr(GError) fault = NULL;
+  guint64 connection;
+  gboolean copied;
+
+  if (!logs->follow || logs->plain || logs->reader_gone || (logs->count > 0 && logs->last == NULL))
+    return TRUE;
+  logs->follow = FALSE;
+  copied = copy_once (self, id, logs, cancellable, &connection, &fault);
+  logs->follow = TRUE;
+  if (copied || g_error_matches (fault, CLI_ERROR, CLI_NOT_FOUND))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&fault));
+  return FALSE;
+}
+
 gboolean
 cli_logs_copy (Cli *self, const char *id, CliLogs *logs, GCancellable *cancellable, GError **error)
 {
@@ -201,7 +221,7 @@ cli_logs_copy (Cli *self, const char *id, CliLogs *logs, GCancellable *cancellab
       copied = copy_once (self, id, logs, cancellable, &connection, &fault)
                && is_whole (self, id, logs, connection, cancellable, &whole, &fault);
       if (copied && whole)
-        return TRUE;
+        return copy_rest (self, id, logs, cancellable, error);
       if (copied || logs->count > before)
         broken = 0;
       else if (broken == 0)
