@@ -10,9 +10,7 @@
 #include "reply.h"
 
 #define CALLS_AT_ONCE 128
-#define STREAMS_AT_ONCE 1024
 #define DEFAULT_TIMEOUT 60.0
-#define UPLOAD_IDLE_TIMEOUT 300.0
 #define ERROR_TEXT_MAX 65536
 #define READ_SIZE 65536
 
@@ -21,7 +19,6 @@ typedef struct
 {
   DockerBound bound;
   SoupMessage *message;
-  gboolean streaming;
   gboolean refused; /* the reply is an error: its body is the text */
   gsize limit;
   GInputStream *input;
@@ -62,9 +59,9 @@ load_tls (GTask *task, gpointer source, gpointer task_data, GCancellable *cancel
 }
 
 static SoupSession *
-make_session (TholeDriver *self, int connections)
+make_session (TholeDriver *self)
 {
-  SoupSession *session = g_object_new (SOUP_TYPE_SESSION, "max-conns", connections, "max-conns-per-host", connections,
+  SoupSession *session = g_object_new (SOUP_TYPE_SESSION, "max-conns", CALLS_AT_ONCE, "max-conns-per-host", CALLS_AT_ONCE,
                                        "timeout", 0, "idle-timeout", 30, "proxy-resolver", NULL,
                                        "user-agent", "thole/" THOLE_VERSION, "remote-connectable",
                                        self->config->socket_path != NULL ? self->address : NULL, NULL);
@@ -83,8 +80,7 @@ open_sessions (TholeDriver *self)
     self->address = G_SOCKET_CONNECTABLE (g_unix_socket_address_new (self->config->socket_path));
   else
     self->address = g_network_address_new (self->config->host, self->config->port);
-  self->calls = make_session (self, CALLS_AT_ONCE);
-  self->streams = make_session (self, STREAMS_AT_ONCE);
+  self->calls = make_session (self);
 }
 
 static void
@@ -140,20 +136,11 @@ docker_connect_finish (TholeDriver *self, GAsyncResult *result, GError **error)
 static void
 call_free (Call *self)
 {
-  g_signal_handlers_disconnect_by_data (self->message, self);
   docker_bound_clear (&self->bound);
   g_clear_object (&self->message);
   g_clear_object (&self->input);
   g_clear_pointer (&self->reply, g_byte_array_unref);
   g_free (self);
-}
-
-static void
-on_uploaded (SoupMessage *message, guint size, gpointer user_data)
-{
-  Call *self = user_data;
-
-  docker_bound_arm (&self->bound);
 }
 
 static gint64
@@ -232,12 +219,6 @@ on_sent (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   self->refused = soup_message_get_status (self->message) >= 300 && soup_message_get_status (self->message) != 304;
-  if (self->streaming && !self->refused)
-    {
-      docker_bound_disarm (&self->bound);
-      g_task_return_pointer (task, g_object_ref (self->input), g_object_unref);
-      return;
-    }
   self->reply = g_byte_array_new ();
   if (self->refused)
     self->limit = ERROR_TEXT_MAX;
@@ -263,15 +244,7 @@ make_message (TholeDriver *self, const DockerRequest *request)
   soup_message_add_flags (message, SOUP_MESSAGE_NO_REDIRECT);
   if (self->certificate != NULL)
     soup_message_set_tls_client_certificate (message, self->certificate);
-  if (request->registry_auth != NULL)
-    soup_message_headers_replace (soup_message_get_request_headers (message), "X-Registry-Auth", request->registry_auth);
-  if (request->upload != NULL)
-    {
-      soup_message_set_request_body (message, "application/x-tar", request->upload, -1);
-      /* a refusal then comes before the body, not as a broken pipe in its midst */
-      soup_message_headers_set_expectations (soup_message_get_request_headers (message), SOUP_EXPECTATION_CONTINUE);
-    }
-  else if (request->body != NULL)
+  if (request->body != NULL)
     {
       char *text = thole_json_to_string (request->body);
       g_autoptr(GBytes) bytes = g_bytes_new_take (text, strlen (text));
@@ -281,15 +254,15 @@ make_message (TholeDriver *self, const DockerRequest *request)
   return message;
 }
 
-static void
-begin (TholeDriver *self, const DockerRequest *request, gboolean streaming, GCancellable *cancellable,
-       GAsyncReadyCallback callback, gpointer user_data)
+void
+docker_call_async (TholeDriver *self, const DockerRequest *request, GCancellable *cancellable,
+                   GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr(GTask) task = thole_task_new (cancellable, callback, user_data);
   g_autoptr(GVariant) body = request->body != NULL ? g_variant_ref_sink (request->body) : NULL;
-  SoupSession *session = streaming || request->upload != NULL ? self->streams : self->calls;
+  SoupSession *session = self->calls;
   SoupMessage *message = session != NULL ? make_message (self, request) : NULL;
-  double timeout = request->timeout > 0 ? request->timeout : request->upload != NULL ? UPLOAD_IDLE_TIMEOUT : DEFAULT_TIMEOUT;
+  double timeout = request->timeout > 0 ? request->timeout : DEFAULT_TIMEOUT;
   Call *call;
 
   if (message == NULL)
@@ -300,37 +273,14 @@ begin (TholeDriver *self, const DockerRequest *request, gboolean streaming, GCan
     }
   call = g_new0 (Call, 1);
   call->message = message;
-  call->streaming = streaming;
   call->limit = request->limit > 0 ? request->limit : DOCKER_REPLY_MAX;
   docker_bound_init (&call->bound, self, timeout, cancellable);
   g_task_set_task_data (task, call, (GDestroyNotify) call_free);
-  if (request->upload != NULL)
-    g_signal_connect (message, "wrote-body-data", G_CALLBACK (on_uploaded), call);
   soup_session_send_async (session, message, G_PRIORITY_DEFAULT, call->bound.inner, on_sent, g_steal_pointer (&task));
-}
-
-void
-docker_call_async (TholeDriver *self, const DockerRequest *request, GCancellable *cancellable,
-                   GAsyncReadyCallback callback, gpointer user_data)
-{
-  begin (self, request, FALSE, cancellable, callback, user_data);
 }
 
 DockerReply *
 docker_call_finish (TholeDriver *self, GAsyncResult *result, GError **error)
-{
-  return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-void
-docker_stream_async (TholeDriver *self, const DockerRequest *request, GCancellable *cancellable,
-                     GAsyncReadyCallback callback, gpointer user_data)
-{
-  begin (self, request, TRUE, cancellable, callback, user_data);
-}
-
-GInputStream *
-docker_stream_finish (TholeDriver *self, GAsyncResult *result, GError **error)
 {
   return g_task_propagate_pointer (G_TASK (result), error);
 }

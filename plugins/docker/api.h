@@ -15,10 +15,9 @@ typedef struct
 {
   const char *method;
   const char *path;          /* "/containers/json?all=1", without the version */
-  GVariant *body;            /* (nullable): JSON; consumed when it floats */
-  GInputStream *upload;      /* (nullable): a tar stream, sent as it comes */
-  const char *registry_auth; /* (nullable): X-Registry-Auth */
-  double timeout;            /* seconds for the whole reply, 0 = 60; of a stream: for its head; with upload: none but idle */
+  GVariant *body;            /* (nullable): JSON; consumed when it floats; calls only */
+  const char *registry_auth; /* (nullable): X-Registry-Auth; streams only */
+  double timeout;            /* seconds for the whole reply, 0 = 60; of a stream: for its head */
   gsize limit;               /* bytes of the reply, 0 = DOCKER_REPLY_MAX */
   gboolean unversioned;      /* for /_ping */
 } DockerRequest;

@@ -11,8 +11,9 @@
 #include "thole-error.h"
 
 #define NANO 1e9
-#define LOG_MAX_SIZE "50m"
-#define LOG_MAX_FILES 10
+/* 20.10 loses records for a reader that lags when a file is rotated: few and large files */
+#define LOG_MAX_SIZE "256m"
+#define LOG_MAX_FILES 2
 
 /* What programs in containers commonly need, without raw sockets, device nodes, chroot and file capabilities. */
 static const char *const default_capabilities[] = { "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE",

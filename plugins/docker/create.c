@@ -11,6 +11,7 @@
 #include "convert.h"
 #include "lookup.h"
 #include "tar.h"
+#include "wire.h"
 
 #define CREATE_TIMEOUT 120.0
 #define LOOKS 40
@@ -94,9 +95,8 @@ on_files_written (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Create *self = g_task_get_task_data (task);
   GError *error = NULL;
-  g_autoptr(DockerReply) reply = docker_call_finish (self->driver, result, &error);
 
-  if (reply != NULL)
+  if (docker_upload_finish (self->driver, result, &error))
     succeed (task);
   else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || self->adopted)
     g_task_return_error (task, error); /* a repetition goes on from here */
@@ -110,15 +110,14 @@ write_files (GTask *task)
   Create *self = g_task_get_task_data (task);
   g_autofree char *path = g_strdup_printf ("/containers/%s/archive?path=/", self->engine_id);
   g_autoptr(GInputStream) input = NULL;
-  DockerRequest request = { .method = "PUT", .path = path };
 
   if (self->archive == NULL)
     {
       succeed (task);
       return;
     }
-  request.upload = input = g_memory_input_stream_new_from_bytes (self->archive);
-  docker_call_async (self->driver, &request, g_task_get_cancellable (task), on_files_written, g_object_ref (task));
+  input = g_memory_input_stream_new_from_bytes (self->archive);
+  docker_upload_async (self->driver, "PUT", path, input, g_task_get_cancellable (task), on_files_written, g_object_ref (task));
 }
 
 /* the container --------------------------------------------------------------------------------------- */

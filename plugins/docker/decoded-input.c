@@ -98,6 +98,11 @@ on_source_end (GTask *task)
 {
   TholeDockerInput *self = g_task_get_source_object (task);
 
+  if (self->decoder->is_whole != NULL && !self->decoder->is_whole (self->state))
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_UNAVAILABLE, "the connection to the engine was lost");
+      return;
+    }
   if (self->decoder->end_async != NULL)
     {
       self->decoder->end_async (self->state, g_task_get_cancellable (task), on_ended, g_object_ref (task));

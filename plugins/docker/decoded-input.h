@@ -12,6 +12,8 @@ typedef struct
 {
   /* Appends to @out what @data means. FALSE: it means nothing, the stream is broken. */
   gboolean (*decode)     (gpointer decoder, const guint8 *data, gsize length, GByteArray *out);
+  /* (nullable): may the other stream end here? Else its end is an error. */
+  gboolean (*is_whole)   (gpointer decoder);
   /* (nullable): at the proper end of the other stream, for a last word */
   void     (*end_async)  (gpointer decoder, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
   void     (*end_finish) (gpointer decoder, GAsyncResult *result, GByteArray *out);

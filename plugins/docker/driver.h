@@ -21,8 +21,7 @@ struct _TholeDriver
   const TholeHostOps *ops;
   DockerConfig *config;
   GCancellable *closing;        /* cancelled by `close`; every call is bound to it */
-  SoupSession *calls;           /* short requests; made by the first probe */
-  SoupSession *streams;         /* logs, events, pulls: they may not starve the short ones */
+  SoupSession *calls;           /* short requests; made by the first probe. Streams have connections of their own */
   GSocketConnectable *address;
   GTlsCertificate *certificate; /* (nullable): of the client */
   GTlsDatabase *authorities;    /* (nullable) */

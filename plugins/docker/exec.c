@@ -104,14 +104,14 @@ on_started (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Start *self = g_task_get_task_data (task);
   GError *error = NULL;
-  DockerHijack *hijack = docker_hijack_finish (self->driver, result, &error);
+  DockerWire *wire = docker_wire_finish (self->driver, result, &error);
 
-  if (hijack == NULL)
+  if (wire == NULL)
     {
       g_task_return_error (task, error);
       return;
     }
-  self->exec->stream = docker_session_new (self->driver, hijack, self->tty, self->takes_input, self->exec->engine_id,
+  self->exec->stream = docker_session_new (self->driver, wire, self->tty, self->takes_input, self->exec->engine_id,
                                            self->exec->exec_id);
   if (self->tty && self->rows > 0 && self->cols > 0)
     resize_at_start (task);
@@ -268,12 +268,12 @@ on_attached (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Attach *self = g_task_get_task_data (task);
   GError *error = NULL;
-  DockerHijack *hijack = docker_hijack_finish (self->driver, result, &error);
+  DockerWire *wire = docker_wire_finish (self->driver, result, &error);
 
-  if (hijack == NULL)
+  if (wire == NULL)
     g_task_return_error (task, error);
   else
-    g_task_return_pointer (task, docker_session_new (self->driver, hijack, self->tty, self->takes_input, self->engine_id, NULL),
+    g_task_return_pointer (task, docker_session_new (self->driver, wire, self->tty, self->takes_input, self->engine_id, NULL),
                            g_object_unref);
 }
 

@@ -8,6 +8,7 @@
 #include "convert.h"
 #include "decoded-input.h"
 #include "lookup.h"
+#include "wire.h"
 
 /* Go's os.ModeDir */
 #define MODE_DIRECTORY (G_GINT64_CONSTANT (1) << 31)
@@ -119,9 +120,8 @@ on_written (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Files *self = g_task_get_task_data (task);
   GError *error = NULL;
-  g_autoptr(DockerReply) reply = docker_call_finish (self->driver, result, &error);
 
-  if (reply == NULL)
+  if (!docker_upload_finish (self->driver, result, &error))
     g_task_return_error (task, error);
   else
     g_task_return_boolean (task, TRUE);
@@ -147,10 +147,15 @@ on_target_known (GObject *source, GAsyncResult *result, gpointer user_data)
   GError *error = NULL;
   g_autoptr(DockerReply) reply = docker_call_finish (self->driver, result, &error);
   g_autofree char *path = NULL;
-  DockerRequest request = { .method = "PUT", .upload = self->tar };
 
   if (reply == NULL)
     {
+      /* an answer to HEAD has no text */
+      if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND))
+        {
+          g_clear_error (&error);
+          error = g_error_new (THOLE_ERROR, THOLE_ERROR_NOT_FOUND, "there is no such workload, or no such folder in it");
+        }
       g_task_return_error (task, error);
       return;
     }
@@ -159,8 +164,8 @@ on_target_known (GObject *source, GAsyncResult *result, gpointer user_data)
       g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "the target is not a folder");
       return;
     }
-  request.path = path = g_strdup_printf ("/containers/%s/archive?path=%s", self->engine_id, self->path);
-  docker_call_async (self->driver, &request, g_task_get_cancellable (task), on_written, g_object_ref (task));
+  path = g_strdup_printf ("/containers/%s/archive?path=%s", self->engine_id, self->path);
+  docker_upload_async (self->driver, "PUT", path, self->tar, g_task_get_cancellable (task), on_written, g_object_ref (task));
 }
 
 static void

@@ -24,7 +24,6 @@ driver_clear (gpointer box)
   g_clear_pointer (&self->events, docker_events_free);
   g_clear_pointer (&self->config, docker_config_free);
   g_clear_object (&self->calls);
-  g_clear_object (&self->streams);
   g_clear_object (&self->address);
   g_clear_object (&self->certificate);
   g_clear_object (&self->authorities);
@@ -127,8 +126,6 @@ docker_close_async (TholeDriver *self, GAsyncReadyCallback callback, gpointer us
   g_cancellable_cancel (self->closing);
   if (self->calls != NULL)
     soup_session_abort (self->calls);
-  if (self->streams != NULL)
-    soup_session_abort (self->streams);
   self->host = NULL;
   g_task_return_boolean (task, TRUE);
 }

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "hijack.h"
 #include "reply.h"
+#include "wire.h"
 
 struct _TholeDockerOutput
 {

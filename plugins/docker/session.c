@@ -163,21 +163,21 @@ static const DockerDecoder decoder = {
 };
 
 GIOStream *
-docker_session_new (TholeDriver *driver, DockerHijack *hijack, gboolean tty, gboolean takes_input, const char *engine_id,
+docker_session_new (TholeDriver *driver, DockerWire *wire, gboolean tty, gboolean takes_input, const char *engine_id,
                     const char *exec_id)
 {
-  g_autoptr(DockerHijack) owned = hijack;
+  g_autoptr(DockerWire) owned = wire;
   g_autoptr(GInputStream) input = NULL;
-  g_autoptr(GOutputStream) output = docker_record_output_new (hijack->connection, takes_input);
+  g_autoptr(GOutputStream) output = docker_record_output_new (wire->connection, takes_input);
   Reader *reader = g_new0 (Reader, 1);
 
   reader->driver = docker_driver_ref (driver);
-  reader->connection = g_object_ref (hijack->connection);
+  reader->connection = g_object_ref (wire->connection);
   reader->tty = tty;
   reader->engine_id = g_strdup (engine_id);
   reader->exec_id = g_strdup (exec_id);
-  input = docker_decoded_input_new (g_io_stream_get_input_stream (hijack->connection), &decoder, reader);
-  if (hijack->surplus->len > 0)
-    docker_decoded_input_push (input, hijack->surplus->data, hijack->surplus->len);
+  input = docker_decoded_input_new (g_io_stream_get_input_stream (wire->connection), &decoder, reader);
+  if (wire->surplus->len > 0)
+    docker_decoded_input_push (input, wire->surplus->data, wire->surplus->len);
   return thole_stream_new (input, output);
 }

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "hijack.h"
+#include "wire.h"
 
-/* Takes @hijack. @exec_id NULL: the main process of @engine_id. Returns: (transfer full) */
-GIOStream *docker_session_new (TholeDriver *driver, DockerHijack *hijack, gboolean tty, gboolean takes_input,
+/* Takes @wire. @exec_id NULL: the main process of @engine_id. Returns: (transfer full) */
+GIOStream *docker_session_new (TholeDriver *driver, DockerWire *wire, gboolean tty, gboolean takes_input,
                                const char *engine_id, const char *exec_id);

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * snapshot: the engine cannot copy a volume. A container that never runs mounts both, and its archive of the one is unpacked into
- * the other; nothing is kept in between.
+ * snapshot: the engine cannot copy a volume. Two containers that never run mount one volume each, and the archive of the one is
+ * unpacked in the other; nothing is kept in between. Two, because the engine locks a container while its archive is read.
  */
 #include "volume.h"
 
@@ -10,21 +10,24 @@
 
 #include "convert.h"
 #include "tar.h"
+#include "wire.h"
 
+#define MOUNT_POINT "/volume"
 #define EMPTY_REPOSITORY "thole-empty"
 #define EMPTY_IMAGE EMPTY_REPOSITORY ":1"
-#define COPY_IDLE_TIMEOUT 300.0
 
 typedef struct
 {
   TholeDriver *driver;
-  char *from, *to;     /* the engine's names */
+  char *volumes[2];    /* the engine's names of the source and the copy */
+  char *copiers[2];    /* the names of the containers that mount them */
+  guint made;          /* how many of them were made */
+  guint removing;      /* how many are still to be removed */
   char *snapshot;      /* Thole's id of the copy */
-  char *copier;        /* the container's name */
   GVariant *volume;    /* the copy, what is returned */
   GError *error;       /* why it failed, while the container goes */
   gboolean answered;   /* cancelled: nobody waits any more */
-  gboolean retried;    /* a container that was left behind was removed */
+  guint retries;       /* containers that were left behind and removed */
   gboolean image_made;
 } Snapshot;
 
@@ -32,10 +35,12 @@ static void
 snapshot_free (Snapshot *self)
 {
   docker_driver_unref (self->driver);
-  g_free (self->from);
-  g_free (self->to);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_free (self->volumes[i]);
+      g_free (self->copiers[i]);
+    }
   g_free (self->snapshot);
-  g_free (self->copier);
   g_clear_pointer (&self->volume, g_variant_unref);
   g_clear_error (&self->error);
   g_free (self);
@@ -53,9 +58,10 @@ on_copier_removed (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GError) error = NULL;
   g_autoptr(DockerReply) reply = docker_call_finish (self->driver, result, &error);
 
-  if (reply == NULL)
-    docker_log (self->driver, G_LOG_LEVEL_WARNING, "container %s stays behind: %s", self->copier, error->message);
-  if (self->answered)
+  if (reply == NULL && !g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND))
+    docker_log (self->driver, G_LOG_LEVEL_WARNING, "a container of the copy %s stays behind: %s", self->volumes[1],
+                error->message);
+  if (--self->removing > 0 || self->answered)
     return;
   if (self->error != NULL)
     g_task_return_error (task, g_steal_pointer (&self->error));
@@ -64,27 +70,30 @@ on_copier_removed (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-remove_copier (GTask *task, GAsyncReadyCallback callback)
+remove_copier (GTask *task, guint which, GAsyncReadyCallback callback)
 {
   Snapshot *self = g_task_get_task_data (task);
-  g_autofree char *path = g_strdup_printf ("/containers/%s?force=1", self->copier);
+  g_autofree char *path = g_strdup_printf ("/containers/%s?force=1", self->copiers[which]);
   DockerRequest request = { .method = "DELETE", .path = path };
 
   docker_call_async (self->driver, &request, NULL, callback, g_object_ref (task));
 }
 
-/* Takes @error. */
+/* Takes @error, NULL = success. */
 static void
-give_up (GTask *task, GError *error)
+finish (GTask *task, GError *error)
 {
   Snapshot *self = g_task_get_task_data (task);
 
+  /* nobody waits for the cleaning when it was cancelled */
   self->answered = g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   if (self->answered)
     g_task_return_error (task, error);
   else
     self->error = error;
-  remove_copier (task, on_copier_removed);
+  self->removing = 2;
+  for (guint i = 0; i < 2; i++)
+    remove_copier (task, i, on_copier_removed);
 }
 
 /* copying --------------------------------------------------------------------------------------------- */
@@ -93,14 +102,10 @@ static void
 on_copied (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr(GTask) task = user_data;
-  Snapshot *self = g_task_get_task_data (task);
   GError *error = NULL;
-  g_autoptr(DockerReply) reply = docker_call_finish (self->driver, result, &error);
 
-  if (reply == NULL)
-    give_up (task, error);
-  else
-    remove_copier (task, on_copier_removed);
+  docker_upload_finish (NULL, result, &error);
+  finish (task, error);
 }
 
 static void
@@ -110,13 +115,12 @@ on_archive (GObject *source, GAsyncResult *result, gpointer user_data)
   Snapshot *self = g_task_get_task_data (task);
   GError *error = NULL;
   g_autoptr(GInputStream) archive = docker_stream_finish (self->driver, result, &error);
-  g_autofree char *path = g_strdup_printf ("/containers/%s/archive?path=/to", self->copier);
-  DockerRequest request = { .method = "PUT", .path = path, .upload = archive, .timeout = COPY_IDLE_TIMEOUT };
+  g_autofree char *path = g_strdup_printf ("/containers/%s/archive?path=/", self->copiers[1]);
 
   if (archive == NULL)
-    give_up (task, error);
+    finish (task, error);
   else
-    docker_call_async (self->driver, &request, g_task_get_cancellable (task), on_copied, g_object_ref (task));
+    docker_upload_async (self->driver, "PUT", path, archive, g_task_get_cancellable (task), on_copied, g_object_ref (task));
 }
 
 static void make_copier (GTask *task);
@@ -137,16 +141,18 @@ on_copier_made (GObject *source, GAsyncResult *result, gpointer user_data)
   Snapshot *self = g_task_get_task_data (task);
   GError *error = NULL;
   g_autoptr(DockerReply) reply = docker_call_finish (self->driver, result, &error);
-  g_autofree char *path = g_strdup_printf ("/containers/%s/archive?path=/from/.", self->copier);
+  g_autofree char *path = g_strdup_printf ("/containers/%s/archive?path=" MOUNT_POINT, self->copiers[0]);
   DockerRequest request = { .method = "GET", .path = path };
 
-  if (reply != NULL)
+  if (reply != NULL && ++self->made < 2)
+    make_copier (task);
+  else if (reply != NULL)
     docker_stream_async (self->driver, &request, g_task_get_cancellable (task), on_archive, g_object_ref (task));
-  else if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_CONFLICT) && !self->retried)
+  else if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_CONFLICT) && self->retries++ < 2)
     {
+      /* one was left behind by a copy that was cut off */
       g_error_free (error);
-      self->retried = TRUE;
-      remove_copier (task, on_left_behind_removed);
+      remove_copier (task, self->made, on_left_behind_removed);
     }
   else if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_IMAGE_NOT_FOUND) && !self->image_made)
     {
@@ -155,19 +161,7 @@ on_copier_made (GObject *source, GAsyncResult *result, gpointer user_data)
       make_image (task);
     }
   else
-    g_task_return_error (task, error);
-}
-
-static void
-add_mount (GVariantBuilder *mounts, const char *volume, const char *target, gboolean read_only)
-{
-  g_auto(GVariantDict) mount = G_VARIANT_DICT_INIT (NULL);
-
-  g_variant_dict_insert (&mount, "Type", "s", "volume");
-  g_variant_dict_insert (&mount, "Source", "s", volume);
-  g_variant_dict_insert (&mount, "Target", "s", target);
-  g_variant_dict_insert (&mount, "ReadOnly", "b", read_only);
-  g_variant_builder_add_value (mounts, g_variant_dict_end (&mount));
+    finish (task, error);
 }
 
 static void
@@ -177,13 +171,16 @@ make_copier (GTask *task)
   g_auto(GVariantDict) body = G_VARIANT_DICT_INIT (NULL);
   g_auto(GVariantDict) host = G_VARIANT_DICT_INIT (NULL);
   g_auto(GVariantDict) labels = G_VARIANT_DICT_INIT (NULL);
-  g_auto(GVariantBuilder) mounts = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("aa{sv}"));
-  g_autofree char *path = g_strconcat ("/containers/create?name=", self->copier, NULL);
+  g_auto(GVariantDict) mount = G_VARIANT_DICT_INIT (NULL);
+  GVariant *mounts;
+  g_autofree char *path = g_strconcat ("/containers/create?name=", self->copiers[self->made], NULL);
   DockerRequest request = { .method = "POST", .path = path };
 
-  add_mount (&mounts, self->from, "/from", TRUE);
-  add_mount (&mounts, self->to, "/to", FALSE);
-  g_variant_dict_insert_value (&host, "Mounts", g_variant_builder_end (&mounts));
+  g_variant_dict_insert (&mount, "Type", "s", "volume");
+  g_variant_dict_insert (&mount, "Source", "s", self->volumes[self->made]);
+  g_variant_dict_insert (&mount, "Target", "s", MOUNT_POINT);
+  mounts = g_variant_dict_end (&mount);
+  g_variant_dict_insert_value (&host, "Mounts", g_variant_new_array (G_VARIANT_TYPE_VARDICT, &mounts, 1));
   g_variant_dict_insert (&host, "NetworkMode", "s", "none");
   /* no id: it is no workload */
   g_variant_dict_insert (&labels, DOCKER_LABEL_INSTANCE, "s", self->driver->config->instance);
@@ -203,10 +200,9 @@ on_image_made (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr(GTask) task = user_data;
   GError *error = NULL;
-  g_autoptr(DockerReply) reply = docker_call_finish (NULL, result, &error);
 
-  if (reply == NULL)
-    g_task_return_error (task, error);
+  if (!docker_upload_finish (NULL, result, &error))
+    finish (task, error);
   else
     make_copier (task);
 }
@@ -218,12 +214,12 @@ make_image (GTask *task)
   g_autoptr(GByteArray) archive = g_byte_array_new ();
   g_autoptr(GInputStream) input = NULL;
   g_autoptr(GBytes) bytes = NULL;
-  DockerRequest request = { .method = "POST", .path = "/images/create?fromSrc=-&repo=" EMPTY_REPOSITORY "&tag=1" };
 
   docker_tar_end (archive);
   bytes = g_byte_array_free_to_bytes (g_steal_pointer (&archive));
-  request.upload = input = g_memory_input_stream_new_from_bytes (bytes);
-  docker_call_async (self->driver, &request, g_task_get_cancellable (task), on_image_made, g_object_ref (task));
+  input = g_memory_input_stream_new_from_bytes (bytes);
+  docker_upload_async (self->driver, "POST", "/images/create?fromSrc=-&repo=" EMPTY_REPOSITORY "&tag=1", input,
+                       g_task_get_cancellable (task), on_image_made, g_object_ref (task));
 }
 
 /* the volumes ----------------------------------------------------------------------------------------- */
@@ -276,10 +272,11 @@ docker_snapshot_async (TholeDriver *self, const char *id, const char *snapshot, 
   GError *error = NULL;
 
   data->driver = docker_driver_ref (self);
-  data->from = docker_object_name (self->config->instance, id);
-  data->to = docker_object_name (self->config->instance, snapshot);
+  data->volumes[0] = docker_object_name (self->config->instance, id);
+  data->volumes[1] = docker_object_name (self->config->instance, snapshot);
+  data->copiers[0] = g_strconcat (data->volumes[1], "-from", NULL);
+  data->copiers[1] = g_strconcat (data->volumes[1], "-to", NULL);
   data->snapshot = g_strdup (snapshot);
-  data->copier = g_strconcat (data->to, "-copy", NULL);
   g_task_set_task_data (task, data, (GDestroyNotify) snapshot_free);
   if (!thole_options_check (options, NULL, &error))
     g_task_return_error (task, error);

@@ -11,5 +11,11 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   add_workload_cases ();
+  add_log_cases ();
+  add_exec_cases ();
+  add_file_cases ();
+  add_image_cases ();
+  add_volume_cases ();
+  add_event_cases ();
   return g_test_run ();
 }

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
-#include "hijack.h"
+#include "wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,6 @@
 #include "bound.h"
 #include "reply.h"
 
-#define OPEN_TIMEOUT 30.0
 #define HEAD_MAX 16384
 #define ERROR_TEXT_MAX 65536
 #define PIECE 4096
@@ -21,13 +20,14 @@ typedef struct
   char *request;
   GByteArray *received;
   guint status;
-  gsize body;      /* where the body begins */
-  gsize body_size; /* of a refusal; G_MAXSIZE = until the end */
+  gboolean chunked;
+  gsize body;       /* where the body begins */
+  guint64 length;   /* of the body; G_MAXUINT64 = until the end */
   guint8 piece[PIECE];
 } Opening;
 
 void
-docker_hijack_free (DockerHijack *self)
+docker_wire_free (DockerWire *self)
 {
   g_clear_object (&self->connection);
   g_clear_pointer (&self->surplus, g_byte_array_unref);
@@ -71,10 +71,14 @@ parse_head (Opening *self)
   head = g_strndup (data, self->body - 4);
   lines = g_strsplit (head, "\r\n", 0);
   self->status = g_str_has_prefix (lines[0], "HTTP/1.") && strlen (lines[0]) >= 12 ? (guint) strtoul (lines[0] + 9, NULL, 10) : 0;
-  self->body_size = G_MAXSIZE;
+  self->length = G_MAXUINT64;
   for (guint i = 1; lines[i] != NULL; i++)
-    if (g_ascii_strncasecmp (lines[i], "Content-Length:", 15) == 0)
-      self->body_size = (gsize) g_ascii_strtoull (g_strstrip (lines[i] + 15), NULL, 10);
+    {
+      if (g_ascii_strncasecmp (lines[i], "Content-Length:", 15) == 0)
+        self->length = g_ascii_strtoull (g_strstrip (lines[i] + 15), NULL, 10);
+      else if (g_ascii_strncasecmp (lines[i], "Transfer-Encoding:", 18) == 0)
+        self->chunked = g_ascii_strcasecmp (g_strstrip (lines[i] + 18), "chunked") == 0;
+    }
   return TRUE;
 }
 
@@ -82,20 +86,23 @@ static void
 succeed (GTask *task)
 {
   Opening *self = g_task_get_task_data (task);
-  DockerHijack *hijack = g_new0 (DockerHijack, 1);
+  DockerWire *wire = g_new0 (DockerWire, 1);
 
   docker_bound_disarm (&self->bound);
   g_byte_array_remove_range (self->received, 0, (guint) self->body);
-  hijack->connection = g_steal_pointer (&self->connection);
-  hijack->surplus = g_steal_pointer (&self->received);
-  g_task_return_pointer (task, hijack, (GDestroyNotify) docker_hijack_free);
+  wire->status = self->status;
+  wire->chunked = self->chunked;
+  wire->length = self->length;
+  wire->connection = g_steal_pointer (&self->connection);
+  wire->surplus = g_steal_pointer (&self->received);
+  g_task_return_pointer (task, wire, (GDestroyNotify) docker_wire_free);
 }
 
 static void
 refuse (GTask *task)
 {
   Opening *self = g_task_get_task_data (task);
-  gsize length = MIN (self->received->len - self->body, self->body_size);
+  gsize length = (gsize) MIN (self->received->len - self->body, self->length);
 
   docker_bound_disarm (&self->bound);
   g_task_return_error (task, docker_error_from_reply (self->status, NULL, self->received->data + self->body, length));
@@ -110,9 +117,9 @@ judge (GTask *task, gboolean ended)
     fail (task, g_error_new_literal (THOLE_ERROR, THOLE_ERROR_UNAVAILABLE, "the engine closed the connection"));
   else if (self->body == 0)
     read_more (task);
-  else if (self->status == 101 || self->status == 200)
+  else if (self->status < 300 && self->status >= 100)
     succeed (task);
-  else if (ended || self->received->len - self->body >= MIN (self->body_size, ERROR_TEXT_MAX))
+  else if (ended || self->received->len - self->body >= MIN (self->length, ERROR_TEXT_MAX))
     refuse (task);
   else
     read_more (task);
@@ -223,12 +230,10 @@ on_connected (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 void
-docker_hijack_async (TholeDriver *self, const char *path, GVariant *body, GCancellable *cancellable,
-                     GAsyncReadyCallback callback, gpointer user_data)
+docker_wire_async (TholeDriver *self, const char *method, const char *path, const char *headers, const char *body,
+                   double timeout, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr(GTask) task = thole_task_new (cancellable, callback, user_data);
-  g_autoptr(GVariant) owned = body != NULL ? g_variant_ref_sink (body) : NULL;
-  g_autofree char *text = owned != NULL ? thole_json_to_string (owned) : g_strdup ("");
   g_autoptr(GSocketClient) client = g_socket_client_new ();
   Opening *opening;
 
@@ -239,21 +244,46 @@ docker_hijack_async (TholeDriver *self, const char *path, GVariant *body, GCance
     }
   opening = g_new0 (Opening, 1);
   opening->received = g_byte_array_new ();
-  opening->request = g_strdup_printf ("POST /v1.%u%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: thole/" THOLE_VERSION "\r\n"
-                                      "Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
-                                      "Content-Length: %" G_GSIZE_FORMAT "\r\n\r\n%s",
-                                      self->api_minor, path, self->config->host != NULL ? self->config->host : "docker",
-                                      strlen (text), text);
+  opening->request = g_strdup_printf ("%s /v1.%u%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: thole/" THOLE_VERSION "\r\n%s\r\n%s",
+                                      method, self->api_minor, path,
+                                      self->config->host != NULL ? self->config->host : "docker", headers, body);
   g_task_set_task_data (task, opening, (GDestroyNotify) opening_free);
-  docker_bound_init (&opening->bound, self, OPEN_TIMEOUT, cancellable);
+  docker_bound_init (&opening->bound, self, timeout, cancellable);
   g_socket_client_set_enable_proxy (client, FALSE);
   g_socket_client_connect_async (client, self->address, opening->bound.inner, on_connected, g_object_ref (task));
 }
 
-DockerHijack *
-docker_hijack_finish (TholeDriver *self, GAsyncResult *result, GError **error)
+DockerWire *
+docker_wire_finish (TholeDriver *self, GAsyncResult *result, GError **error)
 {
   return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
+docker_wire_next_async (TholeDriver *self, DockerWire *wire, double timeout, GCancellable *cancellable,
+                        GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GTask) task = thole_task_new (cancellable, callback, user_data);
+  Opening *opening = g_new0 (Opening, 1);
+
+  opening->connection = g_steal_pointer (&wire->connection);
+  opening->received = g_steal_pointer (&wire->surplus);
+  g_task_set_task_data (task, opening, (GDestroyNotify) opening_free);
+  docker_bound_init (&opening->bound, self, timeout, cancellable);
+  docker_wire_free (wire);
+  judge (task, FALSE);
+}
+
+void
+docker_hijack_async (TholeDriver *self, const char *path, GVariant *body, GCancellable *cancellable,
+                     GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GVariant) owned = body != NULL ? g_variant_ref_sink (body) : NULL;
+  g_autofree char *text = owned != NULL ? thole_json_to_string (owned) : g_strdup ("");
+  g_autofree char *headers = g_strdup_printf ("Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\n"
+                                              "Content-Length: %" G_GSIZE_FORMAT "\r\n", strlen (text));
+
+  docker_wire_async (self, "POST", path, headers, text, DOCKER_WIRE_TIMEOUT, cancellable, callback, user_data);
 }
 
 void
