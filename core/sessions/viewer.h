@@ -63,6 +63,26 @@ typedef struct
 /* The largest grant that has any effect, bytes. */
 #define THOLE_VIEWER_MAX_WINDOW (1024 * 1024)
 
+/* How a viewer is served: by the agent (agent-link), or by the daemon itself where the agent cannot run. The functions mean what
+ * those below say. */
+typedef struct
+{
+  void     (*grant)        (TholeViewer *self, gsize bytes);
+  gboolean (*input)        (TholeViewer *self, const guint8 *data, gsize length);
+  void     (*end_of_input) (TholeViewer *self);
+  void     (*resize)       (TholeViewer *self, guint rows, guint cols);
+  void     (*signal)       (TholeViewer *self, int signal);
+  void     (*input_at)     (TholeViewer *self, guint64 offset);
+  void     (*free)         (TholeViewer *self);
+} TholeViewerClass;
+
+struct _TholeViewer
+{
+  const TholeViewerClass *class;
+  TholeViewerEvents events;
+  gpointer user_data;
+};
+
 /* So many more output bytes may come. */
 void thole_viewer_grant   (TholeViewer *self, gsize bytes);
 /* Returns FALSE when more input waits than may (256 KiB): read no more from the peer until taken() comes. Ignored without control. */
@@ -73,3 +93,23 @@ void thole_viewer_signal  (TholeViewer *self, int signal);
 /* Input bytes of this session taken when the viewer began: a client that repeats input says where it begins. */
 void thole_viewer_input_at (TholeViewer *self, guint64 offset);
 void thole_viewer_free    (TholeViewer *self);
+
+/* One session to be viewed, whoever keeps it. */
+typedef struct _TholeSession TholeSession;
+
+typedef struct
+{
+  /* Begins a viewer; @seq only counts for THOLE_VIEW_RESUME. It calls events->resumed first, or events->closed. */
+  TholeViewer *(*view)  (TholeSession *self, TholeViewFrom from, guint64 seq, const TholeViewerEvents *events, gpointer user_data);
+  void         (*unref) (TholeSession *self);
+} TholeSessionClass;
+
+struct _TholeSession
+{
+  const TholeSessionClass *class;
+  gboolean tty;
+};
+
+/* Returns: (transfer full) */
+TholeViewer *thole_session_view  (TholeSession *self, TholeViewFrom from, guint64 seq, const TholeViewerEvents *events, gpointer user_data);
+void         thole_session_unref (TholeSession *self);

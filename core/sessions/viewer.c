@@ -1,0 +1,61 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sessions/viewer.h"
+
+void
+thole_viewer_grant (TholeViewer *self, gsize bytes)
+{
+  if (bytes > 0)
+    self->class->grant (self, bytes);
+}
+
+gboolean
+thole_viewer_input (TholeViewer *self, const guint8 *data, gsize length)
+{
+  return length == 0 || self->class->input (self, data, length);
+}
+
+void
+thole_viewer_end_of_input (TholeViewer *self)
+{
+  self->class->end_of_input (self);
+}
+
+void
+thole_viewer_resize (TholeViewer *self, guint rows, guint cols)
+{
+  if (rows > 0 && cols > 0 && rows <= G_MAXUINT16 && cols <= G_MAXUINT16)
+    self->class->resize (self, rows, cols);
+}
+
+void
+thole_viewer_signal (TholeViewer *self, int signal)
+{
+  self->class->signal (self, signal);
+}
+
+void
+thole_viewer_input_at (TholeViewer *self, guint64 offset)
+{
+  self->class->input_at (self, offset);
+}
+
+void
+thole_viewer_free (TholeViewer *self)
+{
+  if (self != NULL)
+    self->class->free (self);
+}
+
+TholeViewer *
+thole_session_view (TholeSession *self, TholeViewFrom from, guint64 seq, const TholeViewerEvents *events, gpointer user_data)
+{
+  return self->class->view (self, from, seq, events, user_data);
+}
+
+void
+thole_session_unref (TholeSession *self)
+{
+  if (self != NULL)
+    self->class->unref (self);
+}
