@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Pages, default configuration and unit against the programs that they are about."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests", "flow"))
+
+from tap import Checks, Skip, case, main  # noqa: E402
+
+BUILD = os.path.abspath(os.environ.get("THOLE_BUILD", os.path.join(ROOT, "build")))
+DATA = os.path.join(BUILD, "data")
+THOLED = os.path.join(BUILD, "core", "tholed")
+THOLECTL = os.path.join(BUILD, "cli", "tholectl")
+
+
+def read(name):
+    with open(os.path.join(DATA, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def run(*command):
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "", "THOLE_DRIVER_PATH": os.path.join(BUILD, "plugins")}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def keys():
+    with open(os.path.join(ROOT, "core", "config", "keys.list"), encoding="utf-8") as file:
+        lines = [line.split("|") for line in file if line.strip() and not line.startswith("#")]
+    return [(cells[0].strip(), cells[1].strip()) for cells in lines]
+
+
+def check_config(text):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "thole.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return run(THOLED, "--config", path, "--state-dir", folder, "--runtime-dir", folder, "--check-config")
+
+
+@case("the default configuration names every key once, commented, in its section")
+def _(t):
+    section, found = "", []
+    for line in read("thole.conf").splitlines():
+        if re.fullmatch(r"\[[^]]+\]", line):
+            section = line[1:-1]
+        match = re.match(r"#(\w+)=", line)
+        if match and not section.startswith("backend"):
+            found.append((section, match[1]))
+    t.equal(found, keys())
+
+
+@case("tholed accepts the default configuration, and every default spelled out")
+def _(t):
+    text = read("thole.conf")
+    spelled = re.sub(r"^#(\w+=.+)$", r"\1", text, flags=re.M)
+    for each in (text, spelled):
+        result = check_config(each)
+        t.equal((result.returncode, result.stderr), (0, ""), "tholed --check-config")
+    t.equal(check_config(text + "\n[http]\nnonsense=1\n").returncode, 1, "a wrong key")
+
+
+@case("thole.conf(5) names every section and key")
+def _(t):
+    page = read("thole.conf.5")
+    for section, key in keys():
+        t.holds(page, f".SH [{section}]")
+        t.holds(page, f"\\fB{key}\\fR")
+
+
+@case("tholed(8) names every option of tholed, and no other")
+def _(t):
+    options = set(re.findall(r"^  (?:-\w, )?--([a-z-]+)", run(THOLED, "--help").stdout, re.M))
+    named = {option.replace("\\-", "-") for option in re.findall(r"\\fB\\-\\-([a-z\\-]+)\\fR", read("tholed.8"))}
+    t.equal(named, options)
+
+
+@case("tholectl(1) is the one that tholectl prints")
+def _(t):
+    t.equal(read("tholectl.1"), run(THOLECTL, "help", "--man").stdout)
+
+
+@case("groff finds nothing in the pages", each=["tholectl.1", "thole.conf.5", "tholed.8"])
+def _(t, page):
+    if not shutil.which("groff"):
+        raise Skip("groff is not installed")
+    result = run("groff", "-man", "-Tutf8", "-ww", "-z", os.path.join(DATA, page))
+    t.equal(result.stderr, "")
+
+
+@case("systemd understands the unit")
+def _(t):
+    if not shutil.which("systemd-analyze"):
+        raise Skip("systemd-analyze is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        # what is not installed is no fault of the unit
+        text = re.sub(r"^ExecStart=.*", "ExecStart=/bin/true", read("tholed.service"), flags=re.M)
+        path = os.path.join(folder, "tholed.service")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(re.sub(r"^Documentation=.*\n", "", text, flags=re.M))
+        result = run("systemd-analyze", "verify", "--man=no", path)
+        t.equal([line for line in result.stderr.splitlines() if "tholed.service" in line], [])
+
+
+main(Checks)
