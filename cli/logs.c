@@ -222,9 +222,9 @@ cli_logs_copy (Cli *self, const char *id, CliLogs *logs, GCancellable *cancellab
                && is_whole (self, id, logs, connection, cancellable, &whole, &fault);
       if (copied && whole)
         return copy_rest (self, id, logs, cancellable, error);
-      if (copied || logs->count > before)
+      if (copied)
         broken = 0;
-      else if (broken == 0)
+      else if (broken == 0 || logs->count > before)
         broken = g_get_monotonic_time ();
       /* what was never there is reported at once; what broke is taken up again */
       if (fault != NULL && (!g_error_matches (fault, CLI_ERROR, CLI_UNREACHABLE) || !logs->opened

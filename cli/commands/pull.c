@@ -116,7 +116,7 @@ report (Cli *cli, GVariant *operation, GError **error)
         cli_print ("%s\n", cli_arguments_word (cli->arguments, 0));
       return CLI_DONE;
     }
-  if (problem != NULL)
+  if (problem != NULL && strcmp (state, "failed") == 0)
     cli_problem_set (error, status_of (problem), problem);
   else
     g_set_error (error, CLI_ERROR, CLI_FAILED, _("the pull is %s"), state);
