@@ -10,7 +10,10 @@
 #define MIB (1024 * 1024)
 
 /* a sanitizer keeps freed memory: there its size says nothing */
-#if defined(__SANITIZE_ADDRESS__) || (defined(__has_feature) && __has_feature(address_sanitizer))
+#if !defined(__has_feature)
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
 #define GROWTH_MAX (400 * MIB)
 #else
 #define GROWTH_MAX (8 * MIB)
