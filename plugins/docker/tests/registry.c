@@ -28,6 +28,8 @@ free_port (void)
   return g_socket_listener_add_any_inet_port (listener, NULL, NULL);
 }
 
+static void run_tool (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
 static void
 run_tool (const char *format, ...)
 {
