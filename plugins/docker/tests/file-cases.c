@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "../tar.h"
+#include "tar.h"
 
 #define BIG (20 * 1024 * 1024)
 
