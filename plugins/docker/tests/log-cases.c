@@ -10,21 +10,10 @@
 #define MIB (1024 * 1024)
 
 /* a sanitizer keeps freed memory: there its size says nothing */
-<<<<<<< Updated upstream
 #if !defined(__has_feature)
 #define __has_feature(feature) 0
 #endif
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-=======
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef SANITIZED
->>>>>>> Stashed changes
 #define GROWTH_MAX (400 * MIB)
 #else
 #define GROWTH_MAX (8 * MIB)
