@@ -119,6 +119,12 @@ make_folder (const char *path, GError **error)
   return FALSE;
 }
 
+static gint64
+microseconds (TholeConfig *config, const char *section, const char *key)
+{
+  return (gint64) (thole_config_number (config, section, key) * G_USEC_PER_SEC);
+}
+
 static gboolean
 open_store (TholeApp *self, GError **error)
 {
@@ -129,7 +135,9 @@ open_store (TholeApp *self, GError **error)
   self->db = thole_db_open (uri, self->clock, THOLE_DB_THREADED, error);
   if (self->db == NULL)
     return FALSE;
-  self->events = thole_event_log_new (self->db, 4096);
+  self->events = thole_event_log_new (self->db, (guint) thole_config_int (self->config, "events", "ring"));
+  thole_event_log_set_keep (self->events, self->clock, thole_config_int (self->config, "events", "keep"),
+                            microseconds (self->config, "events", "keep_age"));
   return TRUE;
 }
 
@@ -175,12 +183,6 @@ open_backends (TholeApp *self, GError **error)
         }
     }
   return TRUE;
-}
-
-static gint64
-microseconds (TholeConfig *config, const char *section, const char *key)
-{
-  return (gint64) (thole_config_number (config, section, key) * G_USEC_PER_SEC);
 }
 
 static gboolean

@@ -153,6 +153,18 @@ begin_at_newest (Reader *reader, GError **error)
   return TRUE;
 }
 
+/* the daemon forgot events before they were read here */
+static void
+print_gap (Reader *reader, GVariant *gap)
+{
+  gint64 from = thole_dict_int (gap, "from", 0), to = thole_dict_int (gap, "to", 0);
+
+  if (reader->cli->output == CLI_OUTPUT_JSON)
+    cli_print ("{\"gap\":{\"from\":%lld,\"to\":%lld}}\n", (long long) from, (long long) to);
+  else
+    cli_print_error (_("tholectl: events %lld to %lld are no longer kept; going on"), (long long) from, (long long) to - 1);
+}
+
 /* following ----------------------------------------------------------------------------------------------- */
 
 static void
@@ -164,7 +176,10 @@ take_event (Reader *reader, CliServerEvent *received)
     return;
   if (received->id >= 0 && reader->begun && received->id <= reader->after)
     return;
-  print_event (reader, event);
+  if (g_strcmp0 (received->type, "gap") == 0)
+    print_gap (reader, event);
+  else
+    print_event (reader, event);
   reader->pause = SHORTEST_PAUSE;
   if (received->id < 0)
     return;

@@ -80,14 +80,34 @@ look_in_memory (TholeEventCursor *self)
   return event->seq == seq ? event : NULL;
 }
 
-/* a page came that does not go on where we are */
+/* a page came that does not go on where we are: what is between was forgotten */
 static TholeCursorResult
-fail_gap (TholeEventCursor *self, GError **error)
+meet_gap (TholeEventCursor *self, GError **error)
 {
-  if (thole_event_log_check (self->log, self->position, error))
-    g_set_error (error, THOLE_ERROR, THOLE_ERROR_STORAGE, "event %" G_GINT64_FORMAT " is missing in the store",
-                 self->position + 1);
+  TholeEvent *first = self->page->len > 0 ? self->page->pdata[0] : NULL;
+
+  if (first != NULL && first->seq > self->position)
+    {
+      /* what came is what goes on */
+      self->kept = first->seq;
+      return THOLE_CURSOR_GAP;
+    }
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_STORAGE, "event %" G_GINT64_FORMAT " is missing in the store",
+               self->position + 1);
+  g_clear_pointer (&self->page, g_ptr_array_unref);
   return THOLE_CURSOR_FAILED;
+}
+
+/* is the next one forgotten, as far as is known without asking the store? */
+static gboolean
+next_is_gone (TholeEventCursor *self)
+{
+  gint64 kept = MIN (thole_event_log_oldest (self->log), thole_event_log_oldest_in_ring (self->log));
+
+  if (self->position + 1 >= kept)
+    return FALSE;
+  self->kept = kept;
+  return TRUE;
 }
 
 TholeCursorResult
@@ -120,11 +140,11 @@ thole_event_cursor_next (TholeEventCursor *self, TholeEvent **event, GError **er
         g_clear_pointer (&self->page, g_ptr_array_unref);
       return THOLE_CURSOR_EVENT;
     }
-  g_clear_pointer (&self->page, g_ptr_array_unref);
   if (fresh)
-    return fail_gap (self, error);
-  if (!thole_event_log_check (self->log, self->position, error))
-    return THOLE_CURSOR_FAILED;
+    return meet_gap (self, error);
+  g_clear_pointer (&self->page, g_ptr_array_unref);
+  if (next_is_gone (self))
+    return THOLE_CURSOR_GAP;
   begin_reading (self);
   return THOLE_CURSOR_READS;
 }

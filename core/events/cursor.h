@@ -16,8 +16,12 @@ struct _TholeEventLog
   guint size;      /* places of the ring */
   guint count;     /* those in use: the numbers from newest - count + 1 to newest */
   gint64 newest;
+  TholeClock *clock; /* NULL: only the count of events decides what is forgotten */
   gint64 keep;
-  gint64 prune_at; /* newest number at which old ones are forgotten */
+  gint64 keep_age;   /* µs, 0 = however old */
+  gint64 prune_at;   /* newest number at which old ones are forgotten */
+  gint64 pruned;     /* the oldest number at the last look */
+  GSource *care;
   guint readers;
   GQueue waiting;  /* links of the streams that wait for the next event */
   GSource *wake;
@@ -27,6 +31,8 @@ void           thole_event_log_unref  (TholeEventLog *self);
 gint64         thole_event_log_oldest_in_ring (TholeEventLog *self);
 /* Wakes the streams that wait and for which there is something. */
 void           thole_event_log_wake   (TholeEventLog *self);
+/* Sets @error: those after @after are not there; the first that is has the number @oldest. */
+void           thole_event_gone       (gint64 after, gint64 oldest, GError **error);
 /* Sets @error when nobody can begin after @after. */
 gboolean       thole_event_log_check  (TholeEventLog *self, gint64 after, GError **error);
 
@@ -35,6 +41,7 @@ typedef enum
   THOLE_CURSOR_EVENT,
   THOLE_CURSOR_NEWEST, /* nothing is after it now */
   THOLE_CURSOR_READS,  /* the store is being read; ready() will be called */
+  THOLE_CURSOR_GAP,    /* the next ones are no longer kept; `kept` is the first that is */
   THOLE_CURSOR_FAILED,
 } TholeCursorResult;
 
@@ -43,6 +50,7 @@ typedef struct
   gint ref_count; /* the owner's, and one of a reading */
   TholeEventLog *log;
   gint64 position; /* the number that was seen last */
+  gint64 kept;     /* after GAP */
   guint page_size;
   GPtrArray *page; /* (nullable): from the store; from `next` on to be seen */
   guint next;

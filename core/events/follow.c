@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "events/cursor.h"
 
+#include <string.h>
+
 #define PAGE_SIZE 128
 
 typedef struct
@@ -55,6 +57,18 @@ give (Follower *self, TholeEvent *event, TholeItem *item)
                        .data = g_bytes_ref (thole_event_json (event)) };
 }
 
+/* says what is missing and stands before what goes on; the number lets a reader that is cut off now resume there */
+static void
+give_gap (Follower *self, TholeItem *item)
+{
+  TholeEventCursor *cursor = self->cursor;
+  char *data = g_strdup_printf ("{\"from\":%" G_GINT64_FORMAT ",\"to\":%" G_GINT64_FORMAT "}", cursor->position + 1,
+                                cursor->kept);
+
+  cursor->position = cursor->kept - 1;
+  *item = (TholeItem){ .id = cursor->position, .type = "gap", .data = g_bytes_new_take (data, strlen (data)) };
+}
+
 static TholeStreamResult
 follower_next (TholeStream *stream, TholeItem *item, GError **error)
 {
@@ -78,6 +92,11 @@ follower_next (TholeStream *stream, TholeItem *item, GError **error)
     }
   if (result == THOLE_CURSOR_FAILED)
     return THOLE_STREAM_ERROR;
+  if (result == THOLE_CURSOR_GAP)
+    {
+      give_gap (self, item);
+      return THOLE_STREAM_ITEM;
+    }
   self->asleep = TRUE;
   if (result == THOLE_CURSOR_NEWEST)
     enqueue (self, &self->cursor->log->waiting);

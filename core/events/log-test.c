@@ -11,6 +11,7 @@
 
 /* small, so that readers fall out of it */
 #define RING 64
+#define SECONDS(n) ((gint64) (n) * G_USEC_PER_SEC)
 
 static void
 add_events (TholeFixture *fixture, guint n, const char *type, const char *owner)
@@ -165,6 +166,27 @@ next_after (TholeEventLog *log, gint64 after, GError **error)
   return result;
 }
 
+/* the next item says that the numbers from @from to below @to are missing */
+static void
+take_gap (TholeStream *stream, gint64 from, gint64 to)
+{
+  g_autofree char *wanted = g_strdup_printf ("{\"from\":%" G_GINT64_FORMAT ",\"to\":%" G_GINT64_FORMAT "}", from, to);
+  g_autofree char *seen = NULL;
+  g_autoptr (GError) error = NULL;
+  TholeStreamResult result;
+  TholeItem item;
+
+  while ((result = stream->next (stream, &item, &error)) == THOLE_STREAM_WAIT)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_no_error (error);
+  g_assert_cmpint (result, ==, THOLE_STREAM_ITEM);
+  g_assert_cmpstr (item.type, ==, "gap");
+  g_assert_cmpint (item.id, ==, to - 1);
+  seen = g_strndup (g_bytes_get_data (item.data, NULL), g_bytes_get_size (item.data));
+  g_assert_cmpstr (seen, ==, wanted);
+  g_bytes_unref (item.data);
+}
+
 static void
 test_bounds (void)
 {
@@ -174,7 +196,6 @@ test_bounds (void)
   g_autoptr (GError) error = NULL;
   TholeStream *late;
   gint64 last = 0;
-  TholeItem item;
 
   late = thole_event_log_follow (log, 0, NULL, NULL);
   drain (late, &last, 0);
@@ -194,9 +215,10 @@ test_bounds (void)
   g_assert_cmpint (next_after (log, -1, &error), ==, THOLE_STREAM_ERROR);
   g_assert_error (error, THOLE_ERROR, THOLE_ERROR_INVALID);
   g_clear_error (&error);
-  /* a reader that fell behind what is kept is told, it never sees a gap */
-  g_assert_cmpint (late->next (late, &item, &error), ==, THOLE_STREAM_ERROR);
-  g_assert_error (error, THOLE_ERROR, THOLE_ERROR_GONE);
+  /* a reader that fell behind what is kept is told what is missing, then it goes on */
+  take_gap (late, 1, 101);
+  last = 100;
+  drain (late, &last, 100);
   late->close (late);
   thole_event_log_free (log);
   thole_fixture_free (fixture);
@@ -209,7 +231,7 @@ test_keep (void)
   TholeEventLog *log = thole_event_log_new (fixture->db, RING);
   gint64 oldest, newest;
 
-  thole_event_log_set_keep (log, 3000);
+  thole_event_log_set_keep (log, thole_clock_system (), 3000, 0);
   for (guint i = 0; i < 80; i++)
     {
       add_events (fixture, 100, "workload.state", "ann");
@@ -221,6 +243,80 @@ test_keep (void)
   g_assert_cmpint (newest, ==, 8000);
   g_assert_cmpint (newest - oldest + 1, >=, 3000);
   g_assert_cmpint (newest - oldest + 1, <=, 4000);
+  thole_event_log_free (log);
+  thole_fixture_free (fixture);
+}
+
+/* a clock that is set by hand; what it waits for comes a hundred times as soon */
+typedef struct
+{
+  TholeClock clock;
+  gint64 now;
+} HandClock;
+
+static gint64
+hand_now (TholeClock *clock)
+{
+  return ((HandClock *) clock)->now;
+}
+
+static GSource *
+hand_timer (TholeClock *clock, gint64 delay, GSourceFunc function, gpointer user_data)
+{
+  return thole_clock_timer (thole_clock_system (), delay / 100, function, user_data);
+}
+
+static void
+add_at (TholeFixture *fixture, guint n, gint64 time)
+{
+  TholeTxn *txn = thole_txn_new ();
+
+  for (guint i = 0; i < n; i++)
+    thole_txn_event (txn, thole_event_new (time, "workload.state", "wl-1", "ann", "root", g_strdup ("{}")));
+  g_assert_null (thole_fixture_commit (fixture, txn));
+}
+
+static void
+await_oldest (TholeEventLog *log, gint64 oldest)
+{
+  gint64 until = g_get_monotonic_time () + 30 * G_USEC_PER_SEC;
+
+  while (thole_event_log_oldest (log) != oldest && g_get_monotonic_time () < until)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (thole_event_log_oldest (log), ==, oldest);
+}
+
+/* proves: row:87 */
+static void
+test_age (void)
+{
+  TholeFixture *fixture = thole_fixture_new (NULL, THOLE_DB_THREADED);
+  HandClock hand = { { .now = hand_now, .timer = hand_timer }, SECONDS (1000) };
+  TholeEventLog *log;
+
+  add_at (fixture, 3500, SECONDS (1000));
+  add_at (fixture, 700, SECONDS (1100));
+  /* the clock was set back */
+  add_at (fixture, 100, SECONDS (900));
+  add_at (fixture, 300, SECONDS (1200));
+  log = thole_event_log_new (fixture->db, RING);
+  thole_event_log_set_keep (log, &hand.clock, 1000000, SECONDS (100));
+  /* without anybody adding anything, in several steps */
+  hand.now = SECONDS (1101);
+  await_oldest (log, 3501);
+  hand.now = SECONDS (1201);
+  await_oldest (log, 4301);
+  /* the newest stays, so that the numbers go on */
+  hand.now = SECONDS (9999);
+  await_oldest (log, 4600);
+  thole_event_log_free (log);
+  thole_fixture_reopen (fixture);
+  log = thole_event_log_new (fixture->db, RING);
+  g_assert_cmpint (thole_event_log_newest (log), ==, 4600);
+  /* by count, also without anybody adding anything */
+  add_at (fixture, 6000, hand.now);
+  thole_event_log_set_keep (log, &hand.clock, 1000, 0);
+  await_oldest (log, 9601);
   thole_event_log_free (log);
   thole_fixture_free (fixture);
 }
@@ -578,6 +674,7 @@ main (int argc, char **argv)
   g_test_add_func ("/events/follow", test_follow);
   g_test_add_func ("/events/bounds", test_bounds);
   g_test_add_func ("/events/keep", test_keep);
+  g_test_add_func ("/events/age", test_age);
   g_test_add_func ("/events/page", test_page);
   g_test_add_func ("/events/end-while-reading", test_end_while_reading);
   g_test_add_func ("/events/close-in-ready", test_close_in_ready);

@@ -6,7 +6,12 @@
 
 #define KEEP 1000000
 /* how many are added until old ones are forgotten; small, because the writer does nothing else meanwhile */
-#define PRUNE_STEP 1000
+#define PRUNE_STEP 500
+/* when it is looked for events that are too old, and how soon again while there are some; µs */
+#define CARE_PAUSE (60 * G_USEC_PER_SEC)
+#define CARE_NEXT (G_USEC_PER_SEC / 10)
+
+static void arm_care (TholeEventLog *self, gint64 pause);
 
 typedef struct
 {
@@ -45,17 +50,42 @@ thole_event_log_unref (TholeEventLog *self)
 static void
 prune (TholeEventLog *self)
 {
+  gint64 first = self->newest - self->keep + 1;
   TholeTxn *txn;
   gint64 oldest;
 
   thole_db_event_range (self->db, &oldest, NULL);
-  if (self->newest < self->prune_at || self->newest - self->keep < oldest)
-    return;
+  self->pruned = oldest;
   self->prune_at = self->newest + PRUNE_STEP;
+  if (first <= oldest && self->keep_age == 0)
+    return;
   txn = thole_txn_new ();
   /* twice as many as are added meanwhile, so that a store that was allowed more shrinks too */
-  thole_txn_prune (txn, MIN (oldest + 2 * PRUNE_STEP, self->newest - self->keep + 1));
+  if (first > oldest)
+    thole_txn_prune (txn, MIN (oldest + 2 * PRUNE_STEP, first));
+  if (self->keep_age > 0)
+    thole_txn_expire (txn, thole_clock_now (self->clock) - self->keep_age, 2 * PRUNE_STEP);
   thole_db_commit (self->db, txn, NULL, NULL);
+}
+
+/* in small steps, so that nobody waits long; the next soon while the last has done something */
+static gboolean
+take_care (gpointer user_data)
+{
+  TholeEventLog *self = user_data;
+  gint64 oldest = thole_event_log_oldest (self);
+  gboolean more = oldest > self->pruned || self->newest - self->keep >= oldest;
+
+  prune (self);
+  arm_care (self, more ? CARE_NEXT : CARE_PAUSE);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+arm_care (TholeEventLog *self, gint64 pause)
+{
+  thole_source_clear (&self->care);
+  self->care = thole_clock_timer (self->clock, pause, take_care, self);
 }
 
 static void
@@ -75,7 +105,8 @@ publish (gpointer user_data, TholeEvent *const *events, guint n_events)
     }
   if (self->waiting.length > 0)
     g_source_set_ready_time (self->wake, 0);
-  prune (self);
+  if (self->newest >= self->prune_at)
+    prune (self);
 }
 
 TholeEventLog *
@@ -103,14 +134,19 @@ thole_event_log_free (TholeEventLog *self)
   thole_db_set_publisher (self->db, NULL, NULL);
   self->db = NULL;
   thole_source_clear (&self->wake);
+  thole_source_clear (&self->care);
   empty_ring (self);
   thole_event_log_unref (self);
 }
 
 void
-thole_event_log_set_keep (TholeEventLog *self, gint64 keep)
+thole_event_log_set_keep (TholeEventLog *self, TholeClock *clock, gint64 keep, gint64 age)
 {
   self->keep = MAX (keep, 1);
+  self->keep_age = MAX (age, 0);
+  self->clock = clock;
+  self->pruned = thole_event_log_oldest (self);
+  arm_care (self, CARE_NEXT);
 }
 
 gint64
@@ -140,6 +176,13 @@ thole_event_log_readers (TholeEventLog *self)
   return self->readers;
 }
 
+void
+thole_event_gone (gint64 after, gint64 oldest, GError **error)
+{
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_GONE,
+               "events after %" G_GINT64_FORMAT " are no longer kept; the oldest is %" G_GINT64_FORMAT, after, oldest);
+}
+
 gboolean
 thole_event_log_check (TholeEventLog *self, gint64 after, GError **error)
 {
@@ -154,9 +197,7 @@ thole_event_log_check (TholeEventLog *self, gint64 after, GError **error)
     }
   if (after + 1 < MIN (oldest, thole_event_log_oldest_in_ring (self)))
     {
-      g_set_error (error, THOLE_ERROR, THOLE_ERROR_GONE,
-                   "events after %" G_GINT64_FORMAT " are no longer kept; the oldest is %" G_GINT64_FORMAT, after,
-                   oldest);
+      thole_event_gone (after, oldest, error);
       return FALSE;
     }
   return TRUE;

@@ -26,12 +26,14 @@ void           thole_event_log_free   (TholeEventLog *self);
 gint64         thole_event_log_newest (TholeEventLog *self);
 gint64         thole_event_log_oldest (TholeEventLog *self);
 
-/* How many events stay in the store at least (1,000,000); older ones are forgotten from time to time. */
-void           thole_event_log_set_keep (TholeEventLog *self, gint64 keep);
+/* The newest @keep events stay in the store (1,000,000) as long as they are not older than @age (µs, 0 = however old);
+ * others are forgotten in small steps. A reader that follows and falls behind that gets one item of the type "gap". */
+void           thole_event_log_set_keep (TholeEventLog *self, TholeClock *clock, gint64 keep, gint64 age);
 
 /* Follows everything above @after. Fails with GONE when @after + 1 is older than what is kept (the message says the oldest),
  * and with INVALID when @after is above the newest: whoever saw that number saw it in another store, so going on from
- * here would hide a gap. A stream that falls behind what is kept ends with GONE.
+ * here would hide a gap. A stream that falls behind what is kept gets an item of the type "gap" with the data
+ * {"from","to"}: the numbers from `from` to below `to` are missing, and it goes on with `to`.
  * @filter is (transfer full) (nullable). Returns: (transfer full) */
 TholeStream   *thole_event_log_follow (TholeEventLog *self, gint64 after, TholeEventFilter *filter, GError **error);
 

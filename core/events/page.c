@@ -46,7 +46,9 @@ fill_page (gpointer user_data)
   if (result == THOLE_CURSOR_READS)
     return;
   page->next = page->cursor->position;
-  if (result == THOLE_CURSOR_FAILED)
+  if (result == THOLE_CURSOR_GAP && page->events->len == 0)
+    thole_event_gone (page->next, page->cursor->kept, &error);
+  if (error != NULL)
     g_task_return_error (task, error);
   else
     g_task_return_pointer (task, g_ptr_array_ref (page->events), (GDestroyNotify) g_ptr_array_unref);

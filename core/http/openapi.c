@@ -230,7 +230,15 @@ append_content (GString *out, const TholeOperationDef *def)
   else
     g_string_append (out, "{\"type\":\"object\"}");
   g_string_append_c (out, '}');
-  if (strcmp (def->name, "event.list") == 0 || strcmp (dot, ".stats") == 0)
+  if (strcmp (def->name, "event.list") == 0)
+    g_string_append (
+      out,
+      ",\"text/event-stream\":{\"schema\":{\"type\":\"string\",\"description\":\"Server-sent events without an "
+      "end: `id` is the number, `event` the type, `data` an `event`. A reader that falls behind what is "
+      "kept gets one of the type `gap` whose `data` is a `gap` and whose `id` is the number before "
+      "those that go on; who asks for numbers that are no longer kept is answered 410 with the member "
+      "`oldest`.\"}}");
+  else if (strcmp (dot, ".stats") == 0)
     g_string_append (out, ",\"text/event-stream\":{\"schema\":{\"type\":\"string\"}}");
 }
 
@@ -363,7 +371,8 @@ append_problem (GString *out)
     "\"problem\":{\"type\":\"object\",\"description\":\"RFC 9457.\",\"required\":[\"type\",\"title\","
     "\"status\",\"code\",\"request_id\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":"
     "{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
-    "\"request_id\":{\"type\":\"string\"},\"code\":{\"enum\":[");
+    "\"request_id\":{\"type\":\"string\"},\"oldest\":{\"type\":\"integer\",\"description\":\"Of events that are "
+    "gone: the oldest number that is kept.\"},\"code\":{\"enum\":[");
   append_words (out);
   g_string_append (
     out,
@@ -375,7 +384,13 @@ append_problem (GString *out)
     "\"event\":{\"type\":\"object\",\"description\":\"One numbered record of a change.\","
     "\"properties\":{\"seq\":{\"type\":\"integer\"},\"time\":{\"type\":\"string\",\"format\":"
     "\"date-time\"},\"type\":{\"type\":\"string\"},\"subject\":{\"type\":\"string\"},\"actor\":"
-    "{\"type\":\"string\"},\"data\":{\"type\":\"object\"}}}");
+    "{\"type\":\"string\"},\"data\":{\"type\":\"object\"}}},");
+  g_string_append (
+    out,
+    "\"gap\":{\"type\":\"object\",\"description\":\"Events that are no longer kept.\",\"required\":"
+    "[\"from\",\"to\"],\"properties\":{\"from\":{\"type\":\"integer\",\"description\":\"First number that is "
+    "missing.\"},\"to\":{\"type\":\"integer\",\"description\":\"First number that is there again; it comes "
+    "next.\"}}}");
 }
 
 static void

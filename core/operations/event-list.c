@@ -63,12 +63,14 @@ void
 thole_op_event_list (TholeCall *call)
 {
   TholeEventLog *log = call->operations->events;
-  gint64 after = call->last_event_id >= 0 ? call->last_event_id : thole_query_int (call, "after", 0);
+  gint64 after = call->last_event_id >= 0 ? call->last_event_id : thole_query_int (call, "after", -1);
   g_autoptr (GError) error = NULL;
   TholeStream *stream;
 
   if (call->last_event_id < 0 && thole_query_boolean (call, "tail"))
     after = thole_event_log_newest (log);
+  else if (after < 0)
+    after = thole_event_log_oldest (log) - 1;
   if (!(call->want & THOLE_WANT_EVENTS))
     {
       call->operations->calls++;

@@ -30,6 +30,8 @@ void      thole_txn_limit  (TholeTxn *txn, const TholeRecordType *type, const ch
 void      thole_txn_event  (TholeTxn *txn, TholeEvent *event);
 /* Forgets the events below number @first; the newest always stays. */
 void      thole_txn_prune  (TholeTxn *txn, gint64 first);
+/* Forgets the oldest events, at most @limit of them, as far as they are from before @time; the newest always stays. */
+void      thole_txn_expire (TholeTxn *txn, gint64 time, guint limit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeTxn, thole_txn_free)
 
 /* Called from the main loop after COMMIT (@error NULL) or when nothing of it was done. */

@@ -147,19 +147,41 @@ add_event (Group *group, TholeEvent *event, GError **error)
   return TRUE;
 }
 
+/* runs @sql with two numbers as parameters */
 static gboolean
-prune (Group *group, TholeAction *action, GError **error)
+run_with (Group *group, const char *sql, gint64 one, gint64 two, gint64 *first, GError **error)
 {
-  sqlite3_stmt *statement = thole_connection_prepare (group->connection, "DELETE FROM events WHERE seq < ?", error);
-  gint64 first = MIN (action->limit, group->newest);
+  sqlite3_stmt *statement = thole_connection_prepare (group->connection, sql, error);
 
   if (statement == NULL)
     return FALSE;
-  sqlite3_bind_int64 (statement, 1, first);
-  if (!thole_connection_run (group->connection, statement, NULL, error))
+  sqlite3_bind_int64 (statement, 1, one);
+  sqlite3_bind_int64 (statement, 2, two);
+  return thole_connection_run (group->connection, statement, first, error);
+}
+
+static gboolean
+forget_below (Group *group, gint64 first, GError **error)
+{
+  first = MIN (first, group->newest);
+  if (first <= group->oldest)
+    return TRUE;
+  return run_with (group, "DELETE FROM events WHERE seq < ?1", first, 0, NULL, error)
+         && run_with (group, "SELECT min(seq) FROM events", 0, 0, &group->oldest, error);
+}
+
+/* The numbers go with the time as far as nobody sets the clock back; what stands behind a young one stays for now. */
+static gboolean
+expire (Group *group, TholeAction *action, GError **error)
+{
+  gint64 last, young;
+
+  if (!run_with (group, "SELECT max(seq) FROM (SELECT seq FROM events ORDER BY seq LIMIT ?1)", action->limit, 0, &last,
+                 error)
+      || !run_with (group, "SELECT seq FROM events WHERE seq <= ?1 AND time >= ?2 ORDER BY seq LIMIT 1", last,
+                    action->time, &young, error))
     return FALSE;
-  group->oldest = MAX (group->oldest, first);
-  return TRUE;
+  return forget_below (group, young > 0 ? young : last + 1, error);
 }
 
 static gboolean
@@ -178,7 +200,9 @@ act (Group *group, TholeAction *action, GError **error)
     case THOLE_ACTION_EVENT:
       return add_event (group, action->event, error);
     case THOLE_ACTION_PRUNE:
-      return prune (group, action, error);
+      return forget_below (group, action->limit, error);
+    case THOLE_ACTION_EXPIRE:
+      return expire (group, action, error);
     }
   g_return_val_if_reached (FALSE);
 }

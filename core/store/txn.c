@@ -77,3 +77,9 @@ thole_txn_prune (TholeTxn *txn, gint64 first)
 {
   add (txn, (TholeAction){ .kind = THOLE_ACTION_PRUNE, .limit = first });
 }
+
+void
+thole_txn_expire (TholeTxn *txn, gint64 time, guint limit)
+{
+  add (txn, (TholeAction){ .kind = THOLE_ACTION_EXPIRE, .time = time, .limit = limit });
+}

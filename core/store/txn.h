@@ -15,6 +15,7 @@ typedef enum
   THOLE_ACTION_LIMIT,  /* type, column, value, limit */
   THOLE_ACTION_EVENT,  /* event */
   THOLE_ACTION_PRUNE,  /* limit: first number that stays */
+  THOLE_ACTION_EXPIRE, /* time, limit */
 } TholeActionKind;
 
 typedef struct
@@ -26,6 +27,7 @@ typedef struct
   char *column;
   char *value; /* or the id */
   gint64 limit;
+  gint64 time;
 } TholeAction;
 
 struct _TholeTxn
