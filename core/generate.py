@@ -93,7 +93,7 @@ class Field:
         for word in words[2:]:
             key, equals, value = word.partition("=")
             self.attributes[key] = value if equals else True
-        known = {"required", "min", "max", "default", "format", "secret", "repeated", "hidden", "computed", "nullable", "of"}
+        known = {"required", "min", "max", "default", "format", "secret", "repeated", "hidden", "computed", "nullable", "of", "in"}
         for key in self.attributes:
             if key not in known:
                 sys.exit(f"{where}: unknown attribute {key}")
@@ -186,6 +186,10 @@ def fields_source(paths):
                 parts.append(f".fallback = {c_string(a['default'])}")
             if "format" in a:
                 parts.append(f".format = {c_string(a['format'])}")
+            if "in" in a:
+                if not field.name.startswith(a["in"] + "_"):
+                    sys.exit(f"{field.name}: its name does not begin with {a['in']}_")
+                parts.append(f".group = {c_string(a['in'])}")
             if field.kind == "enum":
                 parts.append(f".choices = {base}_{field.name}_choices")
             if of:

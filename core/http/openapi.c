@@ -81,8 +81,7 @@ json_type (TholeFieldKind kind)
 static void
 append_record_field (GString *out, const TholeField *field)
 {
-  thole_json_append_string (out, field->name);
-  g_string_append (out, ":{");
+  g_string_append_c (out, '{');
   append_text (out, "description", field->doc);
   if (field->kind == THOLE_FIELD_JSON)
     {
@@ -103,7 +102,7 @@ append_record_field (GString *out, const TholeField *field)
 static void
 append_record (GString *out, const TholeRecordType *type)
 {
-  gboolean first = TRUE;
+  const char *group = NULL;
 
   g_string_append (out, "{\"type\":\"object\",");
   append_text (out, "description", type->doc);
@@ -112,11 +111,11 @@ append_record (GString *out, const TholeRecordType *type)
     {
       if (type->fields[i].flags & THOLE_FIELD_HIDDEN)
         continue;
-      if (!first)
-        g_string_append_c (out, ',');
-      first = FALSE;
+      thole_record_member (out, &type->fields[i], &group, "{\"type\":\"object\",\"properties\":{", "}}");
       append_record_field (out, &type->fields[i]);
     }
+  if (group != NULL)
+    g_string_append (out, "}}");
   g_string_append (out, "}}");
 }
 

@@ -158,11 +158,32 @@ append_value (GString *out, gconstpointer record, const TholeField *field)
     }
 }
 
+void
+thole_record_member (GString *out, const TholeField *field, const char **group, const char *opening, const char *closing)
+{
+  if (*group != NULL && g_strcmp0 (*group, field->group) != 0)
+    {
+      g_string_append (out, closing);
+      *group = NULL;
+    }
+  if (out->str[out->len - 1] != '{')
+    g_string_append_c (out, ',');
+  if (field->group != NULL && *group == NULL)
+    g_string_append_printf (out, "\"%s\":%s", field->group, opening);
+  *group = field->group;
+  g_string_append_c (out, '"');
+  g_string_append (out, field->name + (field->group != NULL ? strlen (field->group) + 1 : 0));
+  g_string_append (out, "\":");
+}
+
 static GBytes *
 render (const TholeRecord *record)
 {
   GString *out = g_string_sized_new (1024);
+  const char *group = NULL;
   gsize length;
+
+  g_string_append_c (out, '{');
 
   for (guint i = 0; i < record->type->n_fields; i++)
     {
@@ -170,14 +191,11 @@ render (const TholeRecord *record)
 
       if (field->flags & THOLE_FIELD_HIDDEN)
         continue;
-      g_string_append_c (out, out->len > 0 ? ',' : '{');
-      g_string_append_c (out, '"');
-      g_string_append (out, field->name);
-      g_string_append (out, "\":");
+      thole_record_member (out, field, &group, "{", "}");
       if (!append_value (out, record, field))
         g_string_append (out, "null");
     }
-  g_string_append_c (out, '}');
+  g_string_append (out, group != NULL ? "}}" : "}");
   /* exactly as large as needed: it is kept as long as the record */
   length = out->len;
   return g_bytes_new_take (g_realloc (g_string_free (out, FALSE), length), length);

@@ -40,6 +40,11 @@ void        thole_record_unref (gpointer record);
 /* Replaces a string member. @text NULL becomes "". */
 void        thole_record_set   (char **member, const char *text);
 
+/* For renderers: writes the name of a member and what stands before it. @group: the object that is open, first NULL; @opening and
+ * @closing: what begins and ends such an object. One that is open after the last member is the caller's to close. */
+void        thole_record_member (GString *out, const TholeField *field, const char **group, const char *opening,
+                                 const char *closing);
+
 /* Returns: (transfer none): the object as JSON, made at the first call */
 GBytes     *thole_record_json  (gpointer record);
 const char *thole_record_id    (gconstpointer record);

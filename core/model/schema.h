@@ -48,6 +48,7 @@ typedef struct
   const char *const *choices;
   const TholeSchema *of;
   gsize offset;                     /* records: into the struct */
+  const char *group;                /* records, (nullable): rendered inside an object of this name, without it and _ in its own */
   const char *doc;
 } TholeField;
 
