@@ -58,7 +58,8 @@ thole_tracker_end (TholeTracker *self, int state, char *error_json)
 
   record->state = state;
   record->updated_at = record->finished_at = thole_clock_now (self->operations->clock);
-  record->progress_done = self->done;
+  /* the answer may overtake the last report */
+  record->progress_done = state == THOLE_OPERATION_STATE_SUCCEEDED && self->total > 0 ? self->total : self->done;
   record->progress_total = self->total;
   g_free (record->error);
   record->error = error_json;
