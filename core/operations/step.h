@@ -62,6 +62,8 @@ void thole_step_orphaned  (TholeStep *step); /* its backend is not configured an
 
 /* The spec as it goes to the driver: without what is the core's alone, with the daemon's defaults. Returns: (transfer full) */
 GVariant *thole_step_spec (TholeSubject *subject, gboolean install);
+/* Returns: (transfer full): the id that a volume of @owner has at the engine */
+char     *thole_volume_id (const char *owner, const char *name);
 /* Returns: (transfer full): the id of the object of the install step */
 char     *thole_install_id (TholeSubject *subject);
 
