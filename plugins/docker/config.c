@@ -9,6 +9,7 @@
 #include "thole-dict.h"
 #include "thole-error.h"
 
+#define INSTANCE_CHARACTERS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 #define DEFAULT_URL "unix:///var/run/docker.sock"
 
 void
@@ -129,8 +130,8 @@ docker_config_new (GVariant *config, GError **error)
   };
 
   self->instance = g_strdup (thole_dict_string (config, "instance", ""));
-  if (strlen (self->instance) < 8)
-    complain (problems, "instance", "must have at least 8 characters");
+  if (strlen (self->instance) < 8 || strspn (self->instance, INSTANCE_CHARACTERS) != strlen (self->instance))
+    complain (problems, "instance", "must be a uuid");
   for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
     {
       const char *path = thole_dict_string (config, paths[i].key, "");

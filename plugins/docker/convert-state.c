@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the engine tells -> "workload", "stats", "image", "volume".
+ * What the engine tells -> "workload", "stats", "image", "volume", "event".
  */
 #include "convert.h"
 
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "thole-dict.h"
+#include "thole-json.h"
 
 static GVariant *
 sub_dict (GVariant *dict, const char *key)
@@ -292,4 +293,37 @@ docker_volume_from_engine (GVariant *volume, gboolean with_mountpoint)
   if (with_mountpoint)
     g_variant_dict_insert (&out, "mountpoint", "s", thole_dict_string (volume, "Mountpoint", ""));
   return g_variant_ref_sink (g_variant_dict_end (&out));
+}
+
+static const char *
+convert_action (const char *action)
+{
+  static const struct { const char *theirs, *ours; } words[] = {
+    { "create", "create" }, { "start", "start" }, { "die", "exit" }, { "oom", "oom" }, { "pause", "pause" },
+    { "unpause", "unpause" }, { "destroy", "remove" }, { "update", "update" }, { "rename", "update" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
+    if (strcmp (words[i].theirs, action) == 0)
+      return words[i].ours;
+  return g_str_has_prefix (action, "health_status") ? "health" : NULL;
+}
+
+GVariant *
+docker_event_convert (const char *line, gsize length)
+{
+  g_autoptr(GVariant) json = thole_json_parse (line, length, NULL);
+  g_autoptr(GVariant) actor = thole_dict_value (json, "Actor", "a{sv}");
+  g_autoptr(GVariant) attributes = actor != NULL ? thole_dict_value (actor, "Attributes", "a{sv}") : NULL;
+  const char *action = json != NULL ? convert_action (thole_dict_string (json, "Action", "")) : NULL;
+  const char *id = attributes != NULL ? thole_dict_string (attributes, DOCKER_LABEL_ID, "") : "";
+  g_auto(GVariantDict) event = G_VARIANT_DICT_INIT (NULL);
+
+  if (action == NULL || id[0] == '\0')
+    return NULL;
+  g_variant_dict_insert (&event, "kind", "s", "workload");
+  g_variant_dict_insert (&event, "id", "s", id);
+  g_variant_dict_insert (&event, "action", "s", action);
+  g_variant_dict_insert (&event, "role", "s", thole_dict_string (attributes, DOCKER_LABEL_ROLE, "main"));
+  return g_variant_ref_sink (g_variant_dict_end (&event));
 }

@@ -45,6 +45,9 @@ GVariant *docker_image_from_engine (GVariant *image);
 /* "volume" of what the engine gave. Returns: (transfer full) */
 GVariant *docker_volume_from_engine (GVariant *volume, gboolean with_mountpoint);
 
+/* One line of the engine's event stream as an "event"; NULL when it does not concern us. Returns: (transfer full) */
+GVariant *docker_event_convert (const char *line, gsize length);
+
 /* An image reference in its parts: `host/path`, and a tag ("latest" when there is neither) or a digest ("sha256:..."). @registry
  * is the host of the registry, "docker.io" when none is named. Out parameters (transfer full). */
 gboolean  docker_reference_parse (const char *reference, char **repository, char **version, char **registry, GError **error);

@@ -25,7 +25,7 @@ struct _DockerEvents
   gboolean subscribed_once;
   gboolean away;         /* `unavailable` was reported */
   gboolean stopped;
-  GPtrArray *waiting;    /* tasks of connect */
+  GPtrArray *waiting;    /* tasks of connect; the data of each is what watches its cancellable */
   GSource *timer;        /* the next try, or the next heart-beat */
   double backoff;
   gint64 subscribed_at;
@@ -110,39 +110,6 @@ report (TholeDriver *self, const char *kind, const char *reason)
   if (reason != NULL)
     g_variant_dict_insert (&event, "reason", "s", reason);
   docker_event (self, g_variant_dict_end (&event));
-}
-
-static const char *
-convert_action (const char *action)
-{
-  static const struct { const char *theirs, *ours; } words[] = {
-    { "create", "create" }, { "start", "start" }, { "die", "exit" }, { "oom", "oom" }, { "pause", "pause" },
-    { "unpause", "unpause" }, { "destroy", "remove" }, { "update", "update" }, { "rename", "update" },
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
-    if (strcmp (words[i].theirs, action) == 0)
-      return words[i].ours;
-  return g_str_has_prefix (action, "health_status") ? "health" : NULL;
-}
-
-GVariant *
-docker_event_convert (const char *line, gsize length)
-{
-  g_autoptr(GVariant) json = thole_json_parse (line, length, NULL);
-  g_autoptr(GVariant) actor = thole_dict_value (json, "Actor", "a{sv}");
-  g_autoptr(GVariant) attributes = actor != NULL ? thole_dict_value (actor, "Attributes", "a{sv}") : NULL;
-  const char *action = json != NULL ? convert_action (thole_dict_string (json, "Action", "")) : NULL;
-  const char *id = attributes != NULL ? thole_dict_string (attributes, DOCKER_LABEL_ID, "") : "";
-  g_auto(GVariantDict) event = G_VARIANT_DICT_INIT (NULL);
-
-  if (action == NULL || id[0] == '\0')
-    return NULL;
-  g_variant_dict_insert (&event, "kind", "s", "workload");
-  g_variant_dict_insert (&event, "id", "s", id);
-  g_variant_dict_insert (&event, "action", "s", action);
-  g_variant_dict_insert (&event, "role", "s", thole_dict_string (attributes, DOCKER_LABEL_ROLE, "main"));
-  return g_variant_ref_sink (g_variant_dict_end (&event));
 }
 
 static void
@@ -357,6 +324,39 @@ connect_now (TholeDriver *self)
   docker_ping_async (self, self->closing, on_first_ping, docker_driver_ref (self));
 }
 
+static void
+watch_free (gpointer source)
+{
+  g_source_destroy (source);
+  g_source_unref (source);
+}
+
+static gboolean
+on_waiter_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  g_autoptr(GTask) task = g_object_ref (user_data);
+  TholeDriver *self = g_object_get_data (G_OBJECT (task), "driver");
+
+  if (g_ptr_array_remove (self->events->waiting, task))
+    g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+  return G_SOURCE_REMOVE;
+}
+
+/* The connection is everybody's: one who waits for it no more does not end it. */
+static void
+watch_waiter (TholeDriver *self, GTask *task)
+{
+  GSource *watch;
+
+  if (g_task_get_cancellable (task) == NULL)
+    return;
+  watch = g_cancellable_source_new (g_task_get_cancellable (task));
+  g_object_set_data_full (G_OBJECT (task), "driver", docker_driver_ref (self), (GDestroyNotify) docker_driver_unref);
+  g_source_set_callback (watch, G_SOURCE_FUNC (on_waiter_cancelled), task, NULL);
+  g_source_attach (watch, g_task_get_context (task));
+  g_task_set_task_data (task, watch, watch_free);
+}
+
 void
 docker_events_connect_async (TholeDriver *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                              gpointer user_data)
@@ -370,6 +370,7 @@ docker_events_connect_async (TholeDriver *self, GCancellable *cancellable, GAsyn
     g_task_return_boolean (task, TRUE);
   else
     {
+      watch_waiter (self, task);
       g_ptr_array_add (events->waiting, g_steal_pointer (&task));
       connect_now (self);
     }

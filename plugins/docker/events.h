@@ -24,6 +24,3 @@ void          docker_ping_async  (TholeDriver *self, GCancellable *cancellable, 
                                   gpointer user_data);
 /* Returns: the engine's clock in seconds, -1 on error */
 gint64        docker_ping_finish (TholeDriver *self, GAsyncResult *result, GError **error);
-
-/* One line of the engine's event stream as an "event" dictionary; NULL when it does not concern us. Returns: (transfer full) */
-GVariant     *docker_event_convert (const char *line, gsize length);
