@@ -37,6 +37,9 @@ append_output (GString *json, GVariant *result, const char *name)
   const char *bytes = value != NULL ? g_variant_get_fixed_array (value, &length, 1) : "";
 
   g_string_append_printf (json, ",\"%s", name);
+  /* an empty array has no address */
+  if (length == 0)
+    bytes = "";
   if (g_utf8_validate_len (bytes, length, NULL) && memchr (bytes, 0, length) == NULL)
     {
       g_string_append (json, "\":");

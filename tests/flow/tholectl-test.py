@@ -62,7 +62,7 @@ class World(Checks):
         self.thole.start()
 
 
-@case("run follows a program to its exit code", "LC-18", each=[0, 1, 42])
+@case("run follows a program to its exit code", each=[0, 1, 42])
 def _(t, code):
     result = t.run("run", IMAGE, "print", "out", ";", "error", "err", ";", "exit", str(code), code=code)
     t.equal((result.stdout, result.stderr), ("out\n", "err\n"))
