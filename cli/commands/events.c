@@ -28,7 +28,7 @@ typedef struct
   Cli *cli;
   gint64 after;       /* number of the last event that was printed */
   gboolean begun;     /* --after or an event fixed the place */
-  gboolean connected; /* a stream was there */
+  gboolean connected; /* the daemon was there */
   gboolean quiet;     /* the lost connection was told */
   double pause;
 } Reader;
@@ -150,6 +150,7 @@ begin_at_newest (Reader *reader, GError **error)
     return FALSE;
   reader->after = thole_dict_int (page, "newest", 0);
   reader->begun = TRUE;
+  reader->connected = TRUE;
   return TRUE;
 }
 

@@ -219,11 +219,12 @@ thole_idempotency_leave (TholeCall *call)
 {
   Key *key = call->key;
   GPtrArray *followers = NULL;
+  g_autofree char *id = NULL;
 
   if (key == NULL || !key->in_flight)
     return;
   key->in_flight = FALSE;
-  g_hash_table_steal_extended (call->operations->inflight, key->id, NULL, (gpointer *) &followers);
+  g_hash_table_steal_extended (call->operations->inflight, key->id, (gpointer *) &id, (gpointer *) &followers);
   for (guint i = 0; followers != NULL && i < followers->len; i++)
     {
       TholeCall *follower = followers->pdata[i];

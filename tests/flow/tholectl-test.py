@@ -104,21 +104,25 @@ def _(t):
 
 @case("logs -f and events -f outlive a crash of the daemon without gap or doubling")
 def _(t):
+    newest = t.run("events", "-o", "name").stdout.split()[-1]
+    events = t.going("events", "-f", "--after", newest, "-o", "json")
     name = t.workload("count", "40", "100")
-    events = t.going("events", "-f", "--tail", "-o", "json")
+    seen = [json.loads(events.stdout.readline())]
     logs = t.going("logs", "-f", name)
     first = logs.stdout.readline()
     t.crash()
     out, _ = logs.communicate(timeout=60)
     t.equal([int(line) for line in (first + out).split()], list(range(1, 41)))
     t.run("rm", "-f", "--wait", name)
-    seen = []
-    while not seen or seen[-1]["type"] != "workload.deleted":
-        seen.append(json.loads(events.stdout.readline()))
+    while seen[-1]["type"] != "workload.deleted":
+        line = events.stdout.readline()
+        if not line:
+            raise AssertionError(f"events ended: {events.stderr.read()}")
+        seen.append(json.loads(line))
     events.kill()
     events.communicate()
     numbers = [event["seq"] for event in seen]
-    t.equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))))
+    t.equal(numbers, list(range(int(newest) + 1, int(newest) + 1 + len(numbers))))
 
 
 @case("every verb reaches its goal")
