@@ -14,6 +14,7 @@ SECTIONS = {
     "http": "Bounds of what a client may send or hold.",
     "limits": "Bounds of what the daemon keeps.",
     "workload": "What a workload gets that asks for nothing.",
+    "events": "Which events are kept.",
     "reconcile": "How the store is compared with the engines.",
 }
 

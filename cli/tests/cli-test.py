@@ -836,7 +836,7 @@ def _(t):
 @case("top renews its page until q and leaves the terminal as it was")
 def _(t):
     name = t.workload()
-    code, seen = t.terminal("top", "--interval", "0.2", keys=b"q", wait_for=b"q quits")
+    code, seen = t.terminal("top", "--interval", "0.2", keys=b"q", wait_for=b"q quits", columns=160)
     t.equal(code, 0)
     t.holds(seen, name)
     t.true(seen.rstrip().endswith("\x1b[?25h\x1b[?1049l"), "the cursor is back")
