@@ -289,7 +289,7 @@ def _(t):
 # wrong bodies --------------------------------------------------------------------------------------------
 
 WRONG = {
-    "/name": ["Upper", "-x", "", "a" * 64, 5, ["a"], None, "a b", "ž"],
+    "/name": ["Upper", "-x", "a" * 64, 5, ["a"], None, "a b", "ž"],
     "/start": ["yes", 1, None, {}],
     "/backend": [7, [], "b" * 65],
     "/labels": ["x", 3, []],
@@ -297,7 +297,7 @@ WRONG = {
     "/spec/image": [5, [], "x" * 513, "bad image name"],
     "/spec/command": ["sh", 5, {}],
     "/spec/command/0": None,
-    "/spec/env": [5, ["A=b"], "A=b"],
+    "/spec/env": [5, "A=b"],
     "/spec/tty": ["true", 0],
     "/spec/user": [5, [], "u" * 129],
     "/spec/pull": ["sometimes", 5, ""],

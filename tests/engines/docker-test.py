@@ -358,10 +358,17 @@ def _(t):
 
 @case("a volume outlives its workload")
 def _(t):
-    volume = [{"volume": "kept", "target": "/v"}]
+    volume = t.volume("kept")
     t.output("echo remembered >/v/file", mounts=volume)
     t.after()
     t.equal(t.output("cat /v/file", mounts=volume), "remembered\n")
+
+
+@case("a volume that does not exist is an error that names it", "LC-39")
+def _(t):
+    workload = t.run("true", mounts=[{"volume": "no-such-volume", "target": "/v"}])
+    t.equal(workload["state"], "error")
+    t.holds(workload["state_reason"], "no-such-volume")
 
 
 @case("a read-only root cannot be written")
@@ -533,7 +540,7 @@ def _(t):
 
 @case("an install step runs once, before the first start, on the same mounts", "LC-10 row:6")
 def _(t):
-    volume = [{"volume": "installed", "target": "/v"}]
+    volume = t.volume("installed")
     install = {"command": ["sh", "-c", "echo step >>/v/log"], "timeout": 30}
     workload = t.run("cat /v/log; sleep 1000", mounts=volume, install=install)
     t.equal(workload["state"], "running")

@@ -197,6 +197,15 @@ class Bench(Checks):
     def backend(self):
         return self.thole.get("/v1/backends/docker").expect(200).json
 
+    def volume(self, name):
+        """A volume as the driver would make it: no operation offers that over HTTP."""
+        probe = self.thole.create(self.spec("true"))
+        instance = self.engine.container(probe)["Config"]["Labels"]["org.thole.instance"]
+        self.thole.remove(probe)
+        self.engine.post("/volumes/create", {"Name": f"thole-{instance[:8]}-{name}", "Labels": {
+            "org.thole.instance": instance, "org.thole.id": name}}).expect(201)
+        return [{"volume": name, "target": "/v"}]
+
     # workloads -------------------------------------------------------------------------------------
 
     def spec(self, command=None, **spec):
