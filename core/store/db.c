@@ -114,6 +114,12 @@ thole_db_set_publisher (TholeDb *self, TholePublishFunc publish, gpointer user_d
   self->publish_data = user_data;
 }
 
+void
+thole_db_watch (TholeDb *self, const TholeCommitWatch *watch, gpointer user_data)
+{
+  thole_writer_watch (self->writer, watch, user_data);
+}
+
 guint
 thole_db_pending (TholeDb *self)
 {

@@ -76,6 +76,27 @@ const char *thole_db_instance (TholeDb *self);
 /* NULL, or why the store cannot be written now (for /readyz). */
 const char *thole_db_trouble  (TholeDb *self);
 
+/* For simulation: who decides about each COMMIT of an inline store. */
+typedef enum
+{
+  THOLE_COMMIT_DONE, /* it is done and answered */
+  THOLE_COMMIT_FAIL, /* it is not done, and all of it fails with the error */
+  THOLE_COMMIT_LOSE, /* it is not done and never answered: the daemon ended before */
+  THOLE_COMMIT_KEEP, /* it is done and never answered: the daemon ended right after */
+} TholeCommitFate;
+
+typedef struct
+{
+  /* µs that a COMMIT waits for others to be done with it; negative: none */
+  gint64 (*delay) (gpointer user_data);
+  TholeCommitFate (*before) (gpointer user_data, guint n_txns, GError **error);
+  /* what was done; transactions whose place in @errors is set were not */
+  void (*after) (gpointer user_data, TholeTxn *const *txns, GError *const *errors, guint n_txns);
+} TholeCommitWatch;
+
+/* @watch: (nullable): borrowed */
+void        thole_db_watch    (TholeDb *self, const TholeCommitWatch *watch, gpointer user_data);
+
 /* Counters for /metrics. */
 typedef struct { guint64 transactions, groups, failures, microseconds; } TholeDbCounters;
 void        thole_db_counters (TholeDb *self, TholeDbCounters *counters);

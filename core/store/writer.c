@@ -23,6 +23,9 @@ struct _TholeWriter
   guint counted; /* those of them that take a place in the queue */
   GQueue delivering;
   char *trouble;
+  const TholeCommitWatch *watch; /* (nullable): inline only */
+  gpointer watch_data;
+  GSource *gathering; /* inline only: what has gathered is done then */
 
   GMutex lock; /* of all below */
   GCond wake;
@@ -93,6 +96,24 @@ note_trouble (TholeWriter *self, const GError *error)
   self->new_trouble = error != NULL ? g_strdup (error->message) : NULL;
 }
 
+/* does the transactions in one COMMIT. FALSE: nobody hears of it */
+static gboolean
+apply_txns (TholeWriter *self, TholeTxn *const *txns, guint n_txns, GError **errors, GError **error)
+{
+  TholeCommitFate fate = THOLE_COMMIT_DONE;
+
+  if (self->watch != NULL)
+    fate = self->watch->before (self->watch_data, n_txns, error);
+  if (fate == THOLE_COMMIT_DONE || fate == THOLE_COMMIT_KEEP)
+    {
+      gboolean done = self->backing->class->apply (self->backing, txns, n_txns, errors, error);
+
+      if (done && self->watch != NULL)
+        self->watch->after (self->watch_data, txns, errors, n_txns);
+    }
+  return fate == THOLE_COMMIT_DONE || fate == THOLE_COMMIT_FAIL;
+}
+
 /* does the commits of @group in one COMMIT; their results are in them */
 static void
 apply_group (TholeWriter *self, GQueue *group, GError **fault)
@@ -104,7 +125,13 @@ apply_group (TholeWriter *self, GQueue *group, GError **fault)
 
   for (GList *link = group->head; link != NULL; link = link->next)
     txns[n++] = ((TholeCommit *) link->data)->txn;
-  self->backing->class->apply (self->backing, txns, n, errors, &error);
+  if (!apply_txns (self, txns, n, errors, &error))
+    {
+      for (guint i = 0; i < n; i++)
+        g_clear_error (&errors[i]);
+      drop_all (group);
+      return;
+    }
   n = 0;
   for (GList *link = group->head; link != NULL; link = link->next)
     {
@@ -169,6 +196,35 @@ await_work (TholeWriter *self)
   return self->queue.length > 0;
 }
 
+/* called with the lock held: the next group from the queue */
+static void
+take_group (TholeWriter *self, GQueue *group)
+{
+  while (group->length < THOLE_WRITER_MAX_GROUP && self->queue.length > 0)
+    g_queue_push_tail_link (group, g_queue_pop_head_link (&self->queue));
+}
+
+/* inline: all that has gathered */
+static void
+do_gathered (TholeWriter *self)
+{
+  GQueue group = G_QUEUE_INIT;
+
+  thole_source_clear (&self->gathering);
+  while (self->queue.length > 0)
+    {
+      take_group (self, &group);
+      do_group (self, &group);
+    }
+}
+
+static gboolean
+gathered (gpointer user_data)
+{
+  do_gathered (user_data);
+  return G_SOURCE_REMOVE;
+}
+
 static gpointer
 writer_run (gpointer data)
 {
@@ -178,8 +234,7 @@ writer_run (gpointer data)
   g_mutex_lock (&self->lock);
   while (await_work (self))
     {
-      while (group.length < THOLE_WRITER_MAX_GROUP && self->queue.length > 0)
-        g_queue_push_tail_link (&group, g_queue_pop_head_link (&self->queue));
+      take_group (self, &group);
       g_mutex_unlock (&self->lock);
       do_group (self, &group);
       g_mutex_lock (&self->lock);
@@ -255,6 +310,7 @@ thole_writer_free (TholeWriter *self)
   g_cond_signal (&self->wake);
   g_mutex_unlock (&self->lock);
   g_clear_pointer (&self->thread, g_thread_join);
+  do_gathered (self);
   self->stopped = TRUE;
   g_source_destroy (self->source);
   g_source_unref (self->source);
@@ -275,11 +331,22 @@ refuse (TholeWriter *self, TholeCommit *commit)
   g_mutex_unlock (&self->lock);
 }
 
+static void
+push_inline (TholeWriter *self, TholeCommit *commit)
+{
+  gint64 delay = self->watch != NULL ? self->watch->delay (self->watch_data) : -1;
+
+  g_queue_push_tail_link (&self->queue, &commit->link);
+  if (delay < 0)
+    do_gathered (self);
+  else if (self->gathering == NULL)
+    self->gathering = thole_clock_timer (self->clock, delay, gathered, self);
+}
+
 void
 thole_writer_push (TholeWriter *self, TholeTxn *txn, TholeCommitFunc done, gpointer user_data)
 {
   TholeCommit *commit = g_new0 (TholeCommit, 1);
-  GQueue group = G_QUEUE_INIT;
 
   commit->txn = txn;
   commit->done = done;
@@ -295,14 +362,21 @@ thole_writer_push (TholeWriter *self, TholeTxn *txn, TholeCommitFunc done, gpoin
   self->counted++;
   if (self->thread == NULL)
     {
-      g_queue_push_tail_link (&group, &commit->link);
-      do_group (self, &group);
+      push_inline (self, commit);
       return;
     }
   g_mutex_lock (&self->lock);
   g_queue_push_tail_link (&self->queue, &commit->link);
   g_cond_signal (&self->wake);
   g_mutex_unlock (&self->lock);
+}
+
+void
+thole_writer_watch (TholeWriter *self, const TholeCommitWatch *watch, gpointer user_data)
+{
+  g_return_if_fail (self->thread == NULL);
+  self->watch = watch;
+  self->watch_data = user_data;
 }
 
 guint

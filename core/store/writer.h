@@ -35,6 +35,8 @@ void         thole_writer_free (TholeWriter *self);
 
 /* @txn is (transfer full) */
 void         thole_writer_push (TholeWriter *self, TholeTxn *txn, TholeCommitFunc done, gpointer user_data);
+/* Of an inline one only. */
+void         thole_writer_watch (TholeWriter *self, const TholeCommitWatch *watch, gpointer user_data);
 guint        thole_writer_pending  (TholeWriter *self);
 /* Returns: (transfer none) (nullable) */
 const char  *thole_writer_trouble  (TholeWriter *self);
