@@ -221,6 +221,8 @@ on_cancelled (GCancellable *cancellable, gpointer data)
   MemCall *call = data;
 
   mem_source_clear (&call->cancelled);
+  /* it may not have begun yet */
+  mem_source_clear (&call->delay);
   if (call->action == MEM_FAULT_LATE)
     call->delay = mem_timer (call->driver, call->late, work_late, call);
   else

@@ -196,6 +196,14 @@ run_plant (TholeDriver *driver, char *const *words, guint n_words, GString *out,
   return workload != NULL && mem_workload_start (workload, mem_now (driver), error);
 }
 
+/* the other backends of this engine: as if their processes had been killed */
+static gboolean
+run_sever (TholeDriver *driver, char *const *words, guint n_words, GString *out, GError **error)
+{
+  mem_world_keep_only (driver->world, &driver->watcher);
+  return TRUE;
+}
+
 static gboolean
 run_forget (TholeDriver *driver, char *const *words, guint n_words, GString *out, GError **error)
 {
@@ -209,6 +217,7 @@ static const Order orders[] = {
   { "oom", 1, 1, run_oom },         { "health", 2, 2, run_health },    { "events", 1, 1, run_deaf },
   { "resync", 0, 0, run_resync },   { "objects", 0, 0, run_objects },  { "calls", 0, 0, run_calls },
   { "plant", 1, 2, run_plant },     { "forget", 0, 0, run_forget },
+  { "sever", 0, 0, run_sever },
 };
 
 gboolean

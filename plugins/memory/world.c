@@ -144,6 +144,13 @@ mem_world_unwatch (MemWorld *self, MemWatcher *watcher)
   arm (self);
 }
 
+void
+mem_world_keep_only (MemWorld *self, MemWatcher *watcher)
+{
+  g_ptr_array_set_size (self->watchers, 0);
+  mem_world_watch (self, watcher);
+}
+
 static int
 compare_dues (gconstpointer a, gconstpointer b, gpointer data)
 {

@@ -154,6 +154,8 @@ void         mem_world_forget     (MemWorld *self);
 
 void         mem_world_watch      (MemWorld *self, MemWatcher *watcher);
 void         mem_world_unwatch    (MemWorld *self, MemWatcher *watcher);
+/* All other watchers hear nothing any more; they are not touched. */
+void         mem_world_keep_only  (MemWorld *self, MemWatcher *watcher);
 void         mem_world_schedule   (MemWorld *self, MemDue *due, gint64 at);
 /* Does what is due up to @now, at most a fair share of it; TRUE when there is more to do now. */
 gboolean     mem_world_advance    (MemWorld *self, gint64 now);
