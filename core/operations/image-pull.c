@@ -21,6 +21,7 @@ typedef struct
   char *image;
   GVariant *credentials; /* (nullable): in memory only, never stored */
   gulong state_handler;
+  guint64 token;       /* of its progress */
 } Pull;
 
 static void
@@ -44,7 +45,7 @@ pulled (GObject *source, GAsyncResult *result, gpointer user_data)
   gboolean good = thole_backend_call_finish (self->backend, result, NULL, &error);
 
   self->operations->calls--;
-  thole_progress_end (self->operations, self->tracker);
+  thole_progress_end (self->operations, self->token);
   /* what a shutdown cuts off is taken up at the next start */
   if (tracker != NULL && !self->operations->draining)
     thole_tracker_finish (tracker, good ? THOLE_OPERATION_STATE_SUCCEEDED
@@ -67,7 +68,8 @@ begin (Pull *self)
       return;
     }
   g_variant_dict_init (&dict, NULL);
-  g_variant_dict_insert (&dict, "progress", "t", thole_progress_begin (self->operations, self->tracker));
+  self->token = thole_progress_begin (self->operations, self->tracker);
+  g_variant_dict_insert (&dict, "progress", "t", self->token);
   if (self->credentials != NULL)
     g_variant_dict_insert_value (&dict, "credentials", self->credentials);
   options = args.options = g_variant_ref_sink (g_variant_dict_end (&dict));

@@ -5,8 +5,6 @@
 #include "operations/tracker.h"
 #include "thole-dict.h"
 
-#include <string.h>
-
 guint64
 thole_progress_begin (TholeOperations *operations, const char *operation)
 {
@@ -17,16 +15,10 @@ thole_progress_begin (TholeOperations *operations, const char *operation)
   return token;
 }
 
-static gboolean
-is_of (gpointer key, gpointer value, gpointer operation)
-{
-  return strcmp (value, operation) == 0;
-}
-
 void
-thole_progress_end (TholeOperations *operations, const char *operation)
+thole_progress_end (TholeOperations *operations, guint64 token)
 {
-  g_hash_table_foreach_remove (operations->tokens, is_of, (gpointer) operation);
+  g_hash_table_remove (operations->tokens, GSIZE_TO_POINTER (token));
 }
 
 void

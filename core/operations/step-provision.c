@@ -23,7 +23,7 @@ pull_policy (TholeStep *step)
 static void
 pulled (TholeStep *step, TholeSlotResult *result, const GError *error)
 {
-  thole_progress_end (step->subject->operations, step->subject->now->operation);
+  thole_progress_end (step->subject->operations, step->token);
   if (error != NULL)
     thole_step_fail (step, error);
   else
@@ -41,7 +41,8 @@ pull (TholeStep *step)
 
   step->phase = 1;
   g_variant_dict_init (&options, NULL);
-  g_variant_dict_insert (&options, "progress", "t", thole_progress_begin (subject->operations, subject->now->operation));
+  step->token = thole_progress_begin (subject->operations, subject->now->operation);
+  g_variant_dict_insert (&options, "progress", "t", step->token);
   dict = args.options = g_variant_ref_sink (g_variant_dict_end (&options));
   thole_step_call (step, THOLE_SLOT_IMAGE_PULL, &args, pulled);
 }

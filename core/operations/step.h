@@ -18,6 +18,7 @@ struct _TholeStep
   guint phase;                /* of the step's own */
   GVariant *spec;             /* given to the driver */
   char *text;                 /* of the step's own */
+  guint64 token;              /* of the progress of a pull */
   GSource *timer;             /* of the step's own */
   void (*then) (TholeStep *step, TholeSlotResult *result, const GError *error);
   TholeInput input;           /* the outcome */
