@@ -111,7 +111,7 @@ stored (gpointer user_data, const GError *error)
 static gboolean
 is_long (TholeChange *change)
 {
-  return !thole_state_rests (change->next) || change->next->intent[0] != '\0';
+  return !thole_state_rests (change->next) || strcmp (change->next->intent, "update") == 0;
 }
 
 static void
@@ -133,6 +133,16 @@ if_match_fails (TholeCall *call, const TholeWorkload *now)
   return strcmp (call->if_match, revision) != 0;
 }
 
+TholeProblem *
+thole_verb_refuse (TholeCall *call, TholeSubject *subject, gboolean legal, const char *verb)
+{
+  if (subject->gone)
+    return thole_problem_new (THOLE_ERROR_NOT_FOUND, "no workload %.128s", call->target);
+  if (if_match_fails (call, subject->now))
+    return thole_problem_new (THOLE_ERROR_PRECONDITION, "its revision is %" G_GINT64_FORMAT, subject->now->revision);
+  return legal ? NULL : thole_verb_illegal (subject->now, verb);
+}
+
 /* the slot is held: nothing changes between this check and the COMMIT */
 static void
 granted (TholeSubject *subject, gpointer user_data)
@@ -141,15 +151,9 @@ granted (TholeSubject *subject, gpointer user_data)
   VerbCall *self = call->state;
   const TholeVerb *verb = self->verb;
   TholeTransition next = thole_state_next (subject->now, subject->has_install, verb->input);
-  TholeProblem *problem = NULL;
+  TholeProblem *problem = thole_verb_refuse (call, subject, next.legal, thole_input_name (verb->input));
   TholeChange *change;
 
-  if (subject->gone)
-    problem = thole_problem_new (THOLE_ERROR_NOT_FOUND, "no workload %.128s", call->target);
-  else if (if_match_fails (call, subject->now))
-    problem = thole_problem_new (THOLE_ERROR_PRECONDITION, "its revision is %" G_GINT64_FORMAT, subject->now->revision);
-  else if (!next.legal)
-    problem = thole_verb_illegal (subject->now, thole_input_name (verb->input));
   if (problem != NULL)
     {
       thole_subject_release (subject);

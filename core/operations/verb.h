@@ -28,6 +28,9 @@ void          thole_verb_run      (TholeCall *call, const TholeVerb *verb);
 TholeSubject *thole_call_subject  (TholeCall *call);
 /* Its backend, when it can be called now for @slot; otherwise answers (unsupported, unavailable) and returns NULL. */
 TholeBackend *thole_call_backend  (TholeCall *call, TholeBackend *backend, const char *name, TholeSlot slot);
+/* With the slot held: why the call must not change the workload now: gone, If-Match, state (unless @legal).
+ * Returns: (transfer full) (nullable) */
+TholeProblem *thole_verb_refuse   (TholeCall *call, TholeSubject *subject, gboolean legal, const char *verb);
 /* illegal_transition with both states and what is allowed. Returns: (transfer full) */
 TholeProblem *thole_verb_illegal  (const TholeWorkload *now, const char *verb);
 

@@ -61,13 +61,12 @@ granted (TholeSubject *subject, gpointer user_data)
 {
   TholeCall *call = user_data;
   Signal *self = call->state;
+  TholeProblem *problem = thole_verb_refuse (call, subject, subject->now->state == THOLE_WORKLOAD_STATE_RUNNING, "kill");
   TholeChange *change;
   g_autofree char *intent = NULL;
 
-  if (subject->gone || subject->now->state != THOLE_WORKLOAD_STATE_RUNNING)
+  if (problem != NULL)
     {
-      TholeProblem *problem = thole_verb_illegal (subject->now, "kill");
-
       thole_subject_release (subject);
       thole_call_problem (call, problem);
       return;
