@@ -4,6 +4,7 @@
 
 #include "operations/seen.h"
 #include "operations/step.h"
+#include "state/restart-policy.h"
 #include "thole-dict.h"
 
 #include <string.h>
@@ -160,7 +161,8 @@ take_report (TholeSubject *subject, gpointer user_data)
     {
       if (input == THOLE_INPUT_STARTED && change->before != THOLE_WORKLOAD_STATE_STARTING)
         {
-          change->next->desired_state = THOLE_WORKLOAD_DESIRED_STATE_RUNNING;
+          if (change->before != THOLE_WORKLOAD_STATE_SUSPENDED)
+            change->next->desired_state = THOLE_WORKLOAD_DESIRED_STATE_RUNNING;
           thole_change_reason (change, "started_outside", "somebody started it at the engine");
         }
       if (input == THOLE_INPUT_EXITED || input == THOLE_INPUT_CRASHED || input == THOLE_INPUT_MISSING)
@@ -189,6 +191,25 @@ thole_drive_report (TholeSubject *subject, GVariant *seen)
   thole_subject_acquire (subject, TRUE, take_report, report);
 }
 
+/* its pause is over; the policy may have been changed meanwhile */
+static gboolean
+restart (TholeChange *change)
+{
+  g_autoptr (GVariant) policy = thole_dict_value (thole_subject_spec (change->subject), "restart", "a{sv}");
+
+  if (thole_restart_read (policy).policy == THOLE_RESTART_NEVER)
+    {
+      change->next->deadline_at = 0;
+      change->next->desired_state = THOLE_WORKLOAD_DESIRED_STATE_STOPPED;
+      return TRUE;
+    }
+  if (!thole_change_apply (change, THOLE_INPUT_RETRY))
+    return FALSE;
+  change->next->restarts++;
+  thole_change_reason (change, "restarting", "by its restart policy");
+  return TRUE;
+}
+
 /* the slot is held */
 static void
 deadline_passed (TholeSubject *subject, gpointer user_data)
@@ -208,11 +229,7 @@ deadline_passed (TholeSubject *subject, gpointer user_data)
       gboolean wanted = now->desired_state == THOLE_WORKLOAD_DESIRED_STATE_RUNNING;
 
       if (wanted && now->state != THOLE_WORKLOAD_STATE_PROVISIONING && now->state != THOLE_WORKLOAD_STATE_STARTING)
-        {
-          done = thole_change_apply (change, THOLE_INPUT_RETRY);
-          change->next->restarts++;
-          thole_change_reason (change, "restarting", "by its restart policy");
-        }
+        done = restart (change);
       else
         {
           done = thole_change_apply (change, THOLE_INPUT_FAILED);
@@ -223,7 +240,12 @@ deadline_passed (TholeSubject *subject, gpointer user_data)
   if (done && !subject->gone)
     thole_change_commit (change, NULL, NULL);
   else
-    thole_change_abandon (change);
+    {
+      /* the clock was set back since it fired */
+      if (MAX (now->deadline_at, now->expires_at) > time)
+        thole_subject_arm (subject);
+      thole_change_abandon (change);
+    }
 }
 
 void

@@ -6,11 +6,15 @@
 #include "operations/tracker.h"
 
 #include "operations/drive.h"
+#include "operations/step.h"
 #include "operations/wait.h"
 #include "thole-dict.h"
 #include "thole-json.h"
 
 #include <string.h>
+
+/* until a deadline is tried again that could not be stored, µs */
+#define DEADLINE_PAUSE G_USEC_PER_SEC
 
 typedef struct
 {
@@ -24,14 +28,21 @@ name_key (const TholeWorkload *record)
   return g_strconcat (record->owner, "/", record->name, NULL);
 }
 
-static void
-arm_deadline (TholeSubject *self)
+/* the earliest, 0 = none */
+static gint64
+next_deadline (TholeSubject *self)
 {
   gint64 at = self->now->deadline_at;
 
   if (self->now->expires_at != 0 && !self->now->protected && (at == 0 || self->now->expires_at < at) && self->now->state != THOLE_WORKLOAD_STATE_DELETING)
     at = self->now->expires_at;
-  thole_deadline_set (self->operations, &self->deadline, self->gone ? 0 : at);
+  return self->gone ? 0 : at;
+}
+
+void
+thole_subject_arm (TholeSubject *self)
+{
+  thole_deadline_set (self->operations, &self->deadline, next_deadline (self));
 }
 
 TholeSubject *
@@ -49,7 +60,7 @@ thole_subject_new (TholeOperations *operations, TholeWorkload *record)
   self->deadline.owner = self;
   thole_collection_add (operations->workloads, self);
   g_hash_table_replace (operations->names, name_key (record), self);
-  arm_deadline (self);
+  thole_subject_arm (self);
   return self;
 }
 
@@ -330,7 +341,7 @@ end_operation (TholeChange *change)
     }
   tracker = thole_tracker_find (operations, change->subject->now->operation);
   thole_record_set (&next->operation, superseded ? change->begun_record->id : "");
-  if (tracker == NULL || tracker->now->state != THOLE_OPERATION_STATE_RUNNING)
+  if (tracker == NULL || tracker->ending || tracker->now->state != THOLE_OPERATION_STATE_RUNNING)
     return;
   if (superseded)
     state = THOLE_OPERATION_STATE_CANCELLED;
@@ -369,7 +380,7 @@ take_place (TholeChange *change)
                     || (subject->frozen && change->next->state == THOLE_WORKLOAD_STATE_STOPPING);
   subject->gone = change->remove;
   subject->tries = change->next->state == change->before ? subject->tries : 0;
-  arm_deadline (subject);
+  thole_subject_arm (subject);
   if (change->ended != NULL)
     thole_tracker_replace (change->ended, g_steal_pointer (&change->ended_record));
   if (change->begun_record != NULL)
@@ -377,6 +388,17 @@ take_place (TholeChange *change)
   thole_record_unref (old);
   if (operations->changed != NULL)
     operations->changed (subject, operations->changed_data);
+}
+
+/* what the engine reported or a deadline wanted could not be stored, and nobody else comes back to it */
+static void
+look_again (TholeSubject *self, const GError *error)
+{
+  g_log_structured ("thole", G_LOG_LEVEL_WARNING, "MESSAGE", "%s: a report was not stored: %s", self->now->id, error->message);
+  self->dirty = TRUE;
+  thole_drive_retry (self);
+  if (self->deadline.entry == NULL && next_deadline (self) != 0)
+    thole_deadline_set (self->operations, &self->deadline, thole_clock_now (self->operations->clock) + DEADLINE_PAUSE);
 }
 
 static void
@@ -389,8 +411,10 @@ committed (gpointer user_data, const GError *error)
   thole_crash_point ("committed");
   if (error == NULL)
     take_place (change);
-  else if (change->done == NULL)
-    g_log_structured ("thole", G_LOG_LEVEL_WARNING, "MESSAGE", "%s: a report was not stored: %s", subject->now->id, error->message);
+  else if (change->ended != NULL)
+    change->ended->ending = FALSE;
+  if (error != NULL && change->done == NULL)
+    look_again (subject, error);
   if (change->done != NULL)
     change->done (change->user_data, error);
   if (error == NULL)

@@ -87,6 +87,9 @@ TholeBackend *thole_subject_backend (TholeSubject *self); /* (nullable) */
 /* Returns: (transfer none): the spec as a{sv} in normal form */
 GVariant     *thole_subject_spec   (TholeSubject *self);
 
+/* Sets the deadline of its record. */
+void          thole_subject_arm    (TholeSubject *self);
+
 /* Calls @granted when the slot is free, perhaps inside this call. With @urgent (outcomes of the daemon's own work) it goes first in
  * the queue and is never refused. Returns FALSE when too many wait already (answer `busy`). */
 gboolean      thole_subject_acquire (TholeSubject *self, gboolean urgent, TholeGranted granted, gpointer user_data);

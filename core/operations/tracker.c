@@ -56,6 +56,7 @@ thole_tracker_end (TholeTracker *self, int state, char *error_json)
 {
   TholeOperation *record = thole_record_copy (self->now);
 
+  self->ending = TRUE;
   record->state = state;
   record->updated_at = record->finished_at = thole_clock_now (self->operations->clock);
   /* the answer may overtake the last report */
@@ -97,17 +98,37 @@ thole_tracker_replace (TholeTracker *self, TholeOperation *record)
   thole_wait_check (&self->waiters, (int) record->state, FALSE);
 }
 
+static void store (TholeTracker *self, TholeOperation *record, gboolean event);
+
+static gboolean
+store_again (gpointer user_data)
+{
+  TholeTracker *self = user_data;
+
+  thole_source_clear (&self->flush);
+  store (self, g_steal_pointer (&self->last), TRUE);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 stored (gpointer user_data, const GError *error)
 {
   Commit *commit = user_data;
   TholeTracker *self = commit->tracker;
+  TholeClock *clock = self->operations->clock;
 
   self->busy = FALSE;
   if (error == NULL)
     thole_tracker_replace (self, commit->record);
-  else
+  else if (commit->record->state == THOLE_OPERATION_STATE_RUNNING || self->operations->draining)
     thole_record_unref (commit->record);
+  else
+    {
+      /* nobody else ends it */
+      self->last = commit->record;
+      self->flush = thole_clock_timer (clock, thole_backoff (clock, G_USEC_PER_SEC / 4, 30 * G_USEC_PER_SEC, self->tries++),
+                                       store_again, self);
+    }
   g_free (commit);
 }
 
@@ -133,7 +154,7 @@ flush_progress (gpointer user_data)
   TholeOperation *record;
 
   thole_source_clear (&self->flush);
-  if (self->busy || self->now->state != THOLE_OPERATION_STATE_RUNNING)
+  if (self->busy || self->ending || self->now->state != THOLE_OPERATION_STATE_RUNNING)
     return G_SOURCE_REMOVE;
   record = thole_record_copy (self->now);
   record->progress_done = self->done;
@@ -149,7 +170,7 @@ thole_tracker_progress (TholeTracker *self, gint64 done, gint64 total, const cha
 {
   gint64 wait = self->progress_at + PROGRESS_PAUSE - thole_clock_monotonic (self->operations->clock);
 
-  if (self->now->state != THOLE_OPERATION_STATE_RUNNING)
+  if (self->ending || self->now->state != THOLE_OPERATION_STATE_RUNNING)
     return;
   self->done = done;
   self->total = total;
@@ -162,7 +183,7 @@ thole_tracker_finish (TholeTracker *self, int state, const GError *error)
 {
   g_autofree char *json = NULL;
 
-  if (self->now->state != THOLE_OPERATION_STATE_RUNNING)
+  if (self->ending || self->now->state != THOLE_OPERATION_STATE_RUNNING)
     return;
   if (error != NULL)
     {
@@ -182,6 +203,7 @@ thole_tracker_free (TholeTracker *self)
 {
   thole_source_clear (&self->flush);
   g_clear_object (&self->cancel);
+  g_clear_pointer (&self->last, thole_record_unref);
   thole_record_unref (self->now);
   g_free (self);
 }

@@ -17,6 +17,9 @@ typedef struct _TholeTracker
   gint64 done, total;       /* newest progress, perhaps not stored yet */
   GSource *flush;
   gboolean busy;            /* a commit of its record is under way */
+  gboolean ending;          /* and that one is its last */
+  guint tries;              /* of the last one, when the store refuses it */
+  TholeOperation *last;     /* (nullable): to be stored again */
 } TholeTracker;
 
 /* Returns: (transfer full): a record of a new operation, to be inserted */
@@ -25,7 +28,8 @@ TholeOperation *thole_tracker_record (TholeOperations *operations, const char *t
 /* After COMMIT: makes it known. @record (transfer full). Returns: (transfer none) */
 TholeTracker   *thole_tracker_add    (TholeOperations *operations, TholeOperation *record);
 TholeTracker   *thole_tracker_find   (TholeOperations *operations, const char *id);
-/* A copy that has ended. @error_json (transfer full) (nullable). Returns: (transfer full) */
+/* A copy that has ended, to be committed now; no progress is stored any more. When the COMMIT fails, set `ending` back.
+ * @error_json (transfer full) (nullable). Returns: (transfer full) */
 TholeOperation *thole_tracker_end    (TholeTracker *self, int state, char *error_json);
 /* After COMMIT of a changed record (transfer full): replaces it and answers waiters. */
 void            thole_tracker_replace (TholeTracker *self, TholeOperation *record);
