@@ -107,6 +107,10 @@ thole_seen_judge (TholeSubject *subject, GVariant *seen, TholeInput *input)
       if (what == SEEN_RUNNING || what == SEEN_PAUSED)
         return THOLE_SEEN_INPUT;
       return what == SEEN_GONE && now->engine_id[0] != '\0' ? THOLE_SEEN_INPUT : THOLE_SEEN_NOTHING;
+    case THOLE_WORKLOAD_STATE_SUSPENDED:
+      *input = what == SEEN_RUNNING || what == SEEN_PAUSED ? THOLE_INPUT_STARTED : THOLE_INPUT_MISSING;
+      return what == SEEN_RUNNING || what == SEEN_PAUSED || (what == SEEN_GONE && now->engine_id[0] != '\0')
+             ? THOLE_SEEN_INPUT : THOLE_SEEN_NOTHING;
     default:
       return THOLE_SEEN_NOTHING;
     }
