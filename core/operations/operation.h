@@ -30,7 +30,7 @@ struct _TholeOperationDef
   const char *target;      /* (nullable): kind of the object in the path */
   const char *method;      /* (nullable): HTTP */
   const char *path;        /* (nullable): "/v1/workloads/{id}/stop" */
-  guint success[3];        /* statuses */
+  guint success[4];        /* statuses */
   const TholeSchema *body;
   const TholeSchema *query;
   TholeOperationKind kind;

@@ -15,8 +15,8 @@ refuse_protected (TholeCall *call, TholeChange *change, TholeProblem **problem)
 void
 thole_op_workload_delete (TholeCall *call)
 {
-  static const TholeVerb gentle = { THOLE_INPUT_DELETE, THOLE_VERB_NO_SLOT, NULL, 200, refuse_protected };
-  static const TholeVerb force = { THOLE_INPUT_FORCE_DELETE, THOLE_VERB_NO_SLOT, NULL, 200, refuse_protected };
+  static const TholeVerb gentle = { THOLE_INPUT_DELETE, THOLE_VERB_NO_SLOT, NULL, 202, refuse_protected };
+  static const TholeVerb force = { THOLE_INPUT_FORCE_DELETE, THOLE_VERB_NO_SLOT, NULL, 202, refuse_protected };
 
   thole_verb_run (call, thole_query_boolean (call, "force") ? &force : &gentle);
 }
