@@ -1,0 +1,188 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What must hold at every quiet moment, and what must hold when all faults are over and time enough has passed.
+ */
+#include "sim.h"
+
+#include <string.h>
+
+gboolean
+sim_is_quiet (Sim *sim)
+{
+  return sim->up && !sim_pending (sim) && thole_operations_busy (sim->operations) == 0 && thole_db_pending (sim->db) == 0
+         && thole_backend_pending (sim_backend (sim)) == 0 && sim_next (sim) > sim->now;
+}
+
+void
+sim_check_step (Sim *sim)
+{
+  TholeCollection *all = sim->operations->workloads;
+
+  if (!sim_is_quiet (sim))
+    return;
+  if (thole_collection_size (all) != g_hash_table_size (sim->rows))
+    sim_violation (sim, "the daemon has %u workloads, the store %u", thole_collection_size (all), g_hash_table_size (sim->rows));
+  for (guint i = 0; i < thole_collection_size (all); i++)
+    {
+      const TholeSubject *subject = thole_collection_index (all, i);
+      const SimRow *row = g_hash_table_lookup (sim->rows, subject->now->id);
+
+      if (row == NULL || row->record->revision != subject->now->revision)
+        sim_violation (sim, "%s is in memory as it is not in the store", subject->now->id);
+    }
+  if (g_hash_table_size (sim->operations->names) != thole_collection_size (all))
+    sim_violation (sim, "%u names for %u workloads", g_hash_table_size (sim->operations->names), thole_collection_size (all));
+  if (sim->read != sim->newest)
+    sim_violation (sim, "the reader is at event %" G_GINT64_FORMAT ", the store at %" G_GINT64_FORMAT, sim->read, sim->newest);
+}
+
+static gboolean
+is_one_of (const char *word, const char *words)
+{
+  return strstr (words, word) != NULL;
+}
+
+/* the state of a row and what the engine has */
+static void
+check_truth (Sim *sim, const TholeWorkload *now, GHashTable *objects)
+{
+  const char *seen = g_hash_table_lookup (objects, now->id);
+  const char *good = NULL;
+
+  switch (now->state)
+    {
+    case THOLE_WORKLOAD_STATE_RUNNING:
+      good = "running";
+      break;
+    case THOLE_WORKLOAD_STATE_PAUSED:
+      good = "paused";
+      break;
+    case THOLE_WORKLOAD_STATE_STOPPED:
+    case THOLE_WORKLOAD_STATE_CRASHED:
+    case THOLE_WORKLOAD_STATE_SUSPENDED:
+      good = now->engine_id[0] != '\0' ? "created exited" : "none";
+      break;
+    case THOLE_WORKLOAD_STATE_ERROR:
+      good = "created exited none";
+      break;
+    default:
+      sim_violation (sim, "%s is still %s", now->id, thole_state_name (now->state));
+    }
+  if (!is_one_of (seen != NULL ? seen : "none", good))
+    sim_violation (sim, "%s is %s (%s), the engine says %s", now->id, thole_state_name (now->state), now->state_reason,
+                   seen != NULL ? seen : "none");
+}
+
+static void
+check_row (Sim *sim, const TholeWorkload *now, GHashTable *objects)
+{
+  g_autofree char *install = g_strconcat (now->id, "-install", NULL);
+  const char *replayed = g_hash_table_lookup (sim->replayed, now->id);
+  gint64 wall = thole_clock_now (&sim->clock->clock);
+
+  check_truth (sim, now, objects);
+  if (g_hash_table_contains (objects, install))
+    sim_violation (sim, "the install step of %s left its object", now->id);
+  if (!thole_state_rests (now))
+    sim_violation (sim, "%s does not rest: %s, desired %d", now->id, thole_state_name (now->state), (int) now->desired_state);
+  if (now->operation[0] != '\0')
+    sim_violation (sim, "%s rests and its operation %s does not end", now->id, now->operation);
+  if (strcmp (now->intent, "update") == 0 || strcmp (now->intent, "kill") == 0)
+    sim_violation (sim, "%s rests with the intent %s", now->id, now->intent);
+  if (now->deadline_at != 0 && now->deadline_at < wall)
+    sim_violation (sim, "the deadline of %s has passed", now->id);
+  if (now->expires_at != 0 && now->expires_at < wall && !now->protected)
+    sim_violation (sim, "the life of %s is over", now->id);
+  if (g_strcmp0 (replayed, thole_state_name (now->state)) != 0)
+    sim_violation (sim, "%s is %s, its events say %s", now->id, thole_state_name (now->state), replayed);
+  if (g_str_has_prefix (now->state_reason, "conflict") || g_str_has_prefix (now->state_reason, "exists"))
+    sim_violation (sim, "%s failed with %s: nobody else has its id", now->id, now->state_reason);
+}
+
+static void
+check_objects (Sim *sim, GHashTable *objects)
+{
+  gint64 latest = thole_clock_now (&sim->clock->clock) - 2 * sim->plan.period - 60 * SIM_SECOND;
+  const TholeOrphan *record;
+  GHashTableIter iter;
+  gpointer key;
+
+  g_hash_table_iter_init (&iter, objects);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    {
+      g_autofree char *orphan = g_strconcat ("sim:", key, NULL);
+
+      if (g_str_has_prefix (key, "foreign-") || g_hash_table_contains (sim->rows, key))
+        continue;
+      if (!g_hash_table_contains (sim->orphans, orphan))
+        sim_violation (sim, "%s is at the engine and not listed", (const char *) key);
+      record = thole_collection_lookup (sim->operations->orphans, orphan);
+      if (record == NULL)
+        sim_violation (sim, "the orphan %s is not in memory", orphan);
+      if (!sim->plan.never_destroy && record->remove_at < latest)
+        sim_violation (sim, "%s was left at the engine", (const char *) key);
+    }
+  for (guint i = 0; i < sim->foreign->len; i++)
+    if (!g_hash_table_contains (objects, sim->foreign->pdata[i]))
+      sim_violation (sim, "%s was not ours and is gone", (const char *) sim->foreign->pdata[i]);
+}
+
+static void
+check_memory (Sim *sim)
+{
+  TholeOperations *operations = sim->operations;
+
+  for (guint i = 0; i < thole_collection_size (operations->operations); i++)
+    {
+      const TholeTracker *tracker = thole_collection_index (operations->operations, i);
+
+      if (tracker->now->state == THOLE_OPERATION_STATE_RUNNING)
+        sim_violation (sim, "operation %s (%s of %s) does not end", tracker->now->id, tracker->now->type, tracker->now->target);
+    }
+  if (operations->calls != 0 || operations->execs != 0)
+    sim_violation (sim, "%u calls and %u commands are still counted", operations->calls, operations->execs);
+  if (g_hash_table_size (operations->inflight) != 0)
+    sim_violation (sim, "a key is still in flight");
+  if (g_hash_table_size (operations->tokens) != 0)
+    sim_violation (sim, "a token of progress was left");
+  if (sim->outstanding != 0)
+    sim_violation (sim, "%u requests were never answered, the first is %s", (guint) sim->outstanding,
+                   (const char *) g_queue_peek_head (&sim->waiting));
+  if (g_hash_table_size (sim->replayed) != g_hash_table_size (sim->rows))
+    sim_violation (sim, "the events leave %u workloads, the store has %u", g_hash_table_size (sim->replayed),
+                   g_hash_table_size (sim->rows));
+}
+
+void
+sim_check_rest (Sim *sim)
+{
+  g_autoptr (GHashTable) objects = sim_objects (sim);
+
+  sim->n_rests++;
+  sim_check_step (sim);
+  for (guint i = 0; i < sim->ids->len; i++)
+    {
+      const SimRow *row = g_hash_table_lookup (sim->rows, sim->ids->pdata[i]);
+
+      check_row (sim, row->record, objects);
+    }
+  check_objects (sim, objects);
+  check_memory (sim);
+  sim_trace (sim, "all is well");
+}
+
+void
+sim_check_empty (Sim *sim)
+{
+  g_autoptr (GHashTable) objects = sim_objects (sim);
+  guint ours = 0;
+
+  if (g_hash_table_size (sim->rows) != 0)
+    sim_violation (sim, "%u workloads were not deleted, the first is %s", g_hash_table_size (sim->rows),
+                   (const char *) sim->ids->pdata[0]);
+  ours = g_hash_table_size (objects) - sim->foreign->len;
+  /* those that are listed wait for their time; it may be set back */
+  if (ours > g_hash_table_size (sim->orphans))
+    sim_violation (sim, "%u objects were left at the engine", ours);
+}
