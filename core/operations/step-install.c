@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The install step: an object of its own beside the workload's, run to its end once, then removed. Taken up after a restart of
- * the daemon wherever it was: creating finds what exists, and only what never ran is started.
+ * The install step: an object of its own beside the workload's, run to its end once; the start that follows removes it. Taken
+ * up after a restart of the daemon wherever it was: creating finds what exists, and only what never ran is started.
  */
 #include "operations/step.h"
 #include "thole-dict.h"
@@ -21,31 +21,21 @@ thole_install_id (TholeSubject *subject)
 }
 
 static void
-finished (TholeStep *step, TholeSlotResult *result, const GError *error)
+failed (TholeStep *step, TholeSlotResult *result, const GError *error)
 {
-  if (step->reason != NULL)
-    thole_step_done (step, THOLE_INPUT_FAILED);
-  else if (error != NULL)
-    thole_step_fail (step, error);
-  else
-    thole_step_done (step, THOLE_INPUT_INSTALLED);
-}
-
-static void
-finish (TholeStep *step)
-{
-  g_autoptr (GVariant) options = g_variant_ref_sink (g_variant_new_parsed ("{'force': <true>}"));
-  TholeSlotArgs args = { .id = step->text, .options = options, .deadline = 120 };
-
-  thole_step_call (step, THOLE_SLOT_WORKLOAD_REMOVE, &args, finished);
+  /* what could not be removed is found by the next comparison */
+  thole_step_done (step, THOLE_INPUT_FAILED);
 }
 
 static void
 fail_install (TholeStep *step, char *reason)
 {
+  g_autoptr (GVariant) options = g_variant_ref_sink (g_variant_new_parsed ("{'force': <true>}"));
+  TholeSlotArgs args = { .id = step->text, .options = options, .deadline = 120 };
+
   step->code = g_strdup ("install_failed");
   step->reason = reason;
-  finish (step);
+  thole_step_call (step, THOLE_SLOT_WORKLOAD_REMOVE, &args, failed);
 }
 
 static gboolean
@@ -100,8 +90,9 @@ looked (TholeStep *step, TholeSlotResult *result, const GError *error)
     {
       gint64 code = thole_dict_int (result->value, "exit_code", strcmp (state, "failed") == 0);
 
+      /* its object stays until this is stored, else a crash in between would run it again; the start removes it */
       if (code == 0)
-        finish (step);
+        thole_step_done (step, THOLE_INPUT_INSTALLED);
       else
         fail_install (step, g_strdup_printf ("exit code %" G_GINT64_FORMAT, code));
     }

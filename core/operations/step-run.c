@@ -36,6 +36,16 @@ simple_call (TholeStep *step, TholeSlot slot, double deadline, void (*then) (Tho
   thole_step_call (step, slot, &args, then);
 }
 
+static void
+remove_install (TholeStep *step, void (*then) (TholeStep *, TholeSlotResult *, const GError *))
+{
+  g_autofree char *id = thole_install_id (step->subject);
+  g_autoptr (GVariant) options = g_variant_ref_sink (g_variant_new_parsed ("{'force': <true>}"));
+  TholeSlotArgs args = { .id = id, .options = options, .deadline = REMOVE_DEADLINE };
+
+  thole_step_call (step, THOLE_SLOT_WORKLOAD_REMOVE, &args, then);
+}
+
 /* start --------------------------------------------------------------------------------------------- */
 
 static void
@@ -47,10 +57,28 @@ started (TholeStep *step, TholeSlotResult *result, const GError *error)
     thole_step_done_seen (step, THOLE_INPUT_STARTED);
 }
 
+static void
+start (TholeStep *step)
+{
+  simple_call (step, THOLE_SLOT_WORKLOAD_START, START_DEADLINE, started);
+}
+
+static void
+install_cleared (TholeStep *step, TholeSlotResult *result, const GError *error)
+{
+  if (error != NULL && !g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND))
+    thole_step_fail (step, error);
+  else
+    start (step);
+}
+
 void
 thole_step_start (TholeStep *step)
 {
-  simple_call (step, THOLE_SLOT_WORKLOAD_START, START_DEADLINE, started);
+  if (strcmp (step->subject->now->intent, THOLE_INTENT_CLEAR_INSTALL) == 0)
+    remove_install (step, install_cleared);
+  else
+    start (step);
 }
 
 /* stop ---------------------------------------------------------------------------------------------- */
@@ -76,7 +104,7 @@ thawed (TholeStep *step, TholeSlotResult *result, const GError *error)
 static void
 install_removed (TholeStep *step, TholeSlotResult *result, const GError *error)
 {
-  if (error != NULL)
+  if (error != NULL && !g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND))
     thole_step_fail (step, error);
   else
     stop (step);
@@ -114,14 +142,8 @@ thole_step_stop (TholeStep *step)
 
   if (subject->frozen && thole_backend_has (step->backend, THOLE_SLOT_WORKLOAD_UNPAUSE))
     simple_call (step, THOLE_SLOT_WORKLOAD_UNPAUSE, 30, thawed);
-  else if (subject->has_install && !subject->now->installed)
-    {
-      g_autofree char *id = thole_install_id (subject);
-      g_autoptr (GVariant) options = g_variant_ref_sink (g_variant_new_parsed ("{'force': <true>}"));
-      TholeSlotArgs args = { .id = id, .options = options, .deadline = REMOVE_DEADLINE };
-
-      thole_step_call (step, THOLE_SLOT_WORKLOAD_REMOVE, &args, install_removed);
-    }
+  else if (subject->has_install)
+    remove_install (step, install_removed);
   else
     stop (step);
 }

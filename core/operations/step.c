@@ -181,7 +181,10 @@ store_outcome (TholeSubject *subject, gpointer user_data)
       subject->dirty |= step->input == THOLE_INPUT_STARTED && strcmp (thole_seen_state (step->seen), "running") != 0;
     }
   if (applied && step->input == THOLE_INPUT_INSTALLED)
-    change->next->installed = TRUE;
+    {
+      change->next->installed = TRUE;
+      thole_record_set (&change->next->intent, THOLE_INTENT_CLEAR_INSTALL);
+    }
   if (applied && step->input == THOLE_INPUT_STARTED && has_health (subject)
       && change->next->health == THOLE_WORKLOAD_HEALTH_NONE)
     change->next->health = THOLE_WORKLOAD_HEALTH_STARTING;

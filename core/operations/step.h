@@ -7,6 +7,9 @@
 
 #include "operations/subject.h"
 
+/* intent of a start: the object of the install step is still to be removed */
+#define THOLE_INTENT_CLEAR_INSTALL "clear-install"
+
 typedef struct _TholeStep TholeStep;
 typedef void (*TholeStepFunc) (TholeStep *step);
 
