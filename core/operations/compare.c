@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/compare.h"
 
+#include "base/crash-point.h"
 #include "operations/drive.h"
 #include "operations/orphans.h"
 #include "operations/seen.h"
@@ -101,6 +102,7 @@ leftover_removed (GObject *source, GAsyncResult *result, gpointer user_data)
   TholeOperations *operations = user_data;
 
   operations->calls--;
+  thole_crash_point ("answered");
   thole_backend_call_finish (THOLE_BACKEND (source), result, NULL, NULL);
 }
 
@@ -128,7 +130,9 @@ compare_unknown (Comparison *self, const char *id, GVariant *seen)
     return;
   options = args.options = g_variant_ref_sink (g_variant_new_parsed ("{'force': <true>}"));
   self->operations->calls++;
+  thole_crash_point ("leftover.remove");
   thole_backend_call_async (self->backend, THOLE_SLOT_WORKLOAD_REMOVE, &args, NULL, leftover_removed, self->operations);
+  thole_crash_point ("called");
 }
 
 static void

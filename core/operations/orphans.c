@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/orphans.h"
 
+#include "base/crash-point.h"
 #include "operations/page-reply.h"
 #include "operations/seen.h"
 #include "thole-dict.h"
@@ -57,6 +58,7 @@ removed (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
 
   self->operations->calls--;
+  thole_crash_point ("answered");
   if (thole_backend_call_finish (self->backend, result, NULL, &error) && orphan != NULL)
     forget (self->operations, orphan, self->call != NULL ? self->call->principal->name : "policy");
   if (self->call != NULL && error == NULL)
@@ -80,7 +82,9 @@ begin_removal (TholeOperations *operations, TholeBackend *backend, TholeOrphan *
   self->id = g_strdup (orphan->id);
   self->call = call;
   operations->calls++;
+  thole_crash_point ("orphan.remove");
   thole_backend_call_async (backend, THOLE_SLOT_WORKLOAD_REMOVE, &args, NULL, removed, self);
+  thole_crash_point ("called");
 }
 
 static void

@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/crash-point.h"
 #include "operations/verb.h"
 
 #include "thole-dict.h"
@@ -33,6 +34,7 @@ sent (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
 
   call->operations->calls--;
+  thole_crash_point ("answered");
   if (thole_backend_call_finish (self->backend, result, NULL, &error))
     thole_reply_workload (call, self->subject, 200);
   else
@@ -53,7 +55,9 @@ stored (gpointer user_data, const GError *error)
     }
   thole_idempotency_stored (call);
   call->operations->calls++;
+  thole_crash_point ("workload.kill");
   thole_backend_call_async (self->backend, THOLE_SLOT_WORKLOAD_KILL, &args, NULL, sent, call);
+  thole_crash_point ("called");
 }
 
 static void

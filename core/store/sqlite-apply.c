@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/crash-point.h"
 #include "thole-error.h"
 
 /* what a group of transactions has reached, taken over only by COMMIT */
@@ -253,7 +254,11 @@ apply_all (Group *group, TholeTxn *const *txns, guint n_txns, GError **errors, G
       if (!apply_one (group, txns[i], &errors[i]) && !undo_one (group, txns[i], &before, errors[i], error))
         return FALSE;
     }
-  return thole_connection_execute (group->connection, "COMMIT", error);
+  thole_crash_point ("written");
+  if (!thole_connection_execute (group->connection, "COMMIT", error))
+    return FALSE;
+  thole_crash_point ("durable");
+  return TRUE;
 }
 
 gboolean
