@@ -153,11 +153,7 @@ thole_seen_copy (TholeChange *change, GVariant *seen)
     return;
   next->exit_code = thole_dict_int (seen, "exit_code", 0);
   thole_record_set (&next->exit_signal, thole_dict_string (seen, "exit_signal", ""));
-<<<<<<< HEAD
   /* engines note the start after the fact: a short run can end before it "began" */
-=======
-  /* an engine may say that a quick one ended before it started */
->>>>>>> 229b5f9 (Test volumes with what the engine has; never end a run before it began)
   next->stopped_at = MAX (next->started_at, thole_dict_int (seen, "finished_at", next->updated_at));
 }
 
