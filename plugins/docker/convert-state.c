@@ -139,6 +139,7 @@ docker_workload_from_inspect (GVariant *inspect)
   g_autoptr(GVariant) labels = sub_dict (config, "Labels");
   g_autoptr(GVariant) network = sub_dict (inspect, "NetworkSettings");
   const char *word = state_of (state);
+  gint64 started = time_of (state, "StartedAt"), finished = time_of (state, "FinishedAt");
   const char *condition = thole_dict_string (health, "Status", "none");
 
   g_variant_dict_insert (&out, "id", "s", thole_dict_string (labels, DOCKER_LABEL_ID, ""));
@@ -149,8 +150,11 @@ docker_workload_from_inspect (GVariant *inspect)
   if (strcmp (word, "exited") == 0)
     put_exit (&out, state);
   put_reason (&out, state);
-  g_variant_dict_insert (&out, "started_at", "x", time_of (state, "StartedAt"));
-  g_variant_dict_insert (&out, "finished_at", "x", time_of (state, "FinishedAt"));
+  /* the engine may note the end of a short run a moment before its start */
+  if (strcmp (word, "exited") == 0 && finished > 0)
+    finished = MAX (finished, started);
+  g_variant_dict_insert (&out, "started_at", "x", started);
+  g_variant_dict_insert (&out, "finished_at", "x", finished);
   g_variant_dict_insert (&out, "pid", "x", thole_dict_int (state, "Pid", 0));
   g_variant_dict_insert (&out, "health", "s", condition);
   g_variant_dict_insert (&out, "image", "s", thole_dict_string (config, "Image", ""));

@@ -204,11 +204,21 @@ bench_open (const char *url, const char *instance, ...)
     { "files/1", (gconstpointer *) &self->files }, { "image/1", (gconstpointer *) &self->image },
     { "volume/1", (gconstpointer *) &self->volume },
   };
+  const struct { const char *key, *name; } files[] = {
+    { "tls_ca", "ca.pem" }, { "tls_cert", "cert.pem" }, { "tls_key", "key.pem" },
+  };
   va_list arguments;
 
   g_variant_dict_insert (&config, "instance", "s", instance);
   g_variant_dict_insert (&config, "name", "s", "test");
   g_variant_dict_insert (&config, "url", "s", url != NULL ? url : g_getenv ("THOLE_TEST_DOCKER"));
+  if (url == NULL && g_getenv ("THOLE_TEST_TLS") != NULL)
+    for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+      {
+        g_autofree char *path = g_build_filename (g_getenv ("THOLE_TEST_TLS"), files[i].name, NULL);
+
+        g_variant_dict_insert (&config, files[i].key, "s", path);
+      }
   va_start (arguments, instance);
   for (const char *key = va_arg (arguments, const char *); key != NULL; key = va_arg (arguments, const char *))
     g_variant_dict_insert (&config, key, "s", va_arg (arguments, const char *));

@@ -21,6 +21,7 @@ void      add_file_cases (void);
 void      add_image_cases (void);
 void      add_volume_cases (void);
 void      add_event_cases (void);
+void      add_tls_cases (void);
 
 const char *test_image (void);
 

@@ -166,7 +166,8 @@ registry_push (Registry *self, const char *name, guint megabytes)
   g_autofree char *login = self->locked ? g_strdup_printf ("docker login -u tester -p secret %s 2>&1;", self->address)
                                         : g_strdup ("");
 
-  run_tool ("export DOCKER_HOST=%s DOCKER_CONFIG=%s/docker; mkdir -p %s/root; head -c %uM /dev/urandom > %s/root/noise; "
+  run_tool ("[ -z \"$THOLE_TEST_TLS\" ] || export DOCKER_TLS_VERIFY=1 DOCKER_CERT_PATH=\"$THOLE_TEST_TLS\"; "
+            "export DOCKER_HOST=%s DOCKER_CONFIG=%s/docker; mkdir -p %s/root; head -c %uM /dev/urandom > %s/root/noise; "
             "tar -C %s/root -c . | docker import - %s/%s; %s docker push %s/%s; docker rmi -f %s/%s",
             g_getenv ("THOLE_TEST_DOCKER"), self->folder, self->folder, megabytes, self->folder, self->folder, self->address,
             name, login, self->address, name, self->address, name);
