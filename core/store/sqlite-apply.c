@@ -171,7 +171,7 @@ forget_below (Group *group, gint64 first, GError **error)
          && run_with (group, "SELECT min(seq) FROM events", 0, 0, &group->oldest, error);
 }
 
-/* The numbers go with the time as far as nobody sets the clock back; what stands behind a young one stays for now. */
+/* The numbers go with the time as far as nobody sets the clock back; what stands behind a young one stays until that goes. */
 static gboolean
 expire (Group *group, TholeAction *action, GError **error)
 {

@@ -5,14 +5,14 @@
  */
 #include <string.h>
 
-#include "../chunks.h"
-#include "../config.h"
-#include "../convert.h"
-#include "../frames.h"
-#include "../lines.h"
-#include "../pull-progress.h"
-#include "../reply.h"
-#include "../tar.h"
+#include "chunks.h"
+#include "config.h"
+#include "convert.h"
+#include "frames.h"
+#include "lines.h"
+#include "pull-progress.h"
+#include "reply.h"
+#include "tar.h"
 #include "thole-dict.h"
 #include "thole-error.h"
 #include "thole-json.h"
