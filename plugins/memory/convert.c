@@ -48,7 +48,10 @@ add_address (MemPack *dict, MemWorkload *workload)
   const char *list[] = { address, NULL };
   guint number = (guint) (workload->serial % (1u << 22)) + 2;
 
-  g_snprintf (address, sizeof address, "10.%u.%u.%u", 64 + (number >> 16), number >> 8 & 0xff, number & 0xff);
+  if (workload->host_network)
+    g_strlcpy (address, "127.0.0.1", sizeof address);
+  else
+    g_snprintf (address, sizeof address, "10.%u.%u.%u", 64 + (number >> 16), number >> 8 & 0xff, number & 0xff);
   mem_pack_value (dict, "addresses", g_variant_new_strv (list, 1));
 }
 

@@ -185,6 +185,7 @@ mem_spec_apply (MemWorkload *self, GVariant *spec)
   self->tty = thole_dict_boolean (spec, "tty", FALSE);
   self->stdin_open = thole_dict_boolean (spec, "stdin", FALSE);
   self->no_network = strcmp (thole_dict_string (spec, "network", "default"), "none") == 0;
+  self->host_network = strcmp (thole_dict_string (spec, "network", "default"), "host") == 0;
   if (resources != NULL)
     self->memory_limit = thole_dict_int (resources, "memory", 0);
   apply_words (self, spec);

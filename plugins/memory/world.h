@@ -138,6 +138,7 @@ struct _MemWorkload
   gboolean tty : 1;
   gboolean stdin_open : 1;
   gboolean no_network : 1;
+  gboolean host_network : 1;
 };
 
 typedef struct
