@@ -54,6 +54,11 @@ def _(t):
     none(lines_with(MACHINE, [path for path in texts() if path != "LICENSE"]))
 
 
+@case("no mark of a merge is left")
+def _(t):
+    none(lines_with(re.compile(r"^(<{7}|>{7}) |^={7}$"), texts()))
+
+
 @case("text ends with a line end and has no white space before one")
 def _(t):
     paths = [path for path in texts(*CODE, ".md", ".build", ".list", ".fields") + scripts()]
