@@ -9,8 +9,8 @@
 #   tests/dockerd.sh stop DIR                   stops it and all that it runs
 #   tests/dockerd.sh image URL NAME [FILE...]   makes an image of busybox (and FILEs in /) without a registry
 #
-# BRIDGE=docker0 gives it the usual bridge with its packet filter rules; otherwise it makes a bridge of its own without any,
-# so that a test disturbs no other engine. Where neither works it has no network.
+# It has a bridge of its own and leaves the packet filter alone, so that it disturbs no other engine; where that does not work
+# it has no network. With OUTSIDE=1 its containers reach other machines, too: three rules, which `stop` takes away again.
 set -eu
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY
 
@@ -72,21 +72,48 @@ mount_cgroups () {
 # the name of this folder's bridge: at most 15 characters
 bridge_name () { echo "thole$(echo "$1" | cksum | cut -d' ' -f1 | tail -c 9)"; }
 
+# the third number of this folder's addresses
+subnet_number () { echo $(($(echo "$1" | cksum | cut -d' ' -f1) % 250 + 2)); }
+
+# rules -A|-D DIR: the way to other machines
+rules () {
+  local name subnet
+  name=$(bridge_name "$2")
+  subnet=10.231.$(subnet_number "$2").0/24
+  iptables -w -t nat "$1" POSTROUTING -s "$subnet" ! -o "$name" -j MASQUERADE
+  iptables -w "$1" FORWARD -i "$name" -j ACCEPT
+  iptables -w "$1" FORWARD -o "$name" -j ACCEPT
+}
+
+# the folder remembers what the machine's forwarding was
+outside_on () {
+  [ -n "${OUTSIDE:-}" ] && [ ! -f "$1/forwarding" ] || return 0
+  if rules -A "$1" >/dev/null 2>&1; then
+    cat /proc/sys/net/ipv4/ip_forward >"$1/forwarding"
+    echo 1 >/proc/sys/net/ipv4/ip_forward
+  fi
+}
+
+outside_off () {
+  [ -f "$1/forwarding" ] || return 0
+  rules -D "$1" >/dev/null 2>&1 || true
+  cat "$1/forwarding" >/proc/sys/net/ipv4/ip_forward
+  rm -f "$1/forwarding"
+}
+
 # network DIR ATTEMPT: the flags for the bridge
 network () {
-  local name number
+  local name
   if [ "$2" = none ]; then
-    echo --bridge=none --iptables=false --ip6tables=false
-  elif [ -n "${BRIDGE:-}" ]; then
-    echo
-  else
-    name=$(bridge_name "$1")
-    number=$(($(echo "$1" | cksum | cut -d' ' -f1) % 250 + 2))
-    if ! ip link show "$name" >/dev/null 2>&1; then
-      ip link add "$name" type bridge && ip address add "10.231.$number.1/24" dev "$name" && ip link set "$name" up
-    fi >/dev/null 2>&1 || true
-    echo "--bridge=$name --iptables=false --ip6tables=false --ip-masq=false"
+    echo --bridge=none
+    return 0
   fi
+  name=$(bridge_name "$1")
+  if ! ip link show "$name" >/dev/null 2>&1; then
+    ip link add "$name" type bridge && ip address add "10.231.$(subnet_number "$1").1/24" dev "$name" && ip link set "$name" up
+  fi >/dev/null 2>&1 || true
+  outside_on "$1" || true
+  echo "--bridge=$name"
 }
 
 # launch DIR ATTEMPT [FLAG...]: starts dockerd and waits until it answers
@@ -96,7 +123,7 @@ launch () {
   flags=$(network "$dir" "$attempt")
   # shellcheck disable=SC2086 # flags are words
   setsid dockerd --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/pid" --log-level warn \
-    --shutdown-timeout 5 -H "unix://$dir/docker.sock" $flags "$@" >>"$dir/log" 2>&1 </dev/null &
+    --iptables=false --ip6tables=false --ip-masq=false --ip-forward=false --shutdown-timeout 5 -H "unix://$dir/docker.sock" $flags "$@" >>"$dir/log" 2>&1 </dev/null &
   pid=$!
   while [ "$tries" -gt 0 ]; do
     if answers "unix://$dir/docker.sock"; then
@@ -139,6 +166,7 @@ stop () {
   end dockerd "$dir/pid" 20
   # left behind when dockerd was killed
   end containerd "$dir/exec/containerd/containerd.pid" 5
+  outside_off "$dir" || true
   name=$(bridge_name "$dir")
   ip link delete "$name" >/dev/null 2>&1 || true
   grep -o " $dir/[^ ]*" /proc/mounts | sort -r | while read -r mounted; do
@@ -178,5 +206,5 @@ case $verb in
   start) start "$@" ;;
   stop) stop "$@" ;;
   image) image "$@" ;;
-  *) sed -n '5,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '5,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

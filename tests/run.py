@@ -86,15 +86,27 @@ def log_path(name):
 def run(name, command, environment=None, timeout=600):
     """(status, output) of a command; its output is kept in the logs."""
     with open(log_path(name), "w+", encoding="utf-8", errors="replace") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=log,
+                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         try:
-            status = subprocess.run(command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=log,
-                                    stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=timeout, check=False).returncode
+            status = process.wait(timeout)
         except subprocess.TimeoutExpired:
-            status = -1
+            status = give_up(process)
             log.write(f"\n# did not end within {timeout} s\n")
         log.flush()
         log.seek(0)
         return status, log.read()
+
+
+def give_up(process):
+    """Asks it to end, so that it takes down what it has started; then makes it end."""
+    process.terminate()
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    return -1
 
 
 def tap(name, command, environment=None, timeout=600):

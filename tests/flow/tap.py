@@ -12,6 +12,7 @@ A case fails by raising; it is skipped by raising Skip(reason). Words on the com
 them; --list names all.
 """
 import re
+import signal
 import sys
 import time
 import traceback
@@ -119,6 +120,8 @@ def main(setup=Checks):
         for entry in chosen:
             print(entry.name)
         return
+    # a run that is given up still takes down what it has started
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(f"TAP version 13\n1..{len(chosen)}", flush=True)
     try:
         subject = setup()
