@@ -63,7 +63,7 @@ read_log (gboolean tty, GByteArray *data, GRand *random)
   while (at < data->len)
     {
       g_autoptr(GByteArray) out = g_byte_array_new ();
-      gsize n = MIN ((gsize) g_rand_int_range (random, 1, 40), data->len - at), done = 0;
+      gsize piece = (gsize) g_rand_int_range (random, 1, 40), n = MIN (piece, data->len - at), done = 0;
 
       g_assert_true (docker_log_reader_feed (reader, data->data + at, n, out));
       at += n;
@@ -159,7 +159,7 @@ test_chunks (void)
       docker_body_init (&reader, TRUE, G_MAXUINT64);
       while (at < length)
         {
-          gsize n = MIN ((gsize) g_rand_int_range (random, 1, 9), length - at);
+          gsize piece = (gsize) g_rand_int_range (random, 1, 9), n = MIN (piece, length - at);
 
           /* it is whole only behind the last chunk and its trailer */
           g_assert_true (docker_body_is_whole (&reader) == (at >= length - strlen ("behind")));
