@@ -54,10 +54,10 @@ static char *
 body_id (TholeCall *call)
 {
   gsize length = 0;
-  const char *text = call->reply.body != NULL ? g_bytes_get_data (call->reply.body, &length) : "";
+  const char *text = call->reply.body != NULL ? g_bytes_get_data (call->reply.body, &length) : NULL;
   static const char begin[] = "{\"id\":\"";
 
-  if (length < sizeof begin || memcmp (text, begin, sizeof begin - 1) != 0)
+  if (text == NULL || length < sizeof begin || memcmp (text, begin, sizeof begin - 1) != 0)
     return g_strdup ("");
   return g_strndup (text + sizeof begin - 1, strcspn (text + sizeof begin - 1, "\""));
 }
