@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: The Thole authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The event stream: pages, filters, server-sent events that resume."""
+import os
 import random
 import socket
 import threading
@@ -221,7 +222,9 @@ def _(t):
     grown = t.thole.rss() - before
     for connection, _ in idle:
         connection.close()
-    t.true(grown < 12 << 20, f"{grown >> 10} KiB more")
+    # a sanitizer keeps freed memory for a while
+    limit = 128 if "ASAN_OPTIONS" in os.environ else 12
+    t.true(grown < limit << 20, f"{grown >> 10} KiB more")
 
 
 class Quick(Kept):
