@@ -191,6 +191,8 @@ check_new (TholeSubject *subject, GVariant *health)
   self = g_new0 (Check, 1);
   self->subject = thole_subject_ref (subject);
   self->client = g_socket_client_new ();
+  /* a workload is never reached through a proxy of the daemon's environment */
+  g_socket_client_set_enable_proxy (self->client, FALSE);
   self->port = (guint) thole_dict_int (http != NULL ? http : tcp, "port", 80);
   if (http != NULL)
     self->request = g_strdup_printf ("GET %s HTTP/1.0\r\nHost: localhost:%u\r\nUser-Agent: thole-health\r\nConnection: close\r\n\r\n",
