@@ -110,8 +110,8 @@ class Tally:
             raise AssertionError("\n".join(f"{kind}: {text}" for kind, text in self.faults[:12]))
 
 
-def print_table(tallies, first="operation"):
-    print(f"# {first:<22} {'points':>6} {'rounds':>6} " + " ".join(f"{kind:>8}" for kind in KINDS))
+def print_table(tallies, heads=("operation", "points", "rounds")):
+    print(f"# {heads[0]:<22} {heads[1]:>6} {heads[2]:>6} " + " ".join(f"{kind:>8}" for kind in KINDS))
     for tally in tallies + [total(tallies)]:
         print(f"# {tally.name:<22} {tally.points:>6} {tally.rounds:>6} "
               + " ".join(f"{tally.count(kind):>8}" for kind in KINDS), flush=True)
