@@ -36,7 +36,7 @@ LOCALES = os.environ.get("THOLE_LOCALE_DIR", os.path.join(BUILD, "po"))
 TOKEN = "secret-token"
 ESCAPE = re.compile(r"\x1b")
 COMMANDS = ("run ps show start stop restart kill pause unpause suspend unsuspend rm logs exec top events drivers backends "
-            "images pull rmi operations cancel version completion help").split()
+            "images pull rmi operations cancel why reconcile orphans version completion help").split()
 
 
 def free_port():
@@ -1040,7 +1040,7 @@ def _(t):
     t.holds(complete(t, "ps", "--"), "--backend")
     t.equal(complete(t, "ps", "--output", ""), ["table", "json", "name"])
     t.equal(complete(t, "ps", "--output", "=", "j"), ["json"])
-    t.equal(complete(t, "-o", "json", "re"), ["restart"])
+    t.equal(complete(t, "-o", "json", "res"), ["restart"])
     t.equal(complete(t, "--url", "=", "unix:/x", "pul"), ["pull"])
     t.equal(complete(t, "run", "--pull", "a"), ["always"])
     t.equal(complete(t, "completion", ""), ["bash", "zsh", "fish"])

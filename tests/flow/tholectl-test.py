@@ -218,10 +218,49 @@ def _(t):
     t.holds(t.run("show", name).stdout, f"name: {name}\n")
 
 
+@case("reconcile tells what it found; --dry-run changes nothing")
+def _(t):
+    anchor, name = t.workload("forever"), t.workload("forever")
+    ident = t.object(name)["id"]
+    t.equal(json.loads(t.run("reconcile", "-o", "json", "box").stdout), [])
+    t.run("exec", anchor, "control", "vanish", ident, "quiet")
+    said = json.loads(t.run("reconcile", "-n", "-o", "json").stdout)
+    t.equal([(d["backend"], d["id"], d["action"]) for d in said], [("box", ident, said[0]["action"])])
+    t.equal(t.object(name)["state"], "running", "after a dry run")
+    t.holds(t.run("reconcile").stdout, ident)
+    t.until(lambda: t.object(name)["state"] == "error", what="the state `error`")
+    t.holds(t.run("reconcile", "nowhere", code=3).stderr, "nowhere")
+
+
+@case("orphans are listed and removed by their id")
+def _(t):
+    anchor = t.workload("forever")
+    t.run("exec", anchor, "control", "plant", "wl-planted")
+    t.run("reconcile", "box")
+    t.true(re.search(r"^box:wl-planted +box ", t.run("orphans").stdout, re.M), "the list")
+    t.equal(t.run("orphans", "-o", "name").stdout, "box:wl-planted\n")
+    t.equal(t.run("orphans", "--remove", "box:wl-planted").stdout, "box:wl-planted\n")
+    t.equal(t.run("orphans", "-o", "json").stdout.split(), ["[]"])
+    t.run("orphans", "--remove", "box:wl-planted", code=3)
+
+
+@case("why tells the chain that led to a state")
+def _(t):
+    name = t.name()
+    t.run("run", "--name", name, IMAGE, "exit", "5", code=5)
+    lines = t.run("why", name).stdout.splitlines()
+    t.holds(lines[0], f"{name} is crashed, stopped is asked for: ")
+    t.holds(lines[2], "asked for workload.create")
+    t.holds(lines[-1], "exit code 5")
+    t.equal(json.loads(t.run("why", name, "-o", "json").stdout)["name"], name)
+    t.run("why", "nobody", code=3)
+
+
 @case("without a daemon every command ends with 5")
 def _(t):
     for words in (["ps"], ["show", "x"], ["run", IMAGE], ["run", "-d", IMAGE], ["logs", "-f", "x"], ["events", "-f"], ["top"],
-                  ["pull", "x"], ["exec", "x", "y"], ["stop", "x"], ["rm", "x"], ["version"], ["backends"]):
+                  ["pull", "x"], ["exec", "x", "y"], ["stop", "x"], ["rm", "x"], ["version"], ["backends"],
+                  ["why", "x"], ["reconcile"], ["orphans"]):
         t.run(*words, code=5, THOLE_URL="unix:" + os.path.join(t.thole.directory, "none"))
 
 
