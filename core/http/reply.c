@@ -215,7 +215,10 @@ body_answer (TholeRequest *request)
       strcmp (call->def->method, "GET") == 0 && tag_matches (call->if_none_match, reply->etag))
     thole_reply_status (request, 304);
   else if (reply->body != NULL)
-    thole_reply_json (request, reply->status, g_steal_pointer (&reply->body));
+    {
+      answer_begin (request, reply->status, reply->kind == THOLE_REPLY_BYTES ? reply->type : "application/json");
+      request->answer.body = g_steal_pointer (&reply->body);
+    }
   else
     thole_reply_status (request, reply->status);
 }

@@ -32,6 +32,7 @@ thole_call_free (TholeCall *call)
   g_free (reply->operation);
   if (reply->stream != NULL)
     reply->stream->close (reply->stream);
+  g_clear_pointer (&reply->view, thole_session_unref);
   g_clear_pointer (&reply->problem, thole_problem_free);
   g_clear_pointer (&call->principal, thole_principal_unref);
   g_clear_pointer (&call->body, g_variant_unref);
@@ -74,6 +75,25 @@ thole_call_stream (TholeCall *call, TholeReplyKind kind, TholeStream *stream)
   call->reply.status = 200;
   call->reply.kind = kind;
   call->reply.stream = stream;
+  finish (call);
+}
+
+void
+thole_call_bytes (TholeCall *call, const char *type, GBytes *body)
+{
+  call->reply.status = 200;
+  call->reply.kind = THOLE_REPLY_BYTES;
+  call->reply.type = type;
+  call->reply.body = body;
+  finish (call);
+}
+
+void
+thole_call_view (TholeCall *call, TholeSession *view)
+{
+  call->reply.status = 200;
+  call->reply.kind = THOLE_REPLY_VIEW;
+  call->reply.view = view;
   finish (call);
 }
 

@@ -10,6 +10,7 @@
 #include "base/problem.h"
 #include "base/stream.h"
 #include "model/schema.h"
+#include "sessions/viewer.h"
 
 typedef struct _TholeOperations TholeOperations;
 typedef struct _TholeCall TholeCall;
@@ -44,6 +45,8 @@ typedef enum
   THOLE_REPLY_JSON,     /* `body` (may be NULL for 204) */
   THOLE_REPLY_LOG,      /* `stream` of log records */
   THOLE_REPLY_EVENTS,   /* `stream` of JSON items with type and (events) id: server-sent events */
+  THOLE_REPLY_BYTES,    /* `body` of the media type `type` */
+  THOLE_REPLY_VIEW,     /* `view`: a session to be looked at, operations/session.h */
 } TholeReplyKind;
 
 typedef struct
@@ -56,6 +59,8 @@ typedef struct
   char *operation;         /* (nullable): op-... */
   gboolean replayed;       /* answered from an Idempotency-Key */
   TholeStream *stream;     /* transfer full */
+  const char *type;        /* static */
+  TholeSession *view;      /* transfer full */
   TholeProblem *problem;   /* transfer full (nullable): set = it failed */
 } TholeReply;
 
@@ -104,6 +109,8 @@ void       thole_operations_dispatch (TholeOperations *self, TholeCall *call);
 /* For operations: each ends the call. */
 void       thole_call_return  (TholeCall *call, guint status, GBytes *body /* transfer full, nullable */);
 void       thole_call_stream  (TholeCall *call, TholeReplyKind kind, TholeStream *stream /* transfer full */);
+void       thole_call_bytes   (TholeCall *call, const char *type /* static */, GBytes *body /* transfer full */);
+void       thole_call_view    (TholeCall *call, TholeSession *view /* transfer full */);
 void       thole_call_problem (TholeCall *call, TholeProblem *problem /* transfer full */);
 void       thole_call_fail    (TholeCall *call, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
 void       thole_call_error   (TholeCall *call, const GError *error);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sessions/viewer.h"
 
+#include <string.h>
+
 void
 thole_viewer_grant (TholeViewer *self, gsize bytes)
 {
@@ -41,6 +43,13 @@ thole_viewer_input_at (TholeViewer *self, guint64 offset)
 }
 
 void
+thole_viewer_take (TholeViewer *self)
+{
+  if (self->class->take != NULL)
+    self->class->take (self);
+}
+
+void
 thole_viewer_free (TholeViewer *self)
 {
   if (self != NULL)
@@ -58,4 +67,28 @@ thole_session_unref (TholeSession *self)
 {
   if (self != NULL)
     self->class->unref (self);
+}
+
+gboolean
+thole_view_from_parse (const char *text, gboolean tty, TholeViewFrom *from, guint64 *seq)
+{
+  static const struct { const char *word; TholeViewFrom from; } words[] = {
+    { "oldest", THOLE_VIEW_OLDEST }, { "live", THOLE_VIEW_LIVE }, { "snapshot", THOLE_VIEW_SNAPSHOT },
+  };
+
+  if (text[0] == '\0')
+    {
+      *from = tty ? THOLE_VIEW_SNAPSHOT : THOLE_VIEW_OLDEST;
+      return TRUE;
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
+    if (strcmp (words[i].word, text) == 0)
+      {
+        *from = words[i].from;
+        return TRUE;
+      }
+  if (!g_ascii_string_to_unsigned (text, 10, 0, G_MAXUINT64, seq, NULL))
+    return FALSE;
+  *from = THOLE_VIEW_RESUME;
+  return TRUE;
 }

@@ -46,8 +46,9 @@ typedef struct
   /* First of all: where output begins, and how many input bytes the program has taken. */
   void (*resumed) (gpointer user_data, guint64 seq, guint64 stdin_taken);
   void (*output)  (gpointer user_data, TholeChannel channel, guint64 seq, const guint8 *data, gsize length);
-  /* Bytes of the screen as escape sequences instead of history (THOLE_VIEW_SNAPSHOT, or after a gap of a terminal);
-   * output then goes on at @seq. */
+  /* Bytes of the screen as escape sequences instead of history (THOLE_VIEW_SNAPSHOT, or after a gap of a terminal, at most
+   * once a second); output then goes on at @seq. They cost no grant and come at most once between two outputs. (nullable): without it
+   * a snapshot begins as live does, and a gap is only told. */
   void (*screen)  (gpointer user_data, guint64 seq, const guint8 *data, gsize length);
   /* Output from @from up to, without, @to is lost for this viewer; it goes on at @to. */
   void (*gap)     (gpointer user_data, guint64 from, guint64 to);
@@ -58,6 +59,8 @@ typedef struct
   void (*exited)  (gpointer user_data, int code, int signal, guint64 seq);
   /* The last call; the viewer is to be freed afterwards. @detail: a sentence. */
   void (*closed)  (gpointer user_data, TholeViewerEnd end, const char *detail);
+  /* (nullable): input of this viewer counts from now on, or is ignored from now on. Told once after resumed(), then at each change. */
+  void (*control) (gpointer user_data, gboolean held);
 } TholeViewerEvents;
 
 /* The largest grant that has any effect, bytes. */
@@ -72,6 +75,7 @@ typedef struct
   void     (*end_of_input) (TholeViewer *self);
   void     (*resize)       (TholeViewer *self, guint rows, guint cols);
   void     (*signal)       (TholeViewer *self, int signal);
+  void     (*take)         (TholeViewer *self); /* (nullable) */
   void     (*input_at)     (TholeViewer *self, guint64 offset);
   void     (*free)         (TholeViewer *self);
 } TholeViewerClass;
@@ -92,6 +96,8 @@ void thole_viewer_resize  (TholeViewer *self, guint rows, guint cols);
 void thole_viewer_signal  (TholeViewer *self, int signal);
 /* Input bytes of this session taken when the viewer began: a client that repeats input says where it begins. */
 void thole_viewer_input_at (TholeViewer *self, guint64 offset);
+/* Takes control from whoever has it; nothing happens when this viewer may not type at all. */
+void thole_viewer_take     (TholeViewer *self);
 void thole_viewer_free    (TholeViewer *self);
 
 /* One session to be viewed, whoever keeps it. */
@@ -113,3 +119,7 @@ struct _TholeSession
 /* Returns: (transfer full) */
 TholeViewer *thole_session_view  (TholeSession *self, TholeViewFrom from, guint64 seq, const TholeViewerEvents *events, gpointer user_data);
 void         thole_session_unref (TholeSession *self);
+
+/* Reads where output is to begin: "oldest", "live", "snapshot", the number of a byte, or "" = snapshot for a terminal, oldest
+ * for pipes. Returns FALSE (and leaves the others) when it is none of them. */
+gboolean     thole_view_from_parse (const char *text, gboolean tty, TholeViewFrom *from, guint64 *seq);
