@@ -245,7 +245,9 @@ def suite_fuzz(options):
 
 def suite_plain(_):
     """What a sanitizer would falsify: memory."""
-    return scripts("engines/*-memory.py", GCC, {"G_DEBUG": "fatal-criticals"})
+    count = scripts("engines/*-memory.py", GCC, {"G_DEBUG": "fatal-criticals"})
+    count.add(scripts("flow/*-memory.py", GCC, {"G_DEBUG": "fatal-criticals"}))
+    return count
 
 
 def suite_bench(options):
@@ -262,6 +264,9 @@ SUITES = {name.removeprefix("suite_"): function for name, function in list(globa
 
 def main():
     options = {"long": "--long" in sys.argv}
+    if options["long"]:
+        os.environ["THOLE_LONG"] = "1"
+        SECONDS.update(flow=6 * 3600, engines=6 * 3600)
     chosen = [word for word in sys.argv[1:] if not word.startswith("-")] or list(SUITES)
     if "--list" in sys.argv:
         print("\n".join(SUITES))

@@ -4,12 +4,25 @@
 
 #include "thole-error.h"
 
+/* what the readers hold in pages together, in events; a page has a few at least */
+#define PAGES 4096
+#define PAGE_LEAST 16
+
+static void
+drop_page (TholeEventCursor *self)
+{
+  if (self->page == NULL)
+    return;
+  g_clear_pointer (&self->page, g_ptr_array_unref);
+  self->log->pages--;
+}
+
 static void
 cursor_unref (TholeEventCursor *self)
 {
   if (--self->ref_count > 0)
     return;
-  g_clear_pointer (&self->page, g_ptr_array_unref);
+  drop_page (self);
   g_clear_error (&self->error);
   g_object_unref (self->cancellable);
   thole_event_log_unref (self->log);
@@ -47,6 +60,7 @@ read_done (GObject *source, GAsyncResult *result, gpointer user_data)
   TholeEventCursor *self = user_data;
 
   self->page = thole_db_events_finish (self->log->db, result, &self->error);
+  self->log->pages -= self->page == NULL;
   self->next = 0;
   self->reading = FALSE;
   if (self->ready != NULL)
@@ -57,9 +71,12 @@ read_done (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 begin_reading (TholeEventCursor *self)
 {
+  guint share = MAX (PAGES / ++self->log->pages, PAGE_LEAST);
+
   self->reading = TRUE;
   self->ref_count++;
-  thole_db_events_async (self->log->db, self->position, self->page_size, self->cancellable, read_done, self);
+  thole_db_events_async (self->log->db, self->position, MIN (self->page_size, share), self->cancellable,
+                         read_done, self);
 }
 
 /* the next event from memory; NULL when the store has to be asked */
@@ -71,7 +88,7 @@ look_in_memory (TholeEventCursor *self)
 
   if (seq >= thole_event_log_oldest_in_ring (self->log))
     {
-      g_clear_pointer (&self->page, g_ptr_array_unref);
+      drop_page (self);
       return self->log->ring[seq % self->log->size];
     }
   if (self->page == NULL || self->next >= self->page->len)
@@ -94,7 +111,7 @@ meet_gap (TholeEventCursor *self, GError **error)
     }
   g_set_error (error, THOLE_ERROR, THOLE_ERROR_STORAGE, "event %" G_GINT64_FORMAT " is missing in the store",
                self->position + 1);
-  g_clear_pointer (&self->page, g_ptr_array_unref);
+  drop_page (self);
   return THOLE_CURSOR_FAILED;
 }
 
@@ -137,12 +154,12 @@ thole_event_cursor_next (TholeEventCursor *self, TholeEvent **event, GError **er
       self->position++;
       /* what was seen need not stay in memory */
       if (self->page != NULL && ++self->next == self->page->len)
-        g_clear_pointer (&self->page, g_ptr_array_unref);
+        drop_page (self);
       return THOLE_CURSOR_EVENT;
     }
   if (fresh)
     return meet_gap (self, error);
-  g_clear_pointer (&self->page, g_ptr_array_unref);
+  drop_page (self);
   if (next_is_gone (self))
     return THOLE_CURSOR_GAP;
   begin_reading (self);

@@ -23,6 +23,7 @@ struct _TholeEventLog
   gint64 pruned;     /* the oldest number at the last look */
   GSource *care;
   guint readers;
+  guint pages;     /* those that hold events read from the store, or will */
   GQueue waiting;  /* links of the streams that wait for the next event */
   GSource *wake;
 };
@@ -61,7 +62,7 @@ typedef struct
   gpointer user_data;
 } TholeEventCursor;
 
-/* @page_size: how many events are read from the store at once. Returns: (transfer full) */
+/* @page_size: how many events are read from the store at once; fewer when many read. Returns: (transfer full) */
 TholeEventCursor *thole_event_cursor_new  (TholeEventLog *log, gint64 after, guint page_size,
                                            void (*ready) (gpointer user_data), gpointer user_data);
 /* No ready() afterwards. */

@@ -318,10 +318,11 @@ class Daemon(Client):
         return self.delete(f"/v1/workloads/{name}?force=true&wait=deleted&timeout=60", timeout=90).expect(200, 204, 404, 410)
 
     def events(self, after=0):
-        """All stored events after a number."""
+        """All stored events after a number; None: from the oldest that is kept."""
         items = []
         while True:
-            page = self.get(f"/v1/events?after={after}&limit=1000").expect(200).json["items"]
+            begin = "" if after is None else f"&after={after}"
+            page = self.get(f"/v1/events?limit=1000{begin}").expect(200).json["items"]
             if not page:
                 return items
             items += page
