@@ -126,7 +126,9 @@ replay (TholeCall *call, TholeIdempotency *record)
       if (problem->n_fields > 0)
         thole_call_problem (call, g_steal_pointer (&problem));
       else
-        thole_wait_workload (call, subject, mask, 200, thole_state_rests (subject->now) ? 200 : 202);
+        /* a command that ran once left nothing to wait for */
+        thole_wait_workload (call, subject, mask, 200,
+                             thole_state_rests (subject->now) || call->def->kind == THOLE_OPERATION_ENGINE ? 200 : 202);
     }
   else if (tracker != NULL && strncmp (record->subject, "op-", 3) == 0)
     thole_wait_operation (call, tracker, 0, 202);
