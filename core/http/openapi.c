@@ -405,7 +405,7 @@ append_components (GString *out)
   for (guint i = 0; thole_record_types[i] != NULL; i++)
     {
       /* idempotency records are never shown */
-      if (strcmp (thole_record_types[i]->name, "idempotency") == 0)
+      if (strcmp (thole_record_types[i]->name, "idempotency") == 0 || strcmp (thole_record_types[i]->name, "timebase") == 0)
         continue;
       g_string_append_printf (out, ",\"%s\":", thole_record_types[i]->name);
       append_record (out, thole_record_types[i]);

@@ -7,6 +7,7 @@
 #include "operations/image-pull.h"
 #include "operations/orphans.h"
 #include "operations/reports.h"
+#include "operations/timebase.h"
 #include "operations/tracker.h"
 #include "operations/wait.h"
 
@@ -35,6 +36,8 @@ care (gpointer user_data)
 {
   TholeOperations *self = user_data;
 
+  /* a jump of the clock is seen although nothing is waited for */
+  thole_timebase_now (self);
   thole_tracker_retain (self);
   thole_idempotency_retain (self);
   return G_SOURCE_CONTINUE;
@@ -46,7 +49,7 @@ load (TholeOperations *self, GError **error)
   g_autoptr (GPtrArray) workloads = thole_db_load (self->db, &thole_workload_type, error);
   g_autoptr (GPtrArray) operations = workloads != NULL ? thole_db_load (self->db, &thole_operation_type, error) : NULL;
 
-  if (operations == NULL)
+  if (operations == NULL || !thole_timebase_load (self, error))
     return FALSE;
   for (guint i = 0; i < workloads->len; i++)
     thole_subject_new (self, thole_record_ref (workloads->pdata[i]));
@@ -159,6 +162,7 @@ thole_operations_free (TholeOperations *self)
   g_hash_table_unref (self->idempotency);
   g_hash_table_unref (self->inflight);
   g_sequence_free (self->deadlines);
+  thole_timebase_free (self);
   g_free (self);
 }
 

@@ -14,6 +14,7 @@
 #include "store/db.h"
 
 typedef struct _TholeSubject TholeSubject;
+typedef struct _TholeTimebaseState TholeTimebaseState;
 
 /* Figures of the configuration, read once. */
 typedef struct
@@ -46,6 +47,7 @@ struct _TholeOperations
   TholeCollection *orphans;    /* of TholeOrphan records */
   GHashTable *idempotency;     /* id -> TholeIdempotency record */
   GHashTable *inflight;        /* id -> GPtrArray of TholeCall that wait for the first */
+  TholeTimebaseState *timebase; /* of timebase.c */
   GSequence *deadlines;        /* of TholeDeadline, by time */
   GSource *sweep;              /* for the first of them */
   GSource *care;               /* retention of operations and keys */

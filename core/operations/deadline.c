@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/subject.h"
+#include "operations/timebase.h"
 
 /* the clock may jump: look again after this time even if the first deadline seems further away */
 #define LONGEST_SLEEP (15 * G_USEC_PER_SEC)
@@ -19,7 +20,7 @@ static gboolean
 sweep (gpointer user_data)
 {
   TholeOperations *operations = user_data;
-  gint64 now = thole_clock_now (operations->clock);
+  gint64 now = thole_timebase_now (operations);
 
   thole_source_clear (&operations->sweep);
   for (;;)
@@ -49,7 +50,7 @@ arm (TholeOperations *operations)
   thole_source_clear (&operations->sweep);
   if (g_sequence_iter_is_end (first) || operations->draining)
     return;
-  wait = ((TholeDeadline *) g_sequence_get (first))->at - thole_clock_now (operations->clock);
+  wait = ((TholeDeadline *) g_sequence_get (first))->at - thole_timebase_now (operations);
   operations->sweep = thole_clock_timer (operations->clock, CLAMP (wait, 0, LONGEST_SLEEP), sweep, operations);
 }
 

@@ -4,6 +4,7 @@
 
 #include "operations/seen.h"
 #include "operations/step.h"
+#include "operations/timebase.h"
 #include "state/restart-policy.h"
 #include "thole-dict.h"
 
@@ -215,7 +216,7 @@ static void
 deadline_passed (TholeSubject *subject, gpointer user_data)
 {
   TholeWorkload *now = subject->now;
-  gint64 time = thole_clock_now (subject->operations->clock);
+  gint64 time = thole_timebase_now (subject->operations);
   TholeChange *change = thole_change_begin (subject, "policy");
   gboolean done = FALSE;
 
@@ -241,7 +242,7 @@ deadline_passed (TholeSubject *subject, gpointer user_data)
     thole_change_commit (change, NULL, NULL);
   else
     {
-      /* the clock was set back since it fired */
+      /* it was moved since it fired */
       if (MAX (now->deadline_at, now->expires_at) > time)
         thole_subject_arm (subject);
       thole_change_abandon (change);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/seen.h"
 
+#include "operations/timebase.h"
+
 #include "state/restart-policy.h"
 #include "thole-dict.h"
 #include "thole-json.h"
@@ -216,5 +218,5 @@ thole_seen_ended (TholeChange *change, GVariant *seen, TholeInput input)
       return;
     }
   next->desired_state = THOLE_WORKLOAD_DESIRED_STATE_RUNNING;
-  next->deadline_at = next->updated_at + MAX (1, decision.after);
+  next->deadline_at = thole_timebase_now (change->subject->operations) + MAX (1, decision.after);
 }

@@ -72,7 +72,7 @@ looked (TholeStep *step, TholeSlotResult *result, const GError *error)
 {
   TholeClock *clock = step->subject->operations->clock;
   const char *state = error == NULL ? thole_dict_string (result->value, "state", "") : "";
-  gint64 began = error == NULL ? thole_dict_int (result->value, "started_at", 0) : 0;
+  gint64 now = thole_clock_monotonic (clock);
 
   if (error != NULL)
     {
@@ -96,12 +96,15 @@ looked (TholeStep *step, TholeSlotResult *result, const GError *error)
       else
         fail_install (step, g_strdup_printf ("exit code %" G_GINT64_FORMAT, code));
     }
-  else if (began != 0 && thole_clock_now (clock) - began > (gint64) (time_limit (step) * G_USEC_PER_SEC))
+  /* counted by ourselves: the wall clock may be set, and the engine may have another */
+  else if (step->since != 0 && now - step->since > (gint64) (time_limit (step) * G_USEC_PER_SEC))
     fail_install (step, g_strdup ("it did not end in time"));
   else if (g_cancellable_is_cancelled (step->cancel))
     thole_step_end (step);
   else
     {
+      if (step->since == 0)
+        step->since = now;
       step->phase = MIN (step->phase + 1, 20);
       step->timer = thole_clock_timer (clock, MIN (POLL_FIRST * step->phase, POLL_LONGEST), poll_again, step);
     }

@@ -29,6 +29,7 @@ struct _TholeStep
   const char *slot;           /* the call of the engine that matters for its outcome */
   char *answer;               /* and what it answered, NULL = done */
   gint64 called_at, answered_at; /* µs monotonic */
+  gint64 since;               /* µs monotonic, of the step's own */
   GVariant *seen;             /* what the engine says of it */
   GVariant *created;          /* what create returned */
 };

@@ -7,6 +7,7 @@
 
 #include "operations/drive.h"
 #include "operations/step.h"
+#include "operations/timebase.h"
 #include "operations/wait.h"
 #include "thole-dict.h"
 #include "thole-json.h"
@@ -218,7 +219,8 @@ thole_change_apply (TholeChange *change, TholeInput input)
   thole_record_set (&change->next->intent, "");
   change->next->deadline_at = 0;
   if (next.state == THOLE_WORKLOAD_STATE_PROVISIONING || next.state == THOLE_WORKLOAD_STATE_STARTING)
-    change->next->deadline_at = change->next->updated_at + change->subject->operations->limits.provision_timeout;
+    change->next->deadline_at = thole_timebase_now (change->subject->operations)
+                                + change->subject->operations->limits.provision_timeout;
   return TRUE;
 }
 
@@ -398,7 +400,7 @@ look_again (TholeSubject *self, const GError *error)
   self->dirty = TRUE;
   thole_drive_retry (self);
   if (self->deadline.entry == NULL && next_deadline (self) != 0)
-    thole_deadline_set (self->operations, &self->deadline, thole_clock_now (self->operations->clock) + DEADLINE_PAUSE);
+    thole_deadline_set (self->operations, &self->deadline, thole_timebase_now (self->operations) + DEADLINE_PAUSE);
 }
 
 static void

@@ -15,7 +15,7 @@
 typedef struct
 {
   GSequenceIter *entry;   /* NULL = not armed */
-  gint64 at;              /* µs, wall clock */
+  gint64 at;              /* µs, of the time base */
   void (*fire) (gpointer owner);
   gpointer owner;
 } TholeDeadline;

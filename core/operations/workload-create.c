@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/crash-point.h"
 #include "operations/drive.h"
+#include "operations/timebase.h"
 #include "operations/verb.h"
 
 #include "thole-dict.h"
@@ -61,6 +62,7 @@ make_record (TholeCall *call, TholeBackend *backend, GVariant *spec)
   TholeOperations *operations = call->operations;
   const char *name = thole_dict_string (call->body, "name", "");
   double ttl = thole_dict_double (spec, "ttl", 0);
+  gint64 now = thole_timebase_now (operations);
 
   g_free (record->id);
   record->id = thole_id_new (operations->clock, thole_workload_type.prefix);
@@ -78,8 +80,9 @@ make_record (TholeCall *call, TholeBackend *backend, GVariant *spec)
   record->addresses = g_strdup ("[]");
   record->ports = g_strdup ("[]");
   record->created_at = record->updated_at = thole_clock_now (operations->clock);
-  record->deadline_at = record->created_at + operations->limits.provision_timeout;
-  record->expires_at = ttl > 0 ? record->created_at + (gint64) (ttl * G_USEC_PER_SEC) : 0;
+  record->born_at = now;
+  record->deadline_at = now + operations->limits.provision_timeout;
+  record->expires_at = ttl > 0 ? now + (gint64) (ttl * G_USEC_PER_SEC) : 0;
   return record;
 }
 

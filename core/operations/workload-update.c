@@ -73,7 +73,7 @@ edit_spec (TholeChange *change, GVariant *patch, TholeProblem *problem)
   g_free (change->next->spec);
   change->next->spec = thole_json_to_string (spec);
   ttl = thole_dict_double (spec, "ttl", 0);
-  change->next->expires_at = ttl > 0 ? change->next->created_at + (gint64) (ttl * G_USEC_PER_SEC) : 0;
+  change->next->expires_at = ttl > 0 ? change->next->born_at + (gint64) (ttl * G_USEC_PER_SEC) : 0;
   if (resources != NULL)
     thole_record_set (&change->next->intent, "update");
   return TRUE;
