@@ -86,6 +86,9 @@ check_key (Sim *sim, SimCall *self, TholeCall *call)
 
   if (self->key == NULL || call->reply.problem != NULL || strcmp (self->def->name, "workload.create") != 0)
     return;
+  /* a trial makes nothing, so it is not remembered */
+  if (call->query != NULL && thole_dict_boolean (call->query, "dry_run", FALSE))
+    return;
   id = body_id (call);
   for (guint i = 0; i < sim->keyed->len; i++)
     {

@@ -53,7 +53,7 @@ open_operations (Sim *sim)
   g_autoptr (GError) error = NULL;
   TholeLimits limits = {
     .queue = sim->plan.queue, .operations = 200, .operation_age = sim->plan.operation_age, .idempotency_age = sim->plan.idempotency_age,
-    .workloads = sim->plan.limit, .execs = 3, .provision_timeout = sim->plan.provision_timeout,
+    .workloads = sim->plan.limit, .execs = 3, .idempotency_keys = 1000, .provision_timeout = sim->plan.provision_timeout,
     .orphan_grace = sim->plan.orphan_grace, .never_destroy = sim->plan.never_destroy, .memory = 1 << 28, .pids = 100, .cpu = 1,
   };
 
@@ -126,6 +126,7 @@ sim_bury (Sim *sim)
   sim->jumping = FALSE;
   sim->cut = TRUE;
   sim->n_crashes++;
+  sim->blind |= ABS (sim->skew - sim->offset) > sim_slack (sim);
   sim_trace (sim, "CRASH");
   forget (sim);
   sim->context = NULL;

@@ -185,7 +185,7 @@ check_restart (Sim *sim, const TholeWorkload *old, const TholeWorkload *record)
     sim_violation (sim, "the count of restarts of %s changed without a restart", record->id);
   if (again && strcmp (policy_of (old), "never") == 0)
     sim_violation (sim, "%s restarts under policy never", record->id);
-  if (again && old->deadline_at > record->updated_at)
+  if (again && old->deadline_at > sim_true_time (sim) + sim_slack (sim) && !sim->blind)
     sim_violation (sim, "%s restarts before its pause is over", record->id);
 }
 
@@ -206,7 +206,7 @@ workload_changed (Sim *sim, TholeTxn *txn, TholeWorkload *record)
   check_state_event (sim, event, old, record);
   check_restart (sim, old, record);
   if (record->state == THOLE_WORKLOAD_STATE_DELETING && !row->delete_asked
-      && (record->expires_at == 0 || record->expires_at > record->updated_at || record->protected))
+      && (record->expires_at == 0 || (record->expires_at > sim_true_time (sim) + sim_slack (sim) && !sim->blind) || record->protected))
     sim_violation (sim, "%s is deleted, and nobody asked for that", record->id);
   note_request (sim, event, record, FALSE);
   thole_record_unref (row->record);
@@ -278,6 +278,8 @@ act (Sim *sim, TholeTxn *txn, const TholeAction *action)
         operation_changed (sim, txn, action->record, insert);
       else if (action->type == &thole_orphan_type)
         g_hash_table_add (sim->orphans, g_strdup (thole_record_id (action->record)));
+      else if (action->type == &thole_timebase_type)
+        sim->skew = ((TholeTimebase *) action->record)->skew;
       else if (action->type == &thole_idempotency_type)
         g_hash_table_replace (sim->keys, g_strdup (thole_record_id (action->record)),
                               g_strdup (((TholeIdempotency *) action->record)->subject));

@@ -137,9 +137,12 @@ advance (Sim *sim)
   if (calm_over && sim_is_quiet (sim))
     end_calm (sim);
   else if (sim->now > sim->calm_since + REST_LONGEST)
-    sim_violation (sim, "it never comes to rest: busy %u, calls %u, commits %u, faults off %d, backend %s",
-                   thole_operations_busy (sim->operations), thole_backend_pending (sim_backend (sim)), thole_db_pending (sim->db),
-                   sim->calm_faults, thole_backend_state_name (thole_backend_get_state (sim_backend (sim))));
+    {
+      sim_explain_busy (sim);
+      sim_violation (sim, "it never comes to rest: busy %u, calls %u, commits %u, faults off %d, backend %s",
+                     thole_operations_busy (sim->operations), thole_backend_pending (sim_backend (sim)), thole_db_pending (sim->db),
+                     sim->calm_faults, thole_backend_state_name (thole_backend_get_state (sim_backend (sim))));
+    }
 }
 
 static void

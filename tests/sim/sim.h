@@ -80,6 +80,8 @@ struct _Sim
   /* time */
   gint64 now;              /* µs since the begin, never goes back */
   gint64 offset;           /* of the wall clock that jumps */
+  gint64 skew;             /* what the store knows of that */
+  gboolean blind;          /* the daemon ended before it had stored a jump: deadlines are off */
   gint64 began_moment;
   GSequence *timers;
   guint64 serial;
@@ -163,6 +165,8 @@ void    sim_clock_init (SimClock *clock, Sim *sim, GMainContext *context, gboole
 gboolean sim_turn   (Sim *sim, gint64 until);
 /* Is something ready to be dispatched now? */
 gboolean sim_pending (Sim *sim);
+/* What the wall clock would say had it never been set. */
+gint64  sim_true_time (Sim *sim);
 /* When the next timer fires, G_MAXINT64 = never. */
 gint64  sim_next    (Sim *sim);
 void    sim_forget_timers (Sim *sim);
@@ -204,6 +208,9 @@ void    sim_reader_open (Sim *sim);
 /* rest.c: what must hold when all faults are over */
 void    sim_check_step (Sim *sim);
 gboolean sim_is_quiet (Sim *sim);
+void    sim_explain_busy (Sim *sim);
+/* How far off deadlines may be: jumps below a second are not seen. */
+gint64  sim_slack   (Sim *sim);
 void    sim_check_rest (Sim *sim);
 void    sim_check_empty (Sim *sim);
 

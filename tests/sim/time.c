@@ -152,6 +152,12 @@ sim_context_new (void)
   return context;
 }
 
+gint64
+sim_true_time (Sim *sim)
+{
+  return WALL_BEGIN + sim->now;
+}
+
 void
 sim_forget_timers (Sim *sim)
 {
