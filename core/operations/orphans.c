@@ -101,7 +101,11 @@ remember (TholeOperations *operations, TholeBackend *backend, const char *id, GV
   thole_record_set (&orphan->state, thole_seen_state (seen));
   thole_record_set (&orphan->reason, "it carries our label, and the store knows nothing of it");
   orphan->found_at = thole_clock_now (operations->clock);
-  orphan->remove_at = operations->limits.never_destroy ? 0 : thole_timebase_now (operations) + operations->limits.orphan_grace;
+  if (!operations->limits.never_destroy)
+    {
+      orphan->remove_at = orphan->found_at + operations->limits.orphan_grace;
+      orphan->due_at = thole_timebase_now (operations) + operations->limits.orphan_grace;
+    }
   thole_txn_insert (txn, orphan);
   thole_txn_event (txn, orphan_event (operations, orphan, "orphan.found", "daemon"));
   thole_db_commit (operations->db, txn, NULL, NULL);
@@ -116,7 +120,7 @@ thole_orphan_found (TholeOperations *operations, TholeBackend *backend, GVariant
 
   if (orphan == NULL)
     remember (operations, backend, id, seen);
-  else if (!operations->limits.never_destroy && orphan->remove_at != 0 && orphan->remove_at <= thole_timebase_now (operations))
+  else if (!operations->limits.never_destroy && orphan->due_at != 0 && orphan->due_at <= thole_timebase_now (operations))
     begin_removal (operations, backend, orphan, NULL);
 }
 

@@ -4,6 +4,8 @@
 
 /* what is less is a clock that is slowed down or sped up */
 #define JUMP G_USEC_PER_SEC
+/* how far the time base may be behind after a restart with a clock that was set back, µs */
+#define SEEN_PERIOD (600 * G_USEC_PER_SEC)
 
 struct _TholeTimebaseState
 {
@@ -12,6 +14,7 @@ struct _TholeTimebaseState
   gint64 skew;
   gint64 stored;          /* the skew that the store has */
   gint64 storing;         /* the skew that is being stored */
+  gint64 seen;            /* the time base when it was last stored, or tried to be */
   gboolean there;         /* the store has a row */
   gboolean busy;
 };
@@ -21,6 +24,8 @@ offset_now (TholeOperations *operations)
 {
   return thole_clock_now (operations->clock) - thole_clock_monotonic (operations->clock);
 }
+
+static void store (TholeTimebaseState *self, gint64 now);
 
 static void
 stored (gpointer user_data, const GError *error)
@@ -32,17 +37,21 @@ stored (gpointer user_data, const GError *error)
     return;
   self->there = TRUE;
   self->stored = self->storing;
+  /* it was set once more meanwhile */
+  if (self->skew != self->stored)
+    store (self, self->seen);
 }
 
 /* what fails now is done at the next look */
 static void
-store (TholeTimebaseState *self)
+store (TholeTimebaseState *self, gint64 now)
 {
   TholeTimebase *record = thole_record_new (&thole_timebase_type);
   TholeTxn *txn = thole_txn_new ();
 
   thole_record_set (&record->id, "wall");
   record->skew = self->storing = self->skew;
+  record->seen_at = self->seen = now;
   if (self->there)
     thole_txn_update (txn, record);
   else
@@ -50,6 +59,34 @@ store (TholeTimebaseState *self)
   self->busy = TRUE;
   thole_db_commit (self->operations->db, txn, stored, self);
   thole_record_unref (record);
+}
+
+static void
+take_up (TholeTimebaseState *self, const TholeTimebase *record)
+{
+  gint64 now = thole_clock_now (self->operations->clock) - record->skew;
+
+  self->skew = self->stored = record->skew;
+  self->seen = record->seen_at;
+  if (now >= record->seen_at)
+    return;
+  g_message ("the clock is %.3f s behind what it was; deadlines stay where they were",
+             (double) (record->seen_at - now) / G_USEC_PER_SEC);
+  self->skew -= record->seen_at - now;
+}
+
+/* while nothing waits for it, nobody has to know it after a restart */
+static gboolean
+must_store (TholeTimebaseState *self, gint64 now)
+{
+  TholeOperations *operations = self->operations;
+
+  if (self->busy)
+    return FALSE;
+  if (self->skew != self->stored)
+    return TRUE;
+  return now - self->seen >= SEEN_PERIOD
+         && (!g_sequence_is_empty (operations->deadlines) || thole_collection_size (operations->orphans) > 0);
 }
 
 gboolean
@@ -65,7 +102,7 @@ thole_timebase_load (TholeOperations *operations, GError **error)
   self->offset = offset_now (operations);
   self->there = rows->len > 0;
   if (self->there)
-    self->skew = self->stored = ((TholeTimebase *) rows->pdata[0])->skew;
+    take_up (self, rows->pdata[0]);
   return TRUE;
 }
 
@@ -81,6 +118,7 @@ thole_timebase_now (TholeOperations *operations)
   TholeTimebaseState *self = operations->timebase;
   gint64 offset = offset_now (operations);
   gint64 jump = offset - self->offset;
+  gint64 now;
 
   self->offset = offset;
   if (ABS (jump) >= JUMP)
@@ -88,7 +126,8 @@ thole_timebase_now (TholeOperations *operations)
       g_message ("the clock was set by %.3f s; deadlines stay where they were", (double) jump / G_USEC_PER_SEC);
       self->skew += jump;
     }
-  if (self->skew != self->stored && !self->busy)
-    store (self);
-  return offset + thole_clock_monotonic (operations->clock) - self->skew;
+  now = offset + thole_clock_monotonic (operations->clock) - self->skew;
+  if (must_store (self, now))
+    store (self, now);
+  return now;
 }

@@ -146,7 +146,7 @@ check_objects (Sim *sim, GHashTable *objects)
       record = thole_collection_lookup (sim->operations->orphans, orphan);
       if (record == NULL)
         sim_violation (sim, "the orphan %s is not in memory", orphan);
-      if (!sim->plan.never_destroy && record->remove_at < latest)
+      if (!sim->plan.never_destroy && record->due_at < latest)
         sim_violation (sim, "%s was left at the engine", (const char *) key);
     }
   for (guint i = 0; i < sim->foreign->len; i++)
