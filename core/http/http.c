@@ -294,6 +294,7 @@ thole_http_new (const TholeHttpOptions *options, GError **error)
   self->options = *options;
   self->context = g_main_context_ref_thread_default ();
   self->conns = g_ptr_array_new ();
+  self->spare = g_ptr_array_new_with_free_func (g_free);
   self->waiting = g_hash_table_new (NULL, NULL);
   self->routes = thole_routes_new (options->operations, options->n_operations);
   self->metrics = g_new0 (TholeHttpMetrics, options->n_operations + 1);
@@ -339,6 +340,7 @@ thole_http_free (TholeHttp *self)
     thole_request_orphan (request);
   g_hash_table_unref (self->waiting);
   g_ptr_array_unref (self->conns);
+  g_ptr_array_unref (self->spare);
   thole_routes_free (self->routes);
   g_clear_pointer (&self->openapi, g_bytes_unref);
   g_free (self->metrics);

@@ -39,6 +39,7 @@ struct _TholeHttp
   guint n_waiting, n_streams;
   gsize body_bytes, body_budget;
   GHashTable *waiting;       /* (element-type TholeRequest): requests whose call has not ended */
+  GPtrArray *spare;          /* (element-type TholeRequest): ended ones, to be used again */
 
   char id_prefix[12];
   guint64 last_id;
