@@ -11,6 +11,13 @@ thole_viewer_grant (TholeViewer *self, gsize bytes)
     self->class->grant (self, bytes);
 }
 
+void
+thole_viewer_ack (TholeViewer *self, guint64 seq)
+{
+  if (self->class->ack != NULL)
+    self->class->ack (self, seq);
+}
+
 gboolean
 thole_viewer_input (TholeViewer *self, const guint8 *data, gsize length)
 {

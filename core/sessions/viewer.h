@@ -78,6 +78,7 @@ typedef struct
   void     (*take)         (TholeViewer *self); /* (nullable) */
   void     (*input_at)     (TholeViewer *self, guint64 offset);
   void     (*free)         (TholeViewer *self);
+  void     (*ack)          (TholeViewer *self, guint64 seq); /* (nullable) */
 } TholeViewerClass;
 
 struct _TholeViewer
@@ -89,7 +90,11 @@ struct _TholeViewer
 
 /* So many more output bytes may come. */
 void thole_viewer_grant   (TholeViewer *self, gsize bytes);
-/* Returns FALSE when more input waits than may (256 KiB): read no more from the peer until taken() comes. Ignored without control. */
+/* Output below @seq has reached the peer for good. A viewer that never calls this acknowledges what output() was given; from the
+ * first call on (also with the number that resumed() told), only this counts. In flow `lossless` nothing is lost that was not acknowledged. */
+void thole_viewer_ack     (TholeViewer *self, guint64 seq);
+/* Returns FALSE when more input waits than may (256 KiB): read no more from the peer until taken() comes. These bytes are kept in any
+ * case. Ignored without control. */
 gboolean thole_viewer_input (TholeViewer *self, const guint8 *data, gsize length);
 void thole_viewer_end_of_input (TholeViewer *self);
 void thole_viewer_resize  (TholeViewer *self, guint rows, guint cols);
