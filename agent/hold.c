@@ -118,7 +118,8 @@ serve (const HoldOptions *options, int folder, int lock, int ready)
 {
   Agent *agent = mmap (NULL, sizeof (Agent), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   struct stat place;
-  int status;
+  char pid[16];
+  int status, length;
 
   if (agent == MAP_FAILED || !agent_init (agent))
     return complain ("start");
@@ -138,6 +139,10 @@ serve (const HoldOptions *options, int folder, int lock, int ready)
     return complain ("/");
   door_listen (agent);
   prctl (PR_SET_CHILD_SUBREAPER, 1);
+  /* whoever finds the lock held may read here by whom */
+  length = snprintf (pid, sizeof pid, "%d\n", (int) getpid ());
+  if (ftruncate (lock, 0) < 0 || pwrite (lock, pid, (size_t) length, 0) != length)
+    return complain (options->folder);
   if (ready >= 0)
     {
       leave_streams ();

@@ -72,4 +72,10 @@ GTask *thole_task_new (GCancellable *cancellable, GAsyncReadyCallback callback, 
  * both, without a thread. */
 GIOStream *thole_stream_new (GInputStream *input, GOutputStream *output);
 
+/* Connects to the unix socket @path, which may be longer than such a socket's own path. Errors: of G_IO_ERROR.
+ * Returns: (transfer full) */
+void       thole_unix_connect_async  (const char *path, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                      gpointer user_data);
+GIOStream *thole_unix_connect_finish (GAsyncResult *result, GError **error);
+
 G_END_DECLS

@@ -76,19 +76,31 @@ go_on (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-void
-thole_agent_fixture_await (const gboolean *flag)
+/* until @*flag (nullable), at most until @end */
+static void
+run_until (const gboolean *flag, gint64 end)
 {
-  gint64 end = g_get_monotonic_time () + PATIENCE;
-  g_autoptr(GSource) nudge = g_timeout_source_new (200);
+  g_autoptr(GSource) nudge = g_timeout_source_new (50);
 
   /* so that the wait ends even if nothing happens */
   g_source_set_callback (nudge, go_on, NULL, NULL);
   g_source_attach (nudge, NULL);
-  while (!*flag && g_get_monotonic_time () < end)
+  while ((flag == NULL || !*flag) && g_get_monotonic_time () < end)
     g_main_context_iteration (NULL, TRUE);
   g_source_destroy (nudge);
+}
+
+void
+thole_agent_fixture_await (const gboolean *flag)
+{
+  run_until (flag, g_get_monotonic_time () + PATIENCE);
   g_assert_true (*flag);
+}
+
+void
+thole_agent_fixture_run_for (double seconds)
+{
+  run_until (NULL, g_get_monotonic_time () + (gint64) (seconds * G_USEC_PER_SEC));
 }
 
 typedef struct
@@ -153,29 +165,48 @@ typedef struct
   gint *cuts;
 } CuttingWay;
 
+/* one direction; what was read and not yet written keeps its own direction waiting only, as two pipes would */
 typedef struct
 {
-  int near, far;
+  int from, to;
+  gsize at, length;
+  guint8 bytes[16384];
+} Way;
+
+typedef struct
+{
+  Way ways[2];
   gint64 left; /* bytes until the cut, -1 = none */
 } Pass;
 
 static gboolean
-pass (int from, int to, Pass *self)
+is_only_late (gssize length)
 {
-  guint8 bytes[16384];
-  gssize length = read (from, bytes, sizeof bytes);
+  return length < 0 && (errno == EAGAIN || errno == EINTR);
+}
 
-  if (length <= 0)
-    return FALSE;
-  if (self->left >= 0)
+static gboolean
+pass_in (Way *self)
+{
+  gssize length = read (self->from, self->bytes, sizeof self->bytes);
+
+  self->at = 0;
+  self->length = length > 0 ? (gsize) length : 0;
+  return length > 0 || is_only_late (length);
+}
+
+static gboolean
+pass_out (Pass *self, Way *way)
+{
+  gsize waits = way->length - way->at;
+  gssize length = send (way->to, way->bytes + way->at, self->left >= 0 ? MIN (waits, (gsize) self->left) : waits, MSG_NOSIGNAL);
+
+  if (length > 0)
     {
-      gssize part = MIN (length, (gssize) self->left);
-
-      self->left -= part;
-      if (part < length)
-        return send (to, bytes, (gsize) part, MSG_NOSIGNAL) < 0;
+      way->at += (gsize) length;
+      self->left = self->left >= 0 ? self->left - length : -1;
     }
-  return send (to, bytes, (gsize) length, MSG_NOSIGNAL) == length;
+  return self->left != 0 && (length >= 0 || is_only_late (length));
 }
 
 static gpointer
@@ -186,16 +217,22 @@ pass_on (gpointer data)
 
   while (good)
     {
-      struct pollfd polled[2] = { { self->near, POLLIN, 0 }, { self->far, POLLIN, 0 } };
+      struct pollfd polled[2];
 
+      for (guint i = 0; i < 2; i++)
+        {
+          Way *way = &self->ways[i];
+          gboolean waits = way->at < way->length;
+
+          polled[i] = (struct pollfd) { waits ? way->to : way->from, waits ? POLLOUT : POLLIN, 0 };
+        }
       good = poll (polled, 2, -1) > 0;
-      if (good && polled[0].revents != 0)
-        good = pass (self->near, self->far, self);
-      if (good && polled[1].revents != 0)
-        good = pass (self->far, self->near, self);
+      for (guint i = 0; good && i < 2; i++)
+        if (polled[i].revents != 0)
+          good = self->ways[i].at < self->ways[i].length ? pass_out (self, &self->ways[i]) : pass_in (&self->ways[i]);
     }
-  close (self->near);
-  close (self->far);
+  close (self->ways[0].from);
+  close (self->ways[0].to);
   g_free (self);
   return NULL;
 }
@@ -230,9 +267,9 @@ cutting_connect (TholeAgentWay *way, GCancellable *cancellable, GAsyncReadyCallb
     }
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
   passing = g_new0 (Pass, 1);
-  passing->near = pair[1];
-  passing->far = dup (g_socket_get_fd (g_socket_connection_get_socket (far)));
-  g_assert_true (g_unix_set_fd_nonblocking (passing->far, FALSE, NULL));
+  passing->ways[0].from = passing->ways[1].to = pair[1];
+  passing->ways[0].to = passing->ways[1].from = dup (g_socket_get_fd (g_socket_connection_get_socket (far)));
+  g_assert_true (g_unix_set_fd_nonblocking (pair[1], TRUE, NULL));
   passing->left = -1;
   if (*self->cuts > 0)
     {

@@ -24,6 +24,7 @@ GVariant          *thole_agent_fixture_call   (TholeAgentFixture *self, TholeAge
 GVariant          *thole_agent_fixture_open   (TholeAgentFixture *self, const char *text);
 /* Runs the main context until @*flag; fails after 120 s. */
 void               thole_agent_fixture_await  (const gboolean *flag);
+void               thole_agent_fixture_run_for (double seconds);
 /* Resident bytes of a process, 0 = this one. */
 gsize              thole_agent_fixture_memory (int pid);
 

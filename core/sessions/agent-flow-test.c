@@ -159,15 +159,6 @@ agent_pid (TholeAgentFixture *fixture)
 }
 
 static void
-run_for (double seconds)
-{
-  gint64 end = g_get_monotonic_time () + (gint64) (seconds * G_USEC_PER_SEC);
-
-  while (g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-}
-
-static void
 test_flood (void)
 {
   TholeAgentFixture *fixture = thole_agent_fixture_new (NULL);
@@ -178,11 +169,11 @@ test_flood (void)
   gsize agent_before, agent_after, before, after;
   guint64 alone, beside;
 
-  run_for (1);
+  thole_agent_fixture_run_for (1);
   agent_before = thole_agent_fixture_memory (agent_pid (fixture));
   before = thole_agent_fixture_memory (0);
   alone = reads->seq;
-  run_for (seconds);
+  thole_agent_fixture_run_for (seconds);
   beside = reads->seq - alone;
   agent_after = thole_agent_fixture_memory (agent_pid (fixture));
   after = thole_agent_fixture_memory (0);
@@ -198,7 +189,7 @@ test_flood (void)
   thole_viewer_grant (never->viewer, 4096);
   while (never->gaps == 0)
     g_main_context_iteration (NULL, TRUE);
-  run_for (0.2);
+  thole_agent_fixture_run_for (0.2);
   g_assert_cmpuint (never->text[1]->len, ==, 4096);
   thole_agent_seen_free (never);
   thole_agent_seen_free (reads);
@@ -225,7 +216,7 @@ test_lossless_waits (void)
   TholeAgentSeen *seen;
 
   /* nobody looks: it waits with a full ring */
-  run_for (0.5);
+  thole_agent_fixture_run_for (0.5);
   stat = stat_of (fixture, "a");
   g_assert_cmpint (thole_dict_int (stat, "head", 0), ==, 65536);
   g_assert_true (thole_dict_boolean (stat, "waiting", FALSE));
@@ -233,14 +224,14 @@ test_lossless_waits (void)
   /* one who acknowledges by hand, and does not */
   seen = thole_agent_seen_new (fixture, "a", FALSE, THOLE_VIEW_OLDEST, 0, WINDOW);
   thole_viewer_ack (seen->viewer, 0);
-  run_for (0.5);
+  thole_agent_fixture_run_for (0.5);
   g_assert_cmpuint (seen->seq, ==, 65536);
   thole_viewer_ack (seen->viewer, 1000);
-  run_for (0.3);
+  thole_agent_fixture_run_for (0.3);
   g_assert_cmpuint (seen->seq, ==, 66536);
   thole_agent_seen_free (seen);
   /* who comes back with what was acknowledged misses nothing */
-  run_for (0.2);
+  thole_agent_fixture_run_for (0.2);
   seen = thole_agent_seen_new (fixture, "a", FALSE, THOLE_VIEW_RESUME, 1000, 8192);
   seen->checksum = g_checksum_new (G_CHECKSUM_SHA256);
   thole_agent_fixture_await (&seen->closed);
@@ -263,7 +254,7 @@ test_lossless_runs (void)
 
   do
     {
-      run_for (0.1);
+      thole_agent_fixture_run_for (0.1);
       g_clear_pointer (&stat, g_variant_unref);
       stat = stat_of (fixture, "a");
     }

@@ -31,7 +31,8 @@ struct _TholeAgentLink
   gboolean met; /* an agent was here before: @instance is its name */
   guint8 instance[16];
   GVariant *facts;
-  gboolean greeted, ping_due;
+  GError *error;
+  gboolean greeted, ping_due, frozen;
   guint failures, stale;
   gint64 heard_at, sent_at, broken_at;
   GSource *retry, *tick;
@@ -81,19 +82,26 @@ disconnect (TholeAgentLink *self)
 }
 
 static void
-lose (TholeAgentLink *self, TholeViewerEnd end, const char *detail)
+lose_for (TholeAgentLink *self, TholeViewerEnd end, TholeError code, const char *detail)
 {
   if (self->state == THOLE_AGENT_LOST)
     return;
   g_object_ref (self);
   /* first, so that whoever is called finds it lost */
   self->state = THOLE_AGENT_LOST;
+  self->error = g_error_new_literal (THOLE_ERROR, (int) code, detail);
   thole_source_clear (&self->tick);
   disconnect (self);
   thole_agent_calls_fail (self->calls, detail);
   thole_agent_views_end (self->views, NULL, end, detail);
   g_signal_emit (self, signals[STATE_CHANGED], 0);
   g_object_unref (self);
+}
+
+static void
+lose (TholeAgentLink *self, TholeViewerEnd end, const char *detail)
+{
+  lose_for (self, end, THOLE_ERROR_UNAVAILABLE, detail);
 }
 
 static gboolean
@@ -113,7 +121,7 @@ try_again (TholeAgentLink *self, const char *why)
   g_autofree char *detail = NULL;
 
   disconnect (self);
-  if (self->state == THOLE_AGENT_READY || self->broken_at == 0)
+  if (self->state == THOLE_AGENT_READY || self->broken_at == 0 || self->frozen)
     self->broken_at = now (self);
   if (now (self) - self->broken_at >= LOST_AFTER)
     {
@@ -286,6 +294,8 @@ on_tick (gpointer user_data)
   g_autoptr(TholeAgentLink) self = g_object_ref (user_data);
   gint64 time = now (self);
 
+  if (self->frozen)
+    self->heard_at = self->broken_at = time;
   if (self->connection != NULL && time - self->heard_at >= THOLE_AGENT_SILENT_AFTER * G_USEC_PER_SEC)
     try_again (self, "nothing came from the agent for too long");
   else if (self->state == THOLE_AGENT_READY)
@@ -296,6 +306,17 @@ on_tick (gpointer user_data)
   else if (self->connecting != NULL && self->broken_at != 0 && time - self->broken_at >= LOST_AFTER)
     lose (self, THOLE_VIEWER_LOST, "The agent cannot be reached");
   return self->state != THOLE_AGENT_LOST ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
+}
+
+static void
+connect_failed (TholeAgentLink *self, const GError *error)
+{
+  if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED))
+    lose_for (self, THOLE_VIEWER_LOST, THOLE_ERROR_UNSUPPORTED, error->message);
+  else if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_CONFLICT) || g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND))
+    lose_for (self, THOLE_VIEWER_WORKLOAD_GONE, THOLE_ERROR_CONFLICT, error->message);
+  else
+    try_again (self, error->message);
 }
 
 static void
@@ -311,10 +332,7 @@ on_connected (GObject *source, GAsyncResult *result, gpointer user_data)
   g_clear_object (&self->connecting);
   if (stream == NULL)
     {
-      if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED))
-        lose (self, THOLE_VIEWER_LOST, error->message);
-      else
-        try_again (self, error->message);
+      connect_failed (self, error);
       return;
     }
   self->greeted = FALSE;
@@ -349,6 +367,7 @@ thole_agent_link_finalize (GObject *object)
   thole_agent_calls_free (self->calls);
   thole_agent_views_free (self->views);
   g_clear_pointer (&self->facts, g_variant_unref);
+  g_clear_error (&self->error);
   self->way->free (self->way);
   G_OBJECT_CLASS (thole_agent_link_parent_class)->finalize (object);
 }
@@ -387,6 +406,19 @@ TholeAgentState
 thole_agent_link_get_state (TholeAgentLink *self)
 {
   return self->state;
+}
+
+const GError *
+thole_agent_link_get_error (TholeAgentLink *self)
+{
+  return self->error;
+}
+
+void
+thole_agent_link_set_frozen (TholeAgentLink *self, gboolean frozen)
+{
+  self->frozen = frozen;
+  self->heard_at = now (self);
 }
 
 GVariant *

@@ -3,9 +3,34 @@
  *
  * TholeAgentLink: the daemon's side of one agent: one connection that carries all sessions of a workload.
  *
- * A connection that breaks is made anew with a higher epoch; viewers and input go on at their byte and do not notice. When that does not
- * succeed for 60 s, when the agent was started anew, or when another daemon took over, the link is lost for good: a new one is made for whoever asks
- * next. Main thread only.
+ * How it is used, one link for each workload of which somebody wants a session. Main thread only.
+ *
+ * 1. Before workload.create: when thole_backend_has (backend, THOLE_SLOT_AGENT_INSTALL), call that slot with options {`binary` s: path
+ *    of thole-agent on this machine}; merge the a{sv} that comes into the options of create. UNSUPPORTED: this workload has no agent.
+ * 2. For the first session, or to adopt those of before a restart:
+ *
+ *        options = {`binary` s, `user` s (the workload's, may lack)}
+ *        link = thole_agent_link_new (clock, thole_agent_way_backend (backend, workload_id, options));
+ *
+ *    It connects at once, by agent/1 connect, which starts an agent where none runs. thole_agent_link_call_async() may be called right
+ *    away and waits for the connection. When agent/1 says UNSUPPORTED the link is LOST at once, with thole_agent_link_get_error() of
+ *    that code: the daemon holds the stream itself then.
+ * 3. CALL_OPEN with an `id` made by the daemon and stored BEFORE the call: it can be repeated after any break or crash, and says
+ *    `existed`. CALL_LIST after each change to READY tells what there is: a stored session that it lacks is gone, one that is not
+ *    stored is left over and to be closed. Between two lists "session-changed" tells each change of state.
+ * 4. thole_agent_link_session() gives what a dialect or the console views (thole_session_view()); any number of viewers, all served
+ *    by the agent from its ring. Requests about rows, signals and input may go through a viewer or through CALL_RESIZE, CALL_SIGNAL.
+ *    thole_agent_link_set_frozen() while the workload is paused.
+ * 5. When the workload stops, restarts or is removed: thole_agent_link_end (link, NULL, THOLE_VIEWER_WORKLOAD_GONE, reason) and unref.
+ *    When one session is deleted: CALL_CLOSE, whose viewers the agent detaches (THOLE_VIEWER_REMOVED). When the daemon goes down:
+ *    thole_agent_link_end (link, NULL, THOLE_VIEWER_RESTARTING, ""), which touches no session; the next daemon begins at 2. Always end
+ *    before the last unref: a link that is connecting keeps itself until the backend has answered.
+ *
+ * What happens when the connection breaks (engine restarted, bridge killed, agent silent for 30 s): state CONNECTING, a new one with a
+ * higher epoch at once, then with back-off. Viewers and input go on at their byte and do not notice; requests that had no answer are
+ * sent again, but for signals (UNAVAILABLE: perhaps sent). READY again: ask LIST. When that does not succeed for 60 s, when the agent
+ * was started anew (the workload was, or somebody killed it: its sessions are gone), or when another daemon took over, the link is
+ * LOST for good: viewers are closed with THOLE_VIEWER_LOST, calls fail with UNAVAILABLE. Unref it; a new one is made for whoever asks next.
  */
 #pragma once
 
@@ -50,6 +75,10 @@ typedef enum
 /* @way: (transfer full). Begins to connect. */
 TholeAgentLink *thole_agent_link_new       (TholeClock *clock, TholeAgentWay *way);
 TholeAgentState thole_agent_link_get_state (TholeAgentLink *self);
+/* (nullable): why it is LOST: UNSUPPORTED (no agent can be there), CONFLICT (the workload does not run), else UNAVAILABLE */
+const GError   *thole_agent_link_get_error (TholeAgentLink *self);
+/* While the workload is paused its agent cannot answer: silence then breaks and loses nothing. */
+void            thole_agent_link_set_frozen (TholeAgentLink *self, gboolean frozen);
 /* What was told at the beginning: `version` s, `architecture` s, `boot` s, `pid` x; (nullable) before */
 GVariant       *thole_agent_link_get_facts (TholeAgentLink *self);
 guint           thole_agent_link_viewers   (TholeAgentLink *self);

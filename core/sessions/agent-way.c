@@ -2,14 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sessions/agent-way.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <gio/gunixsocketaddress.h>
-#include <string.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include "thole-error.h"
+#include "thole-dict.h"
 
 typedef struct
 {
@@ -26,58 +19,15 @@ typedef struct
 } BackendWay;
 
 static void
-on_connected (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr(GTask) task = user_data;
-  GError *error = NULL;
-  GSocketConnection *connection = g_socket_client_connect_finish (G_SOCKET_CLIENT (source), result, &error);
-
-  if (connection != NULL)
-    g_task_return_pointer (task, connection, g_object_unref);
-  else
-    g_task_return_error (task, error);
-}
-
-/* by the folder's descriptor: a socket's own path has room for 107 bytes only */
-static GSocketAddress *
-address_of (const char *path, int *folder)
-{
-  g_autofree char *directory = g_path_get_dirname (path);
-  g_autofree char *name = g_path_get_basename (path);
-  g_autofree char *short_path = NULL;
-
-  *folder = -1;
-  if (strlen (path) < sizeof ((struct sockaddr_un *) NULL)->sun_path)
-    return g_unix_socket_address_new (path);
-  *folder = open (directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  short_path = g_strdup_printf ("/proc/self/fd/%d/%s", *folder, name);
-  return g_unix_socket_address_new (short_path);
-}
-
-static void
-close_folder (gpointer data)
-{
-  if (GPOINTER_TO_INT (data) >= 0)
-    close (GPOINTER_TO_INT (data));
-}
-
-static void
 socket_connect (TholeAgentWay *way, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
-  SocketWay *self = (SocketWay *) way;
-  g_autoptr(GSocketClient) client = g_socket_client_new ();
-  GTask *task = g_task_new (NULL, cancellable, callback, user_data);
-  int folder;
-  g_autoptr(GSocketAddress) address = address_of (self->path, &folder);
-
-  g_task_set_task_data (task, GINT_TO_POINTER (folder), close_folder);
-  g_socket_client_connect_async (client, G_SOCKET_CONNECTABLE (address), cancellable, on_connected, task);
+  thole_unix_connect_async (((SocketWay *) way)->path, cancellable, callback, user_data);
 }
 
 static GIOStream *
 socket_finish (TholeAgentWay *way, GAsyncResult *result, GError **error)
 {
-  return g_task_propagate_pointer (G_TASK (result), error);
+  return thole_unix_connect_finish (result, error);
 }
 
 static void
