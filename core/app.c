@@ -10,6 +10,7 @@
 #include "schedule/reconcile.h"
 
 #include <glib/gstdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define DRAIN_PAUSE (10 * 1000)
@@ -21,6 +22,7 @@ struct _TholeApp
   TholeClock *clock;
   char *state_dir, *runtime_dir;
   TholeIdentity *identity;
+  TholeAccounts *accounts;
   TholeDb *db;
   TholeEventLog *events;
   TholeRegistry *registry;
@@ -186,6 +188,20 @@ open_backends (TholeApp *self, GError **error)
 }
 
 static gboolean
+open_accounts (TholeApp *self, GError **error)
+{
+  TholeIdentityOptions options = {
+    .state_dir = self->state_dir,
+    .token_keys = thole_config_string (self->config, "auth", "token_keys"),
+    .token_life = microseconds (self->config, "auth", "token_life"),
+    .development = strcmp (thole_config_string (self->config, "auth", "mode"), "dev") == 0,
+  };
+
+  self->accounts = thole_accounts_new (self->db, self->clock, error);
+  return self->accounts != NULL && thole_identity_open (self->identity, self->accounts, self->clock, &options, error);
+}
+
+static gboolean
 open_operations (TholeApp *self, GError **error)
 {
   TholeConfig *config = self->config;
@@ -208,6 +224,7 @@ open_operations (TholeApp *self, GError **error)
   self->operations = thole_operations_new (self->clock, self->db, self->events, self->registry, &limits, error);
   if (self->operations == NULL)
     return FALSE;
+  self->operations->identity = self->identity;
   self->health = thole_health_new (self->operations);
   self->reconcile = thole_reconcile_new (self->operations, microseconds (config, "reconcile", "period"));
   return TRUE;
@@ -271,7 +288,8 @@ open_all (TholeApp *self, GError **error)
   if (!make_folder (self->state_dir, error) || !make_folder (self->runtime_dir, error))
     return FALSE;
   self->identity = thole_identity_new (token, error);
-  if (self->identity == NULL || !open_store (self, error) || !open_backends (self, error) || !open_operations (self, error))
+  if (self->identity == NULL || !open_store (self, error) || !open_accounts (self, error) || !open_backends (self, error)
+      || !open_operations (self, error))
     return FALSE;
   self->metrics = thole_metrics_new ();
   thole_metrics_process (self->metrics);
@@ -399,6 +417,7 @@ thole_app_free (TholeApp *self)
   g_clear_pointer (&self->registry, thole_registry_free);
   g_clear_pointer (&self->events, thole_event_log_free);
   g_clear_pointer (&self->db, thole_db_close);
+  g_clear_pointer (&self->accounts, thole_accounts_free);
   g_clear_pointer (&self->identity, thole_identity_free);
   g_clear_pointer (&self->config, thole_config_free);
   g_clear_object (&self->cut);

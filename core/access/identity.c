@@ -2,35 +2,55 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "access/identity.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/secret-file.h"
 #include "thole-error.h"
 
 #define TOKEN_BYTES 32
-#define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
-#define TOKEN_LENGTH (sodium_base64_ENCODED_LEN (TOKEN_BYTES, VARIANT) - 1)
+#define TOKEN_LENGTH (sodium_base64_ENCODED_LEN (TOKEN_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING) - 1)
+#define KEY_PREFIX "thole_"
+#define KEY_HINT 12             /* characters that are shown of a key */
+#define DIGEST crypto_generichash_BYTES
+#define MAX_KNOWN 4096          /* credentials that are remembered as good */
+#define MAX_REVOKED 100000      /* tokens that are remembered as taken back */
+#define USE_PAUSE (60 * G_USEC_PER_SEC)
+
+/* a credential that was found good, by its digest */
+typedef struct
+{
+  guchar digest[DIGEST];
+  TholePrincipal *principal;
+  char *key;               /* (nullable): id of the API key */
+  gint64 noted_at;
+} Known;
 
 struct _TholeIdentity
 {
-  guchar digest[crypto_generichash_BYTES];
-  TholePrincipal *bootstrap;
+  guchar digest[DIGEST];   /* of the bootstrap token */
+  TholePrincipal *bootstrap, *anonymous;
+  TholeAccounts *accounts; /* (nullable): borrowed as is @clock */
+  TholeClock *clock;
+  TholeTokenKeys *keys;
+  guchar key_secret[crypto_generichash_KEYBYTES];
+  char *setup;             /* (nullable): the set-up token */
+  gint64 token_life;
+  GHashTable *known;       /* of Known */
 };
 
 /* principals -------------------------------------------------------------------------------------------------- */
 
 static TholePrincipal *
-principal_new (char *name, gboolean admin)
+principal_new (char *name, gboolean admin, char *credential)
 {
   TholePrincipal *principal = g_new0 (TholePrincipal, 1);
 
   principal->ref_count = 1;
   principal->name = name;
   principal->admin = admin;
+  principal->credential = credential;
   return principal;
 }
 
@@ -47,94 +67,115 @@ thole_principal_unref (TholePrincipal *principal)
   if (!g_atomic_int_dec_and_test (&principal->ref_count))
     return;
   g_free (principal->name);
+  g_strfreev (principal->grants);
+  g_strfreev (principal->scopes);
+  g_free (principal->credential);
   g_free (principal);
 }
 
-/* the bootstrap token ----------------------------------------------------------------------------------------- */
-
-static gboolean
-fail (const char *file, const char *what, int number, GError **error)
+char **
+thole_identity_grants (TholeIdentity *self, TholeUser *user)
 {
-  g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s%s%s", file, what, number != 0 ? ": " : "",
-               number != 0 ? g_strerror (number) : "");
-  return FALSE;
-}
+  g_auto (GStrv) roles = thole_names_from_json (user->roles);
+  g_autoptr (GStrvBuilder) grants = g_strv_builder_new ();
 
-static gboolean
-write_all (int fd, const char *text, gsize length)
-{
-  while (length > 0)
+  for (guint i = 0; roles[i] != NULL; i++)
     {
-      gssize written = write (fd, text, length);
+      const TholeBuiltinRole *role = thole_builtin_role (roles[i]);
 
-      if (written < 0 && errno != EINTR)
-        return FALSE;
-      text += MAX (written, 0);
-      length -= (gsize) MAX (written, 0);
+      for (guint j = 0; role != NULL && role->permissions[j] != NULL; j++)
+        g_strv_builder_add (grants, role->permissions[j]);
     }
-  return fsync (fd) == 0;
+  return g_strv_builder_end (grants);
 }
 
-/* Makes it beside its place and links it there, so that nobody ever sees half a token, and of two daemons one wins. */
-static gboolean
-make_token (const char *file, GError **error)
+static TholePrincipal *
+principal_of (TholeIdentity *self, TholeUser *user, char *credential)
 {
-  g_autofree char *draft = g_strconcat (file, ".XXXXXX", NULL);
-  guchar bytes[TOKEN_BYTES];
-  char text[TOKEN_LENGTH + 1];
-  int fd = g_mkstemp_full (draft, O_WRONLY | O_CLOEXEC, 0600), number = 0;
+  TholePrincipal *principal = principal_new (g_strdup (user->id), FALSE, credential);
 
-  if (fd < 0)
-    return fail (file, "cannot be made", errno, error);
-  randombytes_buf (bytes, sizeof bytes);
-  sodium_bin2base64 (text, sizeof text, bytes, sizeof bytes, VARIANT);
-  sodium_memzero (bytes, sizeof bytes);
-  text[TOKEN_LENGTH] = '\n';
-  if (!write_all (fd, text, sizeof text) || (link (draft, file) != 0 && errno != EEXIST))
-    number = errno;
-  sodium_memzero (text, sizeof text);
-  close (fd);
-  unlink (draft);
-  return number == 0 || fail (file, "cannot be made", number, error);
+  principal->grants = thole_identity_grants (self, user);
+  principal->admin = g_strv_contains ((const char *const *) principal->grants, "*");
+  return principal;
 }
 
-/* FALSE with @error unset when there is no file */
-static gboolean
-read_token (TholeIdentity *self, const char *file, GError **error)
-{
-  char text[TOKEN_LENGTH + 2];
-  guchar bytes[TOKEN_BYTES];
-  struct stat status;
-  gsize length, decoded;
-  gssize got;
-  int fd = open (file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+/* what was found good ----------------------------------------------------------------------------------------- */
 
-  if (fd < 0)
-    return errno == ENOENT ? FALSE : fail (file, "cannot be read", errno, error);
-  got = fstat (fd, &status) == 0 ? read (fd, text, sizeof text) : -1;
-  close (fd);
-  if (got < 0)
-    return fail (file, "cannot be read", errno, error);
-  if (!S_ISREG (status.st_mode) || (status.st_mode & 077) != 0)
-    return fail (file, "must be a file with mode 0600, which nobody else may read", 0, error);
-  if (status.st_uid != geteuid () && status.st_uid != 0)
-    return fail (file, "belongs to somebody else", 0, error);
-  length = (gsize) got - (got > 0 && text[got - 1] == '\n');
-  if (length != TOKEN_LENGTH
-      || sodium_base642bin (bytes, sizeof bytes, text, length, NULL, &decoded, NULL, VARIANT) != 0 || decoded != TOKEN_BYTES)
-    return fail (file, "holds no token; remove it, and the daemon makes a new one", 0, error);
-  crypto_generichash (self->digest, sizeof self->digest, (const guchar *) text, TOKEN_LENGTH, NULL, 0);
-  sodium_memzero (text, sizeof text);
+static guint
+known_hash (gconstpointer data)
+{
+  guint hash;
+
+  memcpy (&hash, ((const Known *) data)->digest, sizeof hash);
+  return hash;
+}
+
+static gboolean
+known_equal (gconstpointer a, gconstpointer b)
+{
+  return memcmp (((const Known *) a)->digest, ((const Known *) b)->digest, DIGEST) == 0;
+}
+
+static void
+known_free (gpointer data)
+{
+  Known *known = data;
+
+  thole_principal_unref (known->principal);
+  g_free (known->key);
+  g_free (known);
+}
+
+/* the accounts have changed: nothing is taken for granted any more */
+static void
+forget_known (gpointer user_data)
+{
+  TholeIdentity *self = user_data;
+
+  g_hash_table_remove_all (self->known);
+  if (thole_accounts_count (self->accounts, &thole_user_type) > 0)
+    g_clear_pointer (&self->setup, thole_secret_free);
+}
+
+/* making ------------------------------------------------------------------------------------------------------ */
+
+static char *
+make_token (void)
+{
+  g_autofree char *token = thole_secret_random (TOKEN_BYTES);
+
+  return g_strconcat (token, "\n", NULL);
+}
+
+static gboolean
+read_bootstrap (TholeIdentity *self, const char *file, GError **error)
+{
+  char *text = thole_secret_file_have (file, make_token, error);
+  guchar bytes[TOKEN_BYTES];
+  gsize decoded = 0;
+  gboolean good;
+
+  if (text == NULL)
+    return FALSE;
+  if (g_str_has_suffix (text, "\n"))
+    text[strlen (text) - 1] = '\0';
+  good = strlen (text) == TOKEN_LENGTH
+         && sodium_base642bin (bytes, sizeof bytes, text, TOKEN_LENGTH, NULL, &decoded, NULL,
+                               sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0
+         && decoded == TOKEN_BYTES;
+  if (good)
+    crypto_generichash (self->digest, sizeof self->digest, (const guchar *) text, TOKEN_LENGTH, NULL, 0);
+  else
+    g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: holds no token; remove it, and the daemon makes a new one", file);
   sodium_memzero (bytes, sizeof bytes);
-  return TRUE;
+  thole_secret_free (text);
+  return good;
 }
 
 TholeIdentity *
 thole_identity_new (const char *token_file, GError **error)
 {
   TholeIdentity *self;
-  GError *failure = NULL;
-  gboolean found;
 
   if (sodium_init () < 0)
     {
@@ -142,38 +183,303 @@ thole_identity_new (const char *token_file, GError **error)
       return NULL;
     }
   self = g_new0 (TholeIdentity, 1);
-  self->bootstrap = principal_new (g_strdup ("bootstrap"), TRUE);
-  found = read_token (self, token_file, &failure);
-  if (!found && failure == NULL && make_token (token_file, &failure))
-    found = read_token (self, token_file, &failure);
-  if (found)
+  self->bootstrap = principal_new (g_strdup ("bootstrap"), TRUE, g_strdup ("bootstrap"));
+  self->anonymous = principal_new (g_strdup ("anonymous"), FALSE, NULL);
+  self->anonymous->anonymous = TRUE;
+  self->known = g_hash_table_new_full (known_hash, known_equal, known_free, NULL);
+  if (read_bootstrap (self, token_file, error))
     return self;
-  if (failure == NULL)
-    fail (token_file, "vanished", 0, &failure);
-  g_propagate_error (error, failure);
   thole_identity_free (self);
   return NULL;
+}
+
+static gboolean
+read_token_keys (TholeIdentity *self, const TholeIdentityOptions *options, GError **error)
+{
+  const char *credentials = g_getenv ("CREDENTIALS_DIRECTORY");
+  g_autofree char *file = g_strdup (options->token_keys);
+  char *text;
+
+  if ((file == NULL || file[0] == '\0') && credentials != NULL)
+    {
+      g_free (file);
+      file = g_build_filename (credentials, "token-keys", NULL);
+      if (!g_file_test (file, G_FILE_TEST_EXISTS))
+        file[0] = '\0';
+    }
+  if (file == NULL || file[0] == '\0')
+    {
+      g_free (file);
+      file = g_build_filename (options->state_dir, "token-keys", NULL);
+    }
+  text = thole_secret_file_have (file, make_token, error);
+  if (text == NULL)
+    return FALSE;
+  self->keys = thole_token_keys_new (text, file, options->development, error);
+  thole_secret_free (text);
+  if (self->keys != NULL && thole_token_keys_weak (self->keys))
+    g_warning ("%s: the key has less than %d characters", file, THOLE_TOKEN_GOOD_KEY);
+  return self->keys != NULL;
+}
+
+static gboolean
+read_key_secret (TholeIdentity *self, const char *state_dir, GError **error)
+{
+  g_autofree char *file = g_build_filename (state_dir, "api-key-secret", NULL);
+  char *text = thole_secret_file_have (file, make_token, error);
+
+  if (text == NULL)
+    return FALSE;
+  g_strchomp (text);
+  if (strlen (text) < TOKEN_LENGTH)
+    {
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: holds no key; without the right one no API key is good", file);
+      thole_secret_free (text);
+      return FALSE;
+    }
+  crypto_generichash (self->key_secret, sizeof self->key_secret, (const guchar *) text, strlen (text), NULL, 0);
+  thole_secret_free (text);
+  return TRUE;
+}
+
+gboolean
+thole_identity_open (TholeIdentity *self, TholeAccounts *accounts, TholeClock *clock, const TholeIdentityOptions *options,
+                     GError **error)
+{
+  if (!read_token_keys (self, options, error) || !read_key_secret (self, options->state_dir, error))
+    return FALSE;
+  self->accounts = accounts;
+  self->clock = clock;
+  self->token_life = options->token_life;
+  thole_accounts_listen (accounts, forget_known, self);
+  if (thole_accounts_count (accounts, &thole_user_type) > 0)
+    return TRUE;
+  self->setup = thole_secret_random (TOKEN_BYTES);
+  g_message ("there is no user yet; make the first one, an administrator, with the set-up token %s", self->setup);
+  return TRUE;
 }
 
 void
 thole_identity_free (TholeIdentity *self)
 {
   thole_principal_unref (self->bootstrap);
+  thole_principal_unref (self->anonymous);
+  g_hash_table_unref (self->known);
+  g_clear_pointer (&self->keys, thole_token_keys_free);
+  g_clear_pointer (&self->setup, thole_secret_free);
+  sodium_memzero (self->key_secret, sizeof self->key_secret);
   g_free (self);
 }
+
+TholeAccounts *
+thole_identity_accounts (TholeIdentity *self)
+{
+  return self->accounts;
+}
+
+/* telling who it is ------------------------------------------------------------------------------------------- */
 
 TholePrincipal *
 thole_identity_peer (TholeIdentity *self, uid_t uid)
 {
-  return principal_new (g_strdup_printf ("uid:%u", (guint) uid), uid == 0 || uid == geteuid ());
+  gboolean admin = uid == 0 || uid == geteuid ();
+  TholeUser *user = !admin && self->accounts != NULL ? thole_accounts_by_uid (self->accounts, uid) : NULL;
+
+  if (user != NULL && !user->disabled)
+    return principal_of (self, user, g_strdup ("peer"));
+  return principal_new (g_strdup_printf ("uid:%u", (guint) uid), admin, g_strdup ("peer"));
+}
+
+TholePrincipal *
+thole_identity_anonymous (TholeIdentity *self)
+{
+  return thole_principal_ref (self->anonymous);
+}
+
+static void
+digest_key (TholeIdentity *self, const char *text, char out[2 * DIGEST + 1])
+{
+  guchar digest[DIGEST];
+
+  crypto_generichash (digest, sizeof digest, (const guchar *) text, strlen (text), self->key_secret, sizeof self->key_secret);
+  sodium_bin2hex (out, 2 * DIGEST + 1, digest, sizeof digest);
+}
+
+/* only its keyed hash is looked up, so that the time tells nothing about what is stored */
+static TholePrincipal *
+find_key (TholeIdentity *self, const char *text, char **id)
+{
+  char digest[2 * DIGEST + 1];
+  TholePrincipal *principal;
+  TholeUser *user;
+  TholeKey *key;
+
+  digest_key (self, text, digest);
+  key = thole_accounts_by_digest (self->accounts, digest);
+  user = key != NULL ? thole_accounts_lookup (self->accounts, &thole_user_type, key->owner) : NULL;
+  if (user == NULL || user->disabled || (key->expires_at != 0 && key->expires_at <= thole_clock_now (self->clock)))
+    return NULL;
+  principal = principal_of (self, user, g_strconcat ("key ", key->id, NULL));
+  principal->expires_at = key->expires_at;
+  principal->scopes = thole_names_from_json (key->scopes);
+  if (principal->scopes[0] == NULL)
+    g_clear_pointer (&principal->scopes, g_strfreev);
+  else
+    principal->admin = FALSE;
+  *id = g_strdup (key->id);
+  return principal;
+}
+
+static TholePrincipal *
+find_token (TholeIdentity *self, const char *text)
+{
+  g_auto (TholeClaims) claims = { NULL };
+  TholePrincipal *principal;
+  TholeUser *user;
+
+  if (!thole_token_verify (self->keys, text, thole_clock_now (self->clock) / G_USEC_PER_SEC, &claims))
+    return NULL;
+  user = thole_accounts_lookup (self->accounts, &thole_user_type, claims.subject);
+  /* the epoch of its user is the begin of the jti */
+  if (user == NULL || user->disabled || g_ascii_strtoll (claims.id, NULL, 10) != user->epoch
+      || thole_accounts_lookup (self->accounts, &thole_revoked_type, claims.id) != NULL)
+    return NULL;
+  principal = principal_of (self, user, g_strconcat ("token ", claims.id, NULL));
+  principal->expires_at = claims.expires * G_USEC_PER_SEC;
+  return principal;
+}
+
+/* the use of a key is noted, once a minute at most */
+static void
+note_use (TholeIdentity *self, Known *known, gint64 now)
+{
+  TholeKey *key = known->key != NULL ? thole_accounts_lookup (self->accounts, &thole_key_type, known->key) : NULL;
+  TholeKey *next;
+  TholeEdit *edit;
+
+  if (key == NULL || now - known->noted_at < USE_PAUSE)
+    return;
+  known->noted_at = now;
+  if (now - key->last_used_at < USE_PAUSE)
+    return;
+  next = thole_record_copy (key);
+  next->last_used_at = now;
+  edit = thole_edit_new (self->accounts);
+  thole_edit_replace (edit, next);
+  thole_edit_quiet (edit);
+  thole_edit_commit (edit, NULL, NULL);
+  thole_record_unref (next);
+}
+
+static TholePrincipal *
+find_stored (TholeIdentity *self, const char *token, const Known *wanted)
+{
+  Known *known = g_hash_table_lookup (self->known, wanted);
+  gint64 now = thole_clock_now (self->clock);
+  TholePrincipal *principal;
+  char *key = NULL;
+
+  if (known != NULL && known->principal->expires_at != 0 && known->principal->expires_at <= now)
+    {
+      g_hash_table_remove (self->known, known);
+      return NULL;
+    }
+  if (known == NULL)
+    {
+      principal = g_str_has_prefix (token, KEY_PREFIX) ? find_key (self, token, &key) : find_token (self, token);
+      if (principal == NULL)
+        return NULL;
+      if (g_hash_table_size (self->known) >= MAX_KNOWN)
+        g_hash_table_remove_all (self->known);
+      known = g_new0 (Known, 1);
+      memcpy (known->digest, wanted->digest, DIGEST);
+      known->principal = principal;
+      known->key = key;
+      g_hash_table_add (self->known, known);
+    }
+  principal = thole_principal_ref (known->principal);
+  note_use (self, known, now);
+  return principal;
 }
 
 TholePrincipal *
 thole_identity_token (TholeIdentity *self, const char *token)
 {
-  guchar given[crypto_generichash_BYTES];
+  Known given = { .principal = NULL };
+  gboolean is_bootstrap;
 
   /* of equal length whatever was given, so that the time tells nothing */
-  crypto_generichash (given, sizeof given, (const guchar *) token, token != NULL ? strlen (token) : 0, NULL, 0);
-  return sodium_memcmp (given, self->digest, sizeof given) == 0 ? thole_principal_ref (self->bootstrap) : NULL;
+  crypto_generichash (given.digest, sizeof given.digest, (const guchar *) token, token != NULL ? strlen (token) : 0, NULL, 0);
+  is_bootstrap = sodium_memcmp (given.digest, self->digest, sizeof given.digest) == 0;
+  if (self->accounts == NULL || thole_accounts_count (self->accounts, &thole_user_type) == 0)
+    return is_bootstrap ? thole_principal_ref (self->bootstrap) : NULL;
+  return token != NULL ? find_stored (self, token, &given) : NULL;
+}
+
+/* giving out and taking back ---------------------------------------------------------------------------------- */
+
+gboolean
+thole_identity_is_setup (TholeIdentity *self, const char *token)
+{
+  guchar given[DIGEST], wanted[DIGEST];
+  const char *setup = self->setup != NULL ? self->setup : "";
+
+  crypto_generichash (given, sizeof given, (const guchar *) token, strlen (token), NULL, 0);
+  crypto_generichash (wanted, sizeof wanted, (const guchar *) setup, strlen (setup), NULL, 0);
+  return sodium_memcmp (given, wanted, sizeof given) == 0 && self->setup != NULL;
+}
+
+char *
+thole_identity_issue (TholeIdentity *self, TholeUser *user, gint64 *expires_at)
+{
+  gint64 now = thole_clock_now (self->clock) / G_USEC_PER_SEC;
+  g_autofree char *random = thole_secret_random (16);
+  g_auto (TholeClaims) claims = { .subject = g_strdup (user->id), .email = g_strdup (user->email),
+                                  .permissions = thole_identity_grants (self, user), .issued = now,
+                                  .expires = now + self->token_life / G_USEC_PER_SEC };
+
+  claims.id = g_strdup_printf ("%" G_GINT64_FORMAT ".%s", user->epoch, random);
+  *expires_at = claims.expires * G_USEC_PER_SEC;
+  return thole_token_sign (self->keys, &claims);
+}
+
+gboolean
+thole_identity_revoke (TholeIdentity *self, TholePrincipal *principal, TholeEdit *edit)
+{
+  TholeUser *user = thole_accounts_lookup (self->accounts, &thole_user_type, principal->name);
+  TholeRevoked *revoked;
+
+  if (user == NULL || principal->credential == NULL || !g_str_has_prefix (principal->credential, "token "))
+    return FALSE;
+  if (thole_accounts_count (self->accounts, &thole_revoked_type) >= MAX_REVOKED)
+    {
+      /* no more are remembered: then all tokens of this user end */
+      TholeUser *next = thole_record_copy (user);
+
+      next->epoch++;
+      thole_edit_replace (edit, next);
+      thole_record_unref (next);
+      return TRUE;
+    }
+  revoked = thole_record_new (&thole_revoked_type);
+  thole_record_set (&revoked->id, principal->credential + strlen ("token "));
+  thole_record_set (&revoked->owner, user->id);
+  revoked->expires_at = principal->expires_at;
+  thole_edit_add (edit, revoked);
+  thole_record_unref (revoked);
+  return TRUE;
+}
+
+char *
+thole_identity_make_key (TholeIdentity *self, TholeKey *key)
+{
+  g_autofree char *random = thole_secret_random (TOKEN_BYTES);
+  char *text = g_strconcat (KEY_PREFIX, random, NULL);
+  g_autofree char *hint = g_strndup (text, KEY_HINT);
+  char digest[2 * DIGEST + 1];
+
+  digest_key (self, text, digest);
+  thole_record_set (&key->digest, digest);
+  thole_record_set (&key->hint, hint);
+  return text;
 }

@@ -5,27 +5,61 @@
  */
 #pragma once
 
-#include <gio/gio.h>
+#include "access/accounts.h"
+#include "access/permission.h"
+#include "access/token.h"
+
 #include <sys/types.h>
 
 typedef struct
 {
   gint ref_count;
-  char *name;        /* owner of what it makes: "uid:0", "bootstrap" */
+  char *name;        /* owner of what it makes: the id of a user, "uid:0", "bootstrap" */
   gboolean admin;    /* may do everything and sees everything */
+  char **grants;     /* (nullable): what its roles give */
+  char **scopes;     /* (nullable): what its key is limited to */
+  char *credential;  /* (nullable): "peer", "bootstrap", "token JTI", "key ID" */
+  gint64 expires_at; /* µs since the epoch, 0 = never */
+  gboolean anonymous; /* without a credential */
 } TholePrincipal;
 
 typedef struct _TholeIdentity TholeIdentity;
 
+typedef struct
+{
+  const char *state_dir;    /* where keys are made that are missing */
+  const char *token_keys;   /* file; NULL or "" = the systemd credential `token-keys`, else STATE_DIR/token-keys */
+  gint64 token_life;        /* µs */
+  gboolean development;     /* weak keys are only warned about */
+} TholeIdentityOptions;
+
 /* @token_file: STATE_DIR/bootstrap-token; made with mode 0600 when missing. Returns: (transfer full) */
 TholeIdentity  *thole_identity_new   (const char *token_file, GError **error);
+/* Lets users and keys in, too. While there is no user a set-up token is made and printed. @accounts and @clock stay valid. */
+gboolean        thole_identity_open  (TholeIdentity *self, TholeAccounts *accounts, TholeClock *clock,
+                                      const TholeIdentityOptions *options, GError **error);
 void            thole_identity_free  (TholeIdentity *self);
+TholeAccounts  *thole_identity_accounts (TholeIdentity *self); /* (nullable) */
 
-/* The peer of a unix socket (SO_PEERCRED). root and the daemon's own uid are administrators. Others have
+/* The peer of a unix socket (SO_PEERCRED). root and the daemon's own uid are administrators; a user may have a uid. Others have
  * a name and no rights. Returns: (transfer full) */
 TholePrincipal *thole_identity_peer  (TholeIdentity *self, uid_t uid);
-/* A Bearer value, compared in constant time. Returns: (transfer full) (nullable) */
+/* A Bearer value: the bootstrap token while there is no user, an API key, or a signed token. Compared in constant time.
+ * Returns: (transfer full) (nullable) */
 TholePrincipal *thole_identity_token (TholeIdentity *self, const char *token);
+/* Nobody, for what is public. Returns: (transfer full) */
+TholePrincipal *thole_identity_anonymous (TholeIdentity *self);
+
+/* Is this the set-up token? */
+gboolean        thole_identity_is_setup  (TholeIdentity *self, const char *token);
+/* Returns: (transfer full): a signed token for @user. @expires_at (out): µs since the epoch */
+char           *thole_identity_issue     (TholeIdentity *self, TholeUser *user, gint64 *expires_at);
+/* Adds to @edit that the token of @principal (or @token) is taken back. FALSE: it is none. */
+gboolean        thole_identity_revoke    (TholeIdentity *self, TholePrincipal *principal, TholeEdit *edit);
+/* Sets digest and hint of @key. Returns: (transfer full): what it is; it is not kept */
+char           *thole_identity_make_key  (TholeIdentity *self, TholeKey *key);
+/* Returns: (transfer full): what the roles of @user give */
+char          **thole_identity_grants    (TholeIdentity *self, TholeUser *user);
 
 TholePrincipal *thole_principal_ref   (TholePrincipal *principal);
 void            thole_principal_unref (TholePrincipal *principal);
@@ -33,3 +67,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholePrincipal, thole_principal_unref)
 
 /* May @principal do what needs @permission? The one place that decides. */
 gboolean        thole_access_decide  (const TholePrincipal *principal, const char *permission);
+/* May it see and change what belongs to @owner? */
+gboolean        thole_access_owns    (const TholePrincipal *principal, const char *owner);

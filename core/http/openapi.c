@@ -289,6 +289,8 @@ append_operation (GString *out, const TholeOperationDef *def)
   append_text (out, "summary", def->doc);
   g_string_append_c (out, ',');
   append_text (out, "x-thole-permission", def->permission);
+  if (strcmp (def->permission, THOLE_PERMISSION_PUBLIC) == 0)
+    g_string_append (out, ",\"security\":[]");
   append_parameters (out, def);
   if (def->body->n_fields > 0)
     {

@@ -55,9 +55,13 @@ find_principal (TholeRequest *request)
     return bearer_principal (request, authorization);
   if (!conn->local)
     return NULL;
-  if (conn->peer == NULL)
-    conn->peer = thole_identity_peer (request->http->options.identity, conn->uid);
-  return conn->peer != NULL ? thole_principal_ref (conn->peer) : NULL;
+  /* what others may do can change while they are connected */
+  if (conn->peer == NULL || !conn->peer->admin)
+    {
+      g_clear_pointer (&conn->peer, thole_principal_unref);
+      conn->peer = thole_identity_peer (request->http->options.identity, conn->uid);
+    }
+  return thole_principal_ref (conn->peer);
 }
 
 /* the path and where the query begins; absolute targets lose their authority */
@@ -108,7 +112,9 @@ authenticate (TholeRequest *request, gboolean secret)
       return FALSE;
     }
   request->principal = find_principal (request);
-  if (request->principal != NULL || (request->route != NULL && request->route->is_public))
+  if (request->principal == NULL && request->route != NULL && request->route->is_public)
+    request->principal = thole_identity_anonymous (request->http->options.identity);
+  if (request->principal != NULL)
     return check_rate (request);
   fail (request, THOLE_ERROR_UNAUTHENTICATED,
         request->head.values[THOLE_HEADER_AUTHORIZATION].text != NULL

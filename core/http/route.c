@@ -104,6 +104,9 @@ thole_routes_new (const TholeOperationDef *operations, guint n_operations)
       route->page = pages[i].page;
       route->is_public = pages[i].is_public;
     }
+  for (guint i = 0; i < n_operations; i++)
+    if (operations[i].method != NULL && g_strcmp0 (operations[i].permission, THOLE_PERMISSION_PUBLIC) == 0)
+      route_get (self, operations[i].path)->is_public = TRUE;
   for (guint i = 0; i < self->routes->len; i++)
     route_finish (g_ptr_array_index (self->routes, i));
   return self;

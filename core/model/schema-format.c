@@ -172,6 +172,20 @@ is_streams (const char *text)
   return g_strv_contains (all, text);
 }
 
+/* one @ with something around it, without spaces and controls */
+static gboolean
+is_email (const char *text)
+{
+  const char *at = strchr (text, '@');
+
+  if (at == NULL || at == text || at[1] == '\0' || strchr (at + 1, '@') != NULL)
+    return FALSE;
+  for (; *text != '\0'; text++)
+    if ((guchar) *text <= 0x20 || (guchar) *text >= 0x7f || strchr ("<>()[],;:\\\"", *text) != NULL)
+      return FALSE;
+  return TRUE;
+}
+
 static const struct
 {
   const char *name;
@@ -184,6 +198,7 @@ static const struct
   { "address", is_address, "must be an IPv4 or IPv6 address" },
   { "base64", is_base64, "must be base64 (RFC 4648 section 4, padded)" },
   { "when", is_when, "must be an RFC 3339 time or seconds since the epoch" },
+  { "email", is_email, "must be an e-mail address" },
   { "streams", is_streams, "must be stdout, stderr or both with a comma" },
 };
 

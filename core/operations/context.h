@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "access/identity.h"
 #include "backend/registry.h"
 #include "config/config.h"
 #include "events/log.h"
@@ -39,6 +40,7 @@ struct _TholeOperations
   TholeDb *db;               /* borrowed, as the next two */
   TholeEventLog *events;
   TholeRegistry *registry;
+  TholeIdentity *identity;     /* (nullable): borrowed; set before the first call */
   TholeLimits limits;
 
   TholeCollection *workloads;  /* of TholeSubject */

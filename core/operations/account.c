@@ -1,0 +1,230 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "operations/account.h"
+
+#include "thole-dict.h"
+#include "thole-json.h"
+
+#include <string.h>
+
+TholeAccounts *
+thole_call_accounts (TholeCall *call)
+{
+  TholeIdentity *identity = call->operations->identity;
+  TholeAccounts *accounts = identity != NULL ? thole_identity_accounts (identity) : NULL;
+
+  if (accounts == NULL)
+    thole_call_fail (call, THOLE_ERROR_UNSUPPORTED, "this daemon keeps no users");
+  return accounts;
+}
+
+TholeUser *
+thole_call_user (TholeCall *call)
+{
+  TholeAccounts *accounts = thole_call_accounts (call);
+  TholeUser *user = accounts != NULL ? thole_accounts_user (accounts, call->target) : NULL;
+
+  if (accounts != NULL && user == NULL)
+    thole_call_fail (call, THOLE_ERROR_NOT_FOUND, "no user %.128s", call->target);
+  return user;
+}
+
+TholeUser *
+thole_call_self (TholeCall *call)
+{
+  TholeAccounts *accounts = thole_call_accounts (call);
+  TholeUser *user = accounts != NULL ? thole_accounts_lookup (accounts, &thole_user_type, call->principal->name) : NULL;
+
+  if (accounts != NULL && user == NULL)
+    thole_call_fail (call, THOLE_ERROR_CONFLICT, "%s is not a user", call->principal->name);
+  return user;
+}
+
+gboolean
+thole_call_outdated (TholeCall *call, gint64 revision)
+{
+  g_autofree char *now = g_strdup_printf ("%" G_GINT64_FORMAT, revision);
+
+  if (call->if_match == NULL || strcmp (call->if_match, "*") == 0 || strcmp (call->if_match, now) == 0)
+    return FALSE;
+  thole_call_fail (call, THOLE_ERROR_PRECONDITION, "its revision is %s", now);
+  return TRUE;
+}
+
+/* storing ------------------------------------------------------------------------------------------------ */
+
+typedef struct
+{
+  TholeCall *call;
+  guint status;
+  gpointer record;
+} Answer;
+
+static void
+stored (gpointer user_data, const GError *error)
+{
+  Answer *self = user_data;
+  TholeCall *call = self->call;
+  const TholeField *revision;
+
+  if (error != NULL && strstr (error->message, "users_email") != NULL)
+    thole_call_fail (call, THOLE_ERROR_EXISTS, "there is a user with this e-mail address already");
+  else if (error != NULL && strstr (error->message, "users_uid") != NULL)
+    thole_call_fail (call, THOLE_ERROR_EXISTS, "there is a user with this uid already");
+  else if (error != NULL)
+    thole_call_error (call, error);
+  else
+    {
+      revision = self->record != NULL ? thole_record_field (((TholeRecord *) self->record)->type, "revision") : NULL;
+      if (revision != NULL)
+        call->reply.etag = g_strdup_printf ("%" G_GINT64_FORMAT, *(gint64 *) ((char *) self->record + revision->offset));
+      thole_call_return (call, self->status, self->record != NULL ? g_bytes_ref (thole_record_json (self->record)) : NULL);
+    }
+  g_clear_pointer (&self->record, thole_record_unref);
+  g_free (self);
+}
+
+void
+thole_call_edit (TholeCall *call, TholeEdit *edit, guint status, gpointer record)
+{
+  Answer *answer = g_new0 (Answer, 1);
+
+  answer->call = call;
+  answer->status = status;
+  answer->record = record;
+  thole_edit_commit (edit, stored, answer);
+}
+
+/* passwords ---------------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  TholeCall *call;
+  TholeHashed hashed;
+  void (*verified) (TholeCall *call);
+} PasswordWait;
+
+static void
+on_hashed (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autofree PasswordWait *wait = user_data;
+  g_autoptr (GError) error = NULL;
+  char *hash = thole_passwords_hash_finish (result, &error);
+
+  wait->call->operations->calls--;
+  if (hash != NULL)
+    wait->hashed (wait->call, hash);
+  else
+    thole_call_error (wait->call, error);
+}
+
+static void
+on_verified (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autofree PasswordWait *wait = user_data;
+  g_autoptr (GError) error = NULL;
+  gboolean right = FALSE;
+
+  wait->call->operations->calls--;
+  if (!thole_passwords_verify_finish (result, &right, &error))
+    thole_call_error (wait->call, error);
+  else if (!right)
+    thole_call_fail (wait->call, THOLE_ERROR_UNAUTHENTICATED, "the e-mail address or the password is wrong");
+  else
+    wait->verified (wait->call);
+}
+
+static PasswordWait *
+wait_new (TholeCall *call)
+{
+  PasswordWait *wait = g_new0 (PasswordWait, 1);
+
+  wait->call = call;
+  call->operations->calls++;
+  return wait;
+}
+
+static TholePasswords *
+passwords_of (TholeCall *call)
+{
+  return thole_accounts_passwords (thole_identity_accounts (call->operations->identity));
+}
+
+void
+thole_call_hash (TholeCall *call, const char *password, TholeHashed then)
+{
+  PasswordWait *wait = wait_new (call);
+
+  wait->hashed = then;
+  thole_passwords_hash_async (passwords_of (call), password, on_hashed, wait);
+}
+
+void
+thole_call_verify (TholeCall *call, const char *password, TholeUser *user, void (*then) (TholeCall *call))
+{
+  PasswordWait *wait = wait_new (call);
+
+  wait->verified = then;
+  thole_passwords_verify_async (passwords_of (call), password, user != NULL && !user->disabled ? user->password : NULL,
+                                on_verified, wait);
+}
+
+void
+thole_call_signed_in (TholeCall *call, guint status, TholeUser *user)
+{
+  GString *json = g_string_new ("{\"token\":");
+  char time[THOLE_TIME_LENGTH];
+  gint64 expires_at;
+  g_autofree char *token = thole_identity_issue (call->operations->identity, user, &expires_at);
+  gsize length;
+  const char *object = g_bytes_get_data (thole_record_json (user), &length);
+
+  thole_json_append_string (json, token);
+  g_string_append_printf (json, ",\"token_type\":\"Bearer\",\"expires_at\":\"%s\",\"user\":", thole_time_format (expires_at, time));
+  g_string_append_len (json, object, (gssize) length);
+  g_string_append_c (json, '}');
+  thole_call_return (call, status, g_string_free_to_bytes (json));
+}
+
+/* checks and lists --------------------------------------------------------------------------------------- */
+
+void
+thole_check_roles (TholeCall *call, char **roles, const char *pointer, TholeProblem *problem)
+{
+  for (guint i = 0; roles != NULL && roles[i] != NULL; i++)
+    {
+      const TholeBuiltinRole *role = thole_builtin_role (roles[i]);
+      g_autofree char *place = g_strdup_printf ("%s/%u", pointer, i);
+
+      if (role == NULL)
+        thole_problem_add (problem, place, "choice", "no role %.64s", roles[i]);
+      for (guint j = 0; role != NULL && role->permissions[j] != NULL; j++)
+        if (!thole_access_decide (call->principal, role->permissions[j]))
+          {
+            thole_problem_add (problem, place, "choice", "it gives %s, which you do not have", role->permissions[j]);
+            break;
+          }
+    }
+}
+
+void
+thole_account_page (TholeCall *call, const TholeRecordType *type, gboolean (*shown) (TholeCall *call, gpointer record))
+{
+  TholeAccounts *accounts = thole_call_accounts (call);
+  g_autoptr (GPtrArray) all = accounts != NULL ? thole_accounts_all (accounts, type) : NULL;
+  g_autofree char *after = NULL;
+  TholePage page;
+  guint i;
+
+  if (all == NULL || !thole_page_begin (&page, call, &after))
+    return;
+  for (i = 0; i < all->len; i++)
+    {
+      gpointer record = all->pdata[i];
+
+      if (strcmp (thole_record_id (record), after) > 0 && (shown == NULL || shown (call, record))
+          && !thole_page_add (&page, thole_record_id (record), thole_record_json (record)))
+        break;
+    }
+  thole_page_end (&page, call, i < all->len);
+}

@@ -1,0 +1,51 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "operations/account.h"
+
+#include "thole-dict.h"
+
+static char *
+names_of (GVariant *dict, const char *key)
+{
+  g_auto (GStrv) names = thole_dict_strv (dict, key);
+
+  return thole_names_to_json (names);
+}
+
+static void
+hashed (TholeCall *call, char *hash)
+{
+  TholeUser *user = thole_record_new (&thole_user_type);
+  TholeEdit *edit = thole_edit_new (thole_identity_accounts (call->operations->identity));
+
+  g_free (user->id);
+  user->id = thole_id_new (call->operations->clock, thole_user_type.prefix);
+  g_free (user->email);
+  user->email = g_ascii_strdown (thole_dict_string (call->body, "email", ""), -1);
+  thole_record_set (&user->name, thole_dict_string (call->body, "name", ""));
+  user->roles = names_of (call->body, "roles");
+  user->groups = names_of (call->body, "groups");
+  user->uid = thole_dict_int (call->body, "uid", THOLE_RECORD_NULL);
+  g_free (user->password);
+  user->password = hash;
+  user->revision = 1;
+  user->created_at = user->updated_at = thole_clock_now (call->operations->clock);
+  thole_edit_add (edit, user);
+  call->reply.location = g_strconcat ("/v1/users/", user->id, NULL);
+  thole_call_edit (call, edit, 201, user);
+}
+
+void
+thole_op_user_create (TholeCall *call)
+{
+  g_autoptr (TholeProblem) problem = thole_problem_new (THOLE_ERROR_INVALID, "the request has wrong fields");
+  g_auto (GStrv) roles = thole_dict_strv (call->body, "roles");
+
+  if (thole_call_accounts (call) == NULL)
+    return;
+  thole_check_roles (call, roles, "/roles", problem);
+  if (problem->n_fields > 0)
+    thole_call_problem (call, g_steal_pointer (&problem));
+  else
+    thole_call_hash (call, thole_dict_string (call->body, "password", ""), hashed);
+}
