@@ -33,7 +33,8 @@ typedef struct
   gboolean dry_run;
   TholeCompared done;
   gpointer user_data;
-  GHashTable *expected;   /* ids whose object the engine had when the list was asked for */
+  GHashTable *asked;      /* id of each workload of the backend -> its revision when the list was asked for */
+  GHashTable *expected;   /* ids whose object the engine had at that time */
   GHashTable *orphans;    /* ids of orphans seen */
   GString *differences;
 } Comparison;
@@ -41,6 +42,7 @@ typedef struct
 static void
 comparison_free (Comparison *self)
 {
+  g_hash_table_unref (self->asked);
   g_hash_table_unref (self->expected);
   g_hash_table_unref (self->orphans);
   g_object_unref (self->backend);
@@ -77,18 +79,27 @@ rule_for (TholeSubject *subject, GVariant *seen)
     }
 }
 
+/* the list takes its time: what it says of a workload that moved on meanwhile is of the past */
+static gboolean
+moved_on (Comparison *self, TholeSubject *subject)
+{
+  return subject->driving || g_hash_table_lookup (self->asked, subject->now->id) != GSIZE_TO_POINTER (subject->now->revision);
+}
+
 /* an object of the engine whose workload the store has */
 static void
 compare_known (Comparison *self, TholeSubject *subject, GVariant *seen)
 {
-  RuleId rule = rule_for (subject, seen);
+  gboolean stale = moved_on (self, subject);
+  RuleId rule = stale ? RULE_NONE : rule_for (subject, seen);
 
   if (rule != RULE_NONE)
     differ (self, subject->now->id, rule, thole_state_name (subject->now->state), thole_seen_state (seen));
   if (self->dry_run)
     return;
-  if (subject->driving)
+  if (stale)
     {
+      /* it is asked for by its id */
       subject->dirty = TRUE;
       return;
     }
@@ -115,6 +126,9 @@ compare_unknown (Comparison *self, const char *id, GVariant *seen)
   g_autoptr (GVariant) options = NULL;
   TholeSlotArgs args = { .id = id, .deadline = 120 };
 
+  /* deleted since the list was asked for */
+  if (g_hash_table_contains (self->asked, id) || (subject == NULL && g_hash_table_contains (self->asked, parent)))
+    return;
   if (subject == NULL || thole_subject_backend (subject) != self->backend)
     {
       differ (self, id, RULE_ORPHAN, "nothing", thole_seen_state (seen));
@@ -222,13 +236,17 @@ thole_compare (TholeOperations *operations, TholeBackend *backend, gboolean dry_
   self->done = done;
   self->user_data = user_data;
   self->differences = g_string_new ("[");
+  self->asked = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->expected = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->orphans = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   for (guint i = 0; i < thole_collection_size (operations->workloads); i++)
     {
       TholeSubject *subject = thole_collection_index (operations->workloads, i);
 
-      if (subject->now->engine_id[0] != '\0' && thole_subject_backend (subject) == backend)
+      if (thole_subject_backend (subject) != backend)
+        continue;
+      g_hash_table_insert (self->asked, g_strdup (subject->now->id), GSIZE_TO_POINTER (subject->now->revision));
+      if (subject->now->engine_id[0] != '\0')
         g_hash_table_add (self->expected, g_strdup (subject->now->id));
     }
   operations->calls++;

@@ -52,6 +52,8 @@ struct _TholeOperations
   TholeTimebaseState *timebase; /* of timebase.c */
   GSequence *deadlines;        /* of TholeDeadline, by time */
   GSource *sweep;              /* for the first of them */
+  gint64 sweep_due;            /* µs monotonic: when it should run */
+  gint64 patient_until;        /* µs monotonic: until then time that nobody could use is given back */
   GSource *care;               /* retention of operations and keys */
   GHashTable *tokens;          /* progress token -> id of an operation */
   guint64 last_token;

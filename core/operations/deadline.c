@@ -6,6 +6,9 @@
 /* the clock may jump: look again after this time even if the first deadline seems further away */
 #define LONGEST_SLEEP (15 * G_USEC_PER_SEC)
 
+/* a sweep that is later than this was kept from running: the process was stopped */
+#define LATE (2 * G_USEC_PER_SEC)
+
 static void arm (TholeOperations *operations);
 
 static int
@@ -16,6 +19,17 @@ compare (gconstpointer a, gconstpointer b, gpointer user_data)
   return left->at < right->at ? -1 : left->at > right->at;
 }
 
+/* time in which the engine could not be heard is no reason to call it slow */
+static void
+give_back (TholeOperations *operations)
+{
+  gint64 monotonic = thole_clock_monotonic (operations->clock);
+  gint64 lost = monotonic - operations->sweep_due;
+
+  if (lost > LATE)
+    operations->patient_until = monotonic + MIN (lost, operations->limits.provision_timeout);
+}
+
 static gboolean
 sweep (gpointer user_data)
 {
@@ -23,6 +37,7 @@ sweep (gpointer user_data)
   gint64 now = thole_timebase_now (operations);
 
   thole_source_clear (&operations->sweep);
+  give_back (operations);
   for (;;)
     {
       GSequenceIter *first = g_sequence_get_begin_iter (operations->deadlines);
@@ -50,8 +65,9 @@ arm (TholeOperations *operations)
   thole_source_clear (&operations->sweep);
   if (g_sequence_iter_is_end (first) || operations->draining)
     return;
-  wait = ((TholeDeadline *) g_sequence_get (first))->at - thole_timebase_now (operations);
-  operations->sweep = thole_clock_timer (operations->clock, CLAMP (wait, 0, LONGEST_SLEEP), sweep, operations);
+  wait = CLAMP (((TholeDeadline *) g_sequence_get (first))->at - thole_timebase_now (operations), 0, LONGEST_SLEEP);
+  operations->sweep_due = thole_clock_monotonic (operations->clock) + wait;
+  operations->sweep = thole_clock_timer (operations->clock, wait, sweep, operations);
 }
 
 void

@@ -211,15 +211,35 @@ restart (TholeChange *change)
   return TRUE;
 }
 
+/* a step that may have been ready in time, had the daemon been there to see it */
+static gboolean
+gets_more_time (TholeSubject *subject)
+{
+  TholeOperations *operations = subject->operations;
+  gint64 more = operations->patient_until - thole_clock_monotonic (operations->clock);
+  gboolean preparing = subject->now->state == THOLE_WORKLOAD_STATE_PROVISIONING || subject->now->state == THOLE_WORKLOAD_STATE_STARTING;
+
+  if (more <= 0 || !preparing || subject->gone)
+    return FALSE;
+  thole_deadline_set (operations, &subject->deadline, thole_timebase_now (operations) + more);
+  return TRUE;
+}
+
 /* the slot is held */
 static void
 deadline_passed (TholeSubject *subject, gpointer user_data)
 {
   TholeWorkload *now = subject->now;
   gint64 time = thole_timebase_now (subject->operations);
-  TholeChange *change = thole_change_begin (subject, "policy");
+  TholeChange *change;
   gboolean done = FALSE;
 
+  if (gets_more_time (subject))
+    {
+      thole_subject_release (subject);
+      return;
+    }
+  change = thole_change_begin (subject, "policy");
   if (now->expires_at != 0 && now->expires_at <= time && !now->protected)
     {
       done = thole_change_apply (change, THOLE_INPUT_FORCE_DELETE);

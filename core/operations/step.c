@@ -158,13 +158,24 @@ has_health (TholeSubject *subject)
   return health != NULL;
 }
 
+/* its time was over before the engine had started it: nobody wants it to run any more */
+static gboolean
+given_up (TholeStep *step)
+{
+  TholeWorkload *now = step->subject->now;
+
+  return step->input == THOLE_INPUT_STARTED && now->state == THOLE_WORKLOAD_STATE_ERROR
+         && now->desired_state == THOLE_WORKLOAD_DESIRED_STATE_STOPPED;
+}
+
 /* the slot is held */
 static void
 store_outcome (TholeSubject *subject, gpointer user_data)
 {
   TholeStep *step = user_data;
   TholeChange *change = thole_change_begin (subject, "engine");
-  gboolean applied = step->input < THOLE_N_INPUTS && thole_change_apply (change, step->input);
+  gboolean late = given_up (step);
+  gboolean applied = step->input < THOLE_N_INPUTS && thole_change_apply (change, late ? THOLE_INPUT_STARTED_LATE : step->input);
   gboolean refused = step->input == THOLE_N_INPUTS && step->code != NULL;
 
   if (subject->gone || (!applied && !refused && step->created == NULL && step->seen == NULL))
@@ -192,6 +203,8 @@ store_outcome (TholeSubject *subject, gpointer user_data)
     change->next->stopped_at = change->next->updated_at;
   if (step->code != NULL && (applied || refused))
     thole_change_reason (change, step->code, step->reason);
+  if (applied && late)
+    thole_change_reason (change, "timeout", "it was started too late, so it is stopped");
   if (applied && step->input == THOLE_INPUT_MISSING)
     {
       thole_record_set (&change->next->engine_id, "");

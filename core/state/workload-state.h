@@ -29,6 +29,7 @@ typedef enum
   THOLE_INPUT_CREATED = THOLE_N_REQUESTS, /* the engine has the object */
   THOLE_INPUT_INSTALLED,                  /* the install step ended well */
   THOLE_INPUT_STARTED,                    /* it runs */
+  THOLE_INPUT_STARTED_LATE,               /* it runs after the daemon gave it up */
   THOLE_INPUT_EXITED,                     /* it ended by itself, exit code 0 */
   THOLE_INPUT_CRASHED,                    /* it ended by itself otherwise, or its engine went away with it */
   THOLE_INPUT_STOPPED,                    /* it ended because it was asked to */

@@ -135,7 +135,8 @@ def rests(workload):
         return desired == "running"
     if state == "paused":
         return desired == "paused"
-    return desired != "running"
+    # what is gone or cannot be started stays wanted; only a policy makes it again
+    return desired != "running" or (state == "error" and workload["spec"].get("restart", {}).get("policy", "never") == "never")
 
 
 class Audited:

@@ -54,12 +54,16 @@ class Dockerd(Client):
         with open(os.path.join(self.directory, "pid"), encoding="ascii") as file:
             return int(file.read())
 
-    def kill(self):
+    def kill(self, number=signal.SIGKILL):
         """kill -9 of dockerd alone: containerd and the shims live on."""
         pid = self.pid
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
         while os.path.exists(f"/proc/{pid}"):
             time.sleep(0.02)
+
+    def end(self):
+        """Asks dockerd to end; what lives on by live-restore keeps its mounts."""
+        self.kill(signal.SIGTERM)
 
     def make_image(self, name, *files):
         self.script("image", self.url, name, *files)
@@ -165,6 +169,7 @@ class Bench(Checks):
     """What a case gets: an engine, a daemon on it, and short words for both."""
 
     settings = {"http.max_body": "67108864"}
+    flags = ()  # of dockerd
 
     def __init__(self):
         if os.getuid() != 0:
@@ -173,7 +178,7 @@ class Bench(Checks):
             raise Skip("dockerd is not installed (package docker.io)")
         self.directory = tempfile.mkdtemp(prefix="thole-engine-")
         self.made = []
-        self.engine = Dockerd(os.path.join(self.directory, "engine"))
+        self.engine = Dockerd(os.path.join(self.directory, "engine"), self.flags)
         self.thole = None
         try:
             self.engine.start()
