@@ -170,6 +170,7 @@ class Round:
                 time.sleep(0.02)
         self.thole.start_for(self.number + 1)
         self.bed.wait_ready()
+        self.bed.until(self.changed, 20, "its restart")
         self.faults += self.bed.settle_all()
 
     def backend_ready(self):
