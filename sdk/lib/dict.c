@@ -30,9 +30,10 @@ read_offset (const guint8 *at, gsize size)
 }
 
 /* Index of @key, -1 when it is not there. Looks at the bytes, because making a GVariant of each entry to
- * compare its key costs forty times as much. What is not in normal form has no entry. */
+ * compare its key costs forty times as much. What is not in normal form has no entry.
+ * @from, @to: (out) (optional): the bytes of its entry */
 static gssize
-find_key (GVariant *dict, const char *key)
+find_key (GVariant *dict, const char *key, gsize *from, gsize *to)
 {
   const guint8 *data = g_variant_get_data (dict);
   gsize size = g_variant_get_size (dict), width = offset_size (size), key_size = strlen (key) + 1;
@@ -50,7 +51,13 @@ find_key (GVariant *dict, const char *key)
       if (end > body || begin > end)
         return -1;
       if (end - begin >= key_size && memcmp (data + begin, key, key_size) == 0)
-        return (gssize) i;
+        {
+          if (from != NULL)
+            *from = begin;
+          if (to != NULL)
+            *to = end;
+          return (gssize) i;
+        }
       begin = (end + 7) & ~(gsize) 7;
     }
   return -1;
@@ -66,7 +73,7 @@ lookup (GVariant *dict, const char *key)
 
   if (dict == NULL || !g_variant_is_of_type (dict, G_VARIANT_TYPE_VARDICT))
     return NULL;
-  index = find_key (dict, key);
+  index = find_key (dict, key, NULL, NULL);
   if (index < 0)
     return NULL;
   entry = g_variant_get_child_value (dict, (gsize) index);
@@ -74,14 +81,43 @@ lookup (GVariant *dict, const char *key)
   return g_variant_get_variant (value);
 }
 
+#define NOT_THERE '-'
+
+/* The bytes of the value of @key, when its type is one letter: a string or a number, most often. An entry in normal form is
+ * the key, filled up to 8 bytes, then the value, a zero and the type, then the length of the key.
+ * Returns: the letter, NOT_THERE, or 0 = lookup() has to tell */
+static char
+peek (GVariant *dict, const char *key, const guint8 **value)
+{
+  const guint8 *entry;
+  gsize from, to, begin, end;
+
+  if (dict == NULL || !g_variant_is_of_type (dict, G_VARIANT_TYPE_VARDICT) || !g_variant_is_normal_form (dict))
+    return 0;
+  if (find_key (dict, key, &from, &to) < 0)
+    return NOT_THERE;
+  entry = (const guint8 *) g_variant_get_data (dict) + from;
+  begin = (strlen (key) + 1 + 7) & ~(gsize) 7;
+  end = to - from - offset_size (to - from);
+  if (end < begin + 3 || end > to - from || entry[end - 2] != 0)
+    return 0;
+  *value = entry + begin;
+  return (char) entry[end - 1];
+}
+
 /* readers -------------------------------------------------------------------------------------------------- */
 
 const char *
 thole_dict_string (GVariant *dict, const char *key, const char *fallback)
 {
-  /* the text points into the bytes of @dict, which find_key() has made sure of */
-  g_autoptr(GVariant) value = lookup (dict, key);
+  const guint8 *bytes;
+  g_autoptr(GVariant) value = NULL;
+  char kind = peek (dict, key, &bytes);
 
+  if (kind == 's' || kind == NOT_THERE)
+    return kind == 's' ? (const char *) bytes : fallback;
+  /* the text points into the bytes of @dict, which find_key() has made sure of */
+  value = lookup (dict, key);
   return value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE_STRING) ? g_variant_get_string (value, NULL)
                                                                                : fallback;
 }
@@ -124,9 +160,16 @@ integer_of (GVariant *value, gint64 *number)
 gint64
 thole_dict_int (GVariant *dict, const char *key, gint64 fallback)
 {
-  g_autoptr(GVariant) value = lookup (dict, key);
-  gint64 number;
+  g_autoptr(GVariant) value = NULL;
+  const guint8 *bytes;
+  gint64 number = fallback;
+  char kind = peek (dict, key, &bytes);
 
+  if (kind == 'x')
+    memcpy (&number, bytes, sizeof number);
+  if (kind == 'x' || kind == NOT_THERE)
+    return number;
+  value = lookup (dict, key);
   return value != NULL && integer_of (value, &number) ? number : fallback;
 }
 
@@ -148,8 +191,13 @@ thole_dict_double (GVariant *dict, const char *key, double fallback)
 gboolean
 thole_dict_boolean (GVariant *dict, const char *key, gboolean fallback)
 {
-  g_autoptr(GVariant) value = lookup (dict, key);
+  g_autoptr(GVariant) value = NULL;
+  const guint8 *bytes;
+  char kind = peek (dict, key, &bytes);
 
+  if (kind == 'b' || kind == NOT_THERE)
+    return kind == 'b' ? *bytes != 0 : fallback;
+  value = lookup (dict, key);
   return value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE_BOOLEAN) ? g_variant_get_boolean (value) : fallback;
 }
 
