@@ -13,8 +13,8 @@
 
 #include "thole-error.h"
 
-/* PRAGMA application_id of our files: "Thol" */
-#define APPLICATION_ID 0x54686f6c
+/* PRAGMA application_id of our files: "Thol", 0x54686f6c */
+#define APPLICATION_ID 1416130412
 
 static GPtrArray *
 read_rows (TholeConnection *connection, const TholeRecordType *type, GError **error)
@@ -178,7 +178,6 @@ make_file (const char *path, GError **error)
 static gboolean
 check_ours (TholeSqlite *self, GError **error)
 {
-  g_autofree char *sql = g_strdup_printf ("PRAGMA application_id = %d", APPLICATION_ID);
   gint64 id, tables;
 
   if (!read_number (self, "PRAGMA application_id", &id, error)
@@ -187,7 +186,7 @@ check_ours (TholeSqlite *self, GError **error)
   if (id == APPLICATION_ID)
     return TRUE;
   if (id == 0 && tables == 0)
-    return thole_connection_execute (self->writer, sql, error);
+    return thole_connection_execute (self->writer, "PRAGMA application_id = " G_STRINGIFY (APPLICATION_ID), error);
   g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_CONFLICT,
                        "the database of another program, not a store of Thole");
   return FALSE;

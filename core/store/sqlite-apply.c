@@ -110,7 +110,8 @@ check_limit (Group *group, TholeAction *action, GError **error)
 {
   g_autofree char *sql = g_strdup_printf ("SELECT count(*) FROM (SELECT 1 FROM %s WHERE %s = ? LIMIT ?)",
                                           action->type->table, action->column);
-  sqlite3_stmt *statement = thole_connection_prepare (group->connection, sql, error);
+  /* there are as many as there are columns with a limit */
+  sqlite3_stmt *statement = thole_connection_prepare (group->connection, g_intern_string (sql), error);
   gint64 count;
 
   if (statement == NULL)

@@ -124,7 +124,7 @@ thole_connection_prepare (TholeConnection *self, const char *sql, GError **error
       thole_sqlite_error (self->handle, error);
       return NULL;
     }
-  g_hash_table_insert (self->statements, g_strdup (sql), statement);
+  g_hash_table_insert (self->statements, (gpointer) sql, statement);
   return statement;
 }
 
@@ -193,7 +193,7 @@ thole_connection_open (const char *path, GError **error)
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 
   g_mutex_init (&self->lock);
-  self->statements = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, statement_free);
+  self->statements = g_hash_table_new_full (g_direct_hash, g_direct_equal, NULL, statement_free);
   self->tables = g_hash_table_new_full (g_direct_hash, g_direct_equal, NULL, table_free);
   self->unique = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   if (sqlite3_open_v2 (path, &self->handle, flags, NULL) != SQLITE_OK)

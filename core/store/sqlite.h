@@ -13,7 +13,7 @@ typedef struct
 {
   sqlite3 *handle;
   GMutex lock;            /* one thread at a time; the handle has no lock of its own */
-  GHashTable *statements; /* SQL text -> sqlite3_stmt, owned */
+  GHashTable *statements; /* address of the SQL text -> sqlite3_stmt, owned */
   GHashTable *tables;     /* TholeRecordType -> TholeTableSql, owned */
   GHashTable *unique;     /* "table.column, table.column" -> name of the index, owned */
 } TholeConnection;
@@ -42,7 +42,8 @@ void             thole_connection_close (TholeConnection *self);
 /* Reads the names of the unique indexes, for messages. */
 gboolean         thole_connection_learn (TholeConnection *self, GError **error);
 gboolean         thole_connection_execute (TholeConnection *self, const char *sql, GError **error);
-/* Returns: (transfer none): a statement that is reset and without values; from the cache when it was there */
+/* @sql: has to stay where it is: a literal, of the table's or interned.
+ * Returns: (transfer none): a statement that is reset and without values; from the cache when it was there */
 sqlite3_stmt    *thole_connection_prepare (TholeConnection *self, const char *sql, GError **error);
 /* Runs @statement to its end and resets it. @first (out) (optional): the first column of the first row, 0 when none. */
 gboolean         thole_connection_run     (TholeConnection *self, sqlite3_stmt *statement, gint64 *first,
