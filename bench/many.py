@@ -86,4 +86,5 @@ def main():
             {"start_seconds": ("<=", 2), "kib_each": ("<=", 6), "cost_ratio": ("<=", 1.15)})
 
 
-main()
+if __name__ == "__main__":
+    main()
