@@ -72,6 +72,7 @@ thole_operations_new (TholeClock *clock, TholeDb *db, TholeEventLog *events, Tho
   self->workloads = thole_collection_new (subject_id);
   self->operations = thole_collection_new (tracker_id);
   self->orphans = thole_collection_new (orphan_id);
+  self->orphans_storing = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->tokens = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   self->idempotency = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, thole_record_unref);
@@ -157,6 +158,7 @@ thole_operations_free (TholeOperations *self)
     }
   thole_collection_free (self->operations);
   thole_collection_free (self->orphans);
+  g_hash_table_unref (self->orphans_storing);
   g_hash_table_unref (self->names);
   g_hash_table_unref (self->tokens);
   g_hash_table_unref (self->idempotency);

@@ -47,6 +47,7 @@ struct _TholeOperations
   GHashTable *names;           /* "owner/name" -> TholeSubject, also of creations that are not committed */
   TholeCollection *operations; /* of TholeTracker */
   TholeCollection *orphans;    /* of TholeOrphan records */
+  GHashTable *orphans_storing; /* ids of those whose COMMIT is still to come */
   GHashTable *idempotency;     /* id -> TholeIdempotency record */
   GHashTable *inflight;        /* id -> GPtrArray of TholeCall that wait for the first */
   TholeTimebaseState *timebase; /* of timebase.c */

@@ -3,6 +3,7 @@
 #include "operations/idempotency.h"
 
 #include "operations/subject.h"
+#include "operations/timebase.h"
 #include "operations/wait.h"
 
 #include <string.h>
@@ -196,7 +197,7 @@ thole_idempotency_remember (TholeCall *call, TholeTxn *txn, const char *subject,
   thole_record_set (&record->fingerprint, key->fingerprint);
   thole_record_set (&record->subject, subject);
   thole_record_set (&record->operation, operation);
-  record->created_at = thole_clock_now (call->operations->clock);
+  record->created_at = thole_timebase_now (call->operations);
   thole_txn_insert (txn, record);
   g_clear_pointer (&key->record, thole_record_unref);
   key->record = record;
@@ -253,17 +254,42 @@ thole_idempotency_load (TholeOperations *operations, GError **error)
   return TRUE;
 }
 
+typedef struct
+{
+  TholeOperations *operations;
+  GPtrArray *records;
+} Retention;
+
+/* a key holds until its row is gone; what failed is tried at the next care */
+static void
+forgotten (gpointer user_data, const GError *error)
+{
+  Retention *self = user_data;
+  GHashTable *all = self->operations->idempotency;
+
+  for (guint i = 0; error == NULL && i < self->records->len; i++)
+    {
+      TholeIdempotency *record = self->records->pdata[i];
+
+      if (g_hash_table_lookup (all, record->id) == record)
+        g_hash_table_remove (all, record->id);
+    }
+  g_ptr_array_unref (self->records);
+  g_free (self);
+}
+
 void
 thole_idempotency_retain (TholeOperations *operations)
 {
-  gint64 oldest = thole_clock_now (operations->clock) - operations->limits.idempotency_age;
+  g_autoptr (GPtrArray) records = g_ptr_array_new_with_free_func (thole_record_unref);
+  gint64 oldest = thole_timebase_now (operations) - operations->limits.idempotency_age;
   g_autoptr (TholeTxn) txn = NULL;
   GHashTableIter iter;
   gpointer value;
-  guint count = 0;
+  Retention *retention;
 
   g_hash_table_iter_init (&iter, operations->idempotency);
-  while (count < 1000 && g_hash_table_iter_next (&iter, NULL, &value))
+  while (records->len < 1000 && g_hash_table_iter_next (&iter, NULL, &value))
     {
       TholeIdempotency *record = value;
 
@@ -272,9 +298,12 @@ thole_idempotency_retain (TholeOperations *operations)
       if (txn == NULL)
         txn = thole_txn_new ();
       thole_txn_remove (txn, &thole_idempotency_type, record->id);
-      g_hash_table_iter_remove (&iter);
-      count++;
+      g_ptr_array_add (records, thole_record_ref (record));
     }
-  if (txn != NULL)
-    thole_db_commit (operations->db, g_steal_pointer (&txn), NULL, NULL);
+  if (txn == NULL)
+    return;
+  retention = g_new (Retention, 1);
+  retention->operations = operations;
+  retention->records = g_steal_pointer (&records);
+  thole_db_commit (operations->db, g_steal_pointer (&txn), forgotten, retention);
 }

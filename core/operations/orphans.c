@@ -11,6 +11,14 @@
 
 #include <string.h>
 
+/* a record on its way into the store, or out of it */
+typedef struct
+{
+  TholeOperations *operations;
+  TholeOrphan *orphan;
+  gboolean added;
+} Storing;
+
 /* a removal at the engine under way */
 typedef struct
 {
@@ -39,16 +47,45 @@ orphan_event (TholeOperations *operations, TholeOrphan *orphan, const char *type
   return thole_event_new (thole_clock_now (operations->clock), type, orphan->id, "", actor, g_string_free (data, FALSE));
 }
 
+/* memory follows the COMMIT; what was not stored is found by the next comparison once more */
+static void
+stored (gpointer user_data, const GError *error)
+{
+  Storing *self = user_data;
+
+  g_hash_table_remove (self->operations->orphans_storing, self->orphan->id);
+  if (error == NULL && self->added)
+    thole_collection_add (self->operations->orphans, thole_record_ref (self->orphan));
+  else if (error == NULL)
+    {
+      thole_collection_remove (self->operations->orphans, self->orphan->id);
+      thole_record_unref (self->orphan);
+    }
+  thole_record_unref (self->orphan);
+  g_free (self);
+}
+
+static void
+store (TholeOperations *operations, TholeOrphan *orphan, gboolean added, const char *actor)
+{
+  Storing *self = g_new (Storing, 1);
+  TholeTxn *txn = thole_txn_new ();
+
+  *self = (Storing) { operations, thole_record_ref (orphan), added };
+  g_hash_table_add (operations->orphans_storing, g_strdup (orphan->id));
+  if (added)
+    thole_txn_insert (txn, orphan);
+  else
+    thole_txn_remove (txn, &thole_orphan_type, orphan->id);
+  thole_txn_event (txn, orphan_event (operations, orphan, added ? "orphan.found" : "orphan.removed", actor));
+  thole_db_commit (operations->db, txn, stored, self);
+}
+
 static void
 forget (TholeOperations *operations, TholeOrphan *orphan, const char *actor)
 {
-  TholeTxn *txn = thole_txn_new ();
-
-  thole_txn_remove (txn, &thole_orphan_type, orphan->id);
-  thole_txn_event (txn, orphan_event (operations, orphan, "orphan.removed", actor));
-  thole_db_commit (operations->db, txn, NULL, NULL);
-  thole_collection_remove (operations->orphans, orphan->id);
-  thole_record_unref (orphan);
+  if (!g_hash_table_contains (operations->orphans_storing, orphan->id))
+    store (operations, orphan, FALSE, actor);
 }
 
 static void
@@ -92,7 +129,6 @@ static void
 remember (TholeOperations *operations, TholeBackend *backend, const char *id, GVariant *seen)
 {
   TholeOrphan *orphan = thole_record_new (&thole_orphan_type);
-  TholeTxn *txn = thole_txn_new ();
 
   thole_record_set (&orphan->id, id);
   thole_record_set (&orphan->backend, thole_backend_get_name (backend));
@@ -106,10 +142,8 @@ remember (TholeOperations *operations, TholeBackend *backend, const char *id, GV
       orphan->remove_at = orphan->found_at + operations->limits.orphan_grace;
       orphan->due_at = thole_timebase_now (operations) + operations->limits.orphan_grace;
     }
-  thole_txn_insert (txn, orphan);
-  thole_txn_event (txn, orphan_event (operations, orphan, "orphan.found", "daemon"));
-  thole_db_commit (operations->db, txn, NULL, NULL);
-  thole_collection_add (operations->orphans, orphan);
+  store (operations, orphan, TRUE, "daemon");
+  thole_record_unref (orphan);
 }
 
 void
@@ -118,6 +152,8 @@ thole_orphan_found (TholeOperations *operations, TholeBackend *backend, GVariant
   g_autofree char *id = thole_orphan_id (backend, thole_dict_string (seen, "id", ""));
   TholeOrphan *orphan = thole_collection_lookup (operations->orphans, id);
 
+  if (g_hash_table_contains (operations->orphans_storing, id))
+    return;
   if (orphan == NULL)
     remember (operations, backend, id, seen);
   else if (!operations->limits.never_destroy && orphan->due_at != 0 && orphan->due_at <= thole_timebase_now (operations))

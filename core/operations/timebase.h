@@ -12,5 +12,5 @@
 
 gboolean thole_timebase_load (TholeOperations *operations, GError **error);
 void     thole_timebase_free (TholeOperations *operations);
-/* µs; compare with deadline_at, expires_at and due_at only */
+/* µs; compare with deadline_at, expires_at, due_at and the age of a key only */
 gint64   thole_timebase_now  (TholeOperations *operations);
