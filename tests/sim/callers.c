@@ -79,31 +79,49 @@ check_workload_answer (Sim *sim, SimCall *self, TholeCall *call)
     sim_violation (sim, "%s is lost", id);
 }
 
-static void
-check_key (Sim *sim, SimCall *self, TholeCall *call)
+static SimKeyed *
+find_key (Sim *sim, const char *key)
 {
-  g_autofree char *id = NULL;
-
-  if (self->key == NULL || call->reply.problem != NULL || strcmp (self->def->name, "workload.create") != 0)
-    return;
-  /* a trial makes nothing, so it is not remembered */
-  if (call->query != NULL && thole_dict_boolean (call->query, "dry_run", FALSE))
-    return;
-  id = body_id (call);
-  for (guint i = 0; i < sim->keyed->len; i++)
+  for (guint i = 0; key != NULL && i < sim->keyed->len; i++)
     {
       SimKeyed *keyed = sim->keyed->pdata[i];
 
-      if (strcmp (keyed->key, self->key) != 0)
-        continue;
-      /* a key is forgotten after its age */
-      if (keyed->answered != NULL && strcmp (keyed->answered, id) != 0 && sim->plan.idempotency_age > 3600 * SIM_SECOND
-          && !sim->blind)
-        sim_violation (sim, "the key %s made %s and %s", keyed->key, keyed->answered, id);
-      g_free (keyed->answered);
-      keyed->answered = g_steal_pointer (&id);
+      if (strcmp (keyed->key, key) == 0)
+        return keyed;
+    }
+  return NULL;
+}
+
+/* what was done once is told again, and not done again */
+static void
+check_key (Sim *sim, SimCall *self, TholeCall *call)
+{
+  SimKeyed *keyed = find_key (sim, self->key);
+  const TholeProblem *problem = call->reply.problem;
+  gboolean creates = strcmp (self->def->name, "workload.create") == 0;
+  /* a key is forgotten after its age */
+  gboolean remembered = sim->plan.idempotency_age > 3600 * SIM_SECOND && !sim->blind;
+  g_autofree char *id = NULL;
+
+  if (keyed == NULL || (!creates && strcmp (self->def->name, "workload.exec") != 0))
+    return;
+  if (problem != NULL)
+    {
+      gboolean waits = call->query != NULL && thole_dict_string (call->query, "wait", "")[0] != '\0';
+
+      if (keyed->done && !waits && remembered && problem->code != THOLE_ERROR_GONE && problem->code != THOLE_ERROR_INTERRUPTED)
+        sim_violation (sim, "%s with the key %s was done once and is refused now: %s", self->def->name, keyed->key, problem->detail);
       return;
     }
+  /* a trial makes nothing, so it is not remembered */
+  if (call->query != NULL && thole_dict_boolean (call->query, "dry_run", FALSE))
+    return;
+  keyed->done = TRUE;
+  id = creates ? body_id (call) : NULL;
+  if (keyed->answered != NULL && g_strcmp0 (keyed->answered, id) != 0 && remembered)
+    sim_violation (sim, "the key %s made %s and %s", keyed->key, keyed->answered, id);
+  g_free (keyed->answered);
+  keyed->answered = g_steal_pointer (&id);
 }
 
 static void
@@ -127,8 +145,8 @@ answered (TholeCall *call, gpointer user_data)
       check_success (sim, self, call);
       if (g_str_has_prefix (self->def->name, "workload.") && reply->kind == THOLE_REPLY_JSON)
         check_workload_answer (sim, self, call);
-      check_key (sim, self, call);
     }
+  check_key (sim, self, call);
   self->call = NULL;
   sim->outstanding--;
   g_queue_remove (&sim->waiting, self->request);

@@ -47,7 +47,7 @@ sim_model_init (Sim *sim)
   sim->ids = g_ptr_array_new_with_free_func (g_free);
   sim->counts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   sim->trackers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  sim->orphans = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  sim->orphans = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, thole_record_unref);
   sim->keys = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   sim->gone = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   sim->replayed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -173,6 +173,15 @@ policy_of (const TholeWorkload *record)
          : strstr (record->spec, "\"policy\":\"on-failure\"") != NULL ? "on-failure" : "never";
 }
 
+/* by its restart policy, 0 = as many as it likes */
+static gint64
+most_failures (const TholeWorkload *record)
+{
+  const char *at = strstr (record->spec, "\"max_retries\":");
+
+  return at != NULL ? g_ascii_strtoll (at + strlen ("\"max_retries\":"), NULL, 10) : 5;
+}
+
 static void
 check_restart (Sim *sim, const TholeWorkload *old, const TholeWorkload *record)
 {
@@ -185,8 +194,13 @@ check_restart (Sim *sim, const TholeWorkload *old, const TholeWorkload *record)
     sim_violation (sim, "the count of restarts of %s changed without a restart", record->id);
   if (again && strcmp (policy_of (old), "never") == 0)
     sim_violation (sim, "%s restarts under policy never", record->id);
+  if (again && most_failures (old) > 0 && old->failures > most_failures (old))
+    sim_violation (sim, "%s restarts after %" G_GINT64_FORMAT " failures in a row", record->id, old->failures);
   if (again && old->deadline_at > sim_true_time (sim) + sim_slack (sim) && !sim->blind)
     sim_violation (sim, "%s restarts before its pause is over", record->id);
+  if (record->state != old->state && g_str_has_prefix (record->state_reason, "timeout: it was not ready")
+      && (old->deadline_at == 0 || old->deadline_at > sim_true_time (sim) + sim_slack (sim)) && !sim->blind)
+    sim_violation (sim, "%s was given up before its time", record->id);
 }
 
 static void
@@ -255,6 +269,21 @@ operation_changed (Sim *sim, TholeTxn *txn, TholeOperation *record, gboolean add
   g_hash_table_replace (sim->trackers, g_strdup (record->id), GINT_TO_POINTER ((int) record->state));
 }
 
+/* one that the policy removes had its time, and is not to be kept */
+static void
+orphan_removed (Sim *sim, TholeTxn *txn, const char *id)
+{
+  const TholeEvent *event = event_of (sim, txn, id);
+  const TholeOrphan *orphan = g_hash_table_lookup (sim->orphans, id);
+
+  if (orphan == NULL)
+    sim_violation (sim, "the orphan %s was removed and is not there", id);
+  if (strcmp (event->actor, "policy") == 0
+      && (sim->plan.never_destroy || (orphan->due_at > sim_true_time (sim) + sim_slack (sim) && !sim->blind)))
+    sim_violation (sim, "the orphan %s was removed before its time", id);
+  g_hash_table_remove (sim->orphans, id);
+}
+
 static void
 act (Sim *sim, TholeTxn *txn, const TholeAction *action)
 {
@@ -276,8 +305,10 @@ act (Sim *sim, TholeTxn *txn, const TholeAction *action)
         workload_changed (sim, txn, action->record);
       else if (action->type == &thole_operation_type)
         operation_changed (sim, txn, action->record, insert);
+      else if (action->type == &thole_orphan_type && g_str_has_prefix (((TholeOrphan *) action->record)->object, "foreign-"))
+        sim_violation (sim, "%s is not ours and was taken for an orphan", thole_record_id (action->record));
       else if (action->type == &thole_orphan_type)
-        g_hash_table_add (sim->orphans, g_strdup (thole_record_id (action->record)));
+        g_hash_table_replace (sim->orphans, g_strdup (thole_record_id (action->record)), thole_record_ref (action->record));
       else if (action->type == &thole_timebase_type)
         sim->skew = ((TholeTimebase *) action->record)->skew;
       else if (action->type == &thole_idempotency_type)
@@ -294,7 +325,7 @@ act (Sim *sim, TholeTxn *txn, const TholeAction *action)
       else if (action->type == &thole_operation_type)
         g_hash_table_remove (sim->trackers, action->value);
       else if (action->type == &thole_orphan_type)
-        g_hash_table_remove (sim->orphans, action->value);
+        orphan_removed (sim, txn, action->value);
       else if (action->type == &thole_idempotency_type)
         g_hash_table_remove (sim->keys, action->value);
     }

@@ -68,6 +68,7 @@ typedef struct
   guint op, owner;
   char *target, *body, *key;
   char *answered;          /* (nullable): the workload that an answer named */
+  gboolean done;           /* a caller was told that it was done */
 } SimKeyed;
 
 struct _Sim
@@ -123,7 +124,7 @@ struct _Sim
   GPtrArray *ids;          /* of the rows, by creation */
   GHashTable *counts;      /* owner -> rows */
   GHashTable *trackers;    /* id of an operation -> its state */
-  GHashTable *orphans;
+  GHashTable *orphans;     /* id -> TholeOrphan */
   GHashTable *keys;        /* id -> subject */
   GHashTable *gone;        /* ids of removed rows */
   gint64 newest;           /* event that was committed last */

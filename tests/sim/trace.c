@@ -81,8 +81,8 @@ sim_violation (Sim *sim, const char *format, ...)
         if (line != NULL)
           puts (line);
       }
-  printf ("VIOLATION seed %" G_GUINT64_FORMAT " step %u life %u time %.6f: %s\n", sim->seed, sim->step, sim->life,
-          (double) sim->now / SIM_SECOND, text);
+  printf ("VIOLATION seed %" G_GUINT64_FORMAT " step %u operations %" G_GUINT64_FORMAT " life %u time %.6f: %s\n", sim->seed, sim->step,
+          sim->n_operations, sim->life, (double) sim->now / SIM_SECOND, text);
   printf ("replay: sim --seed %" G_GUINT64_FORMAT " --steps %u --trace\n", sim->seed, sim->steps);
   fflush (stdout);
   _Exit (1);
