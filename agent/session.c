@@ -35,13 +35,12 @@ end_if_done (Session *self)
 static uint64_t
 output_limit (const Session *self)
 {
-  bool held = self->floor_held && agent_now () < self->agent->hold_until;
   uint64_t low;
 
   if (self->flow == THOLE_AGENT_FLOW_LATEST || self->closing)
     return UINT64_MAX;
   low = viewers_acked (self->agent, self);
-  if (held || (self->viewers == 0 && self->detached == THOLE_AGENT_DETACHED_WAIT))
+  if (self->missing > 0 || (self->viewers == 0 && self->detached == THOLE_AGENT_DETACHED_WAIT))
     low = self->floor < low ? self->floor : low;
   if (low == UINT64_MAX)
     return low;
@@ -458,6 +457,8 @@ session_tick (Session *self, uint64_t now)
       if (!self->reaped)
         spawn_kill_all (self->pid, false);
     }
+  if (now >= self->agent->hold_until)
+    self->missing = 0;
   end_if_done (self);
   session_watch (self);
   if (self->drain_by != 0 && (self->kill_at == 0 || self->drain_by < self->kill_at))

@@ -28,7 +28,7 @@ typedef struct
   size_t memory_size;
   Ring ring;
   uint64_t floor;  /* output below it was acknowledged by the viewers that left */
-  bool floor_held; /* they left because the connection broke */
+  unsigned missing; /* of them left because the connection broke, and have not come back: the floor counts beside other viewers */
 
   uint8_t *input; /* a ring of THOLE_AGENT_INPUT_WINDOW */
   size_t input_at, input_length;

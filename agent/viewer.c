@@ -28,7 +28,7 @@ release (Agent *self, Viewer *viewer)
 
   viewer->session = NULL;
   session->viewers--;
-  if (session->viewers == 0 && !session->floor_held)
+  if (session->viewers == 0 && session->missing == 0)
     session->floor = viewer->acked;
   session_watch (session);
   while (self->viewers_end > 0 && self->viewers[self->viewers_end - 1].session == NULL)
@@ -41,11 +41,15 @@ viewers_drop (Agent *self)
   for (unsigned i = 0; i < THOLE_AGENT_MAX_SESSIONS; i++)
     {
       Session *session = &self->sessions[i];
+      uint64_t low;
 
       if (session->agent == NULL || session->viewers == 0)
         continue;
-      session->floor = viewers_acked (self, session);
-      session->floor_held = true;
+      low = viewers_acked (self, session);
+      /* those who are still missing from the connection before have a floor of their own */
+      if (session->missing == 0 || low < session->floor)
+        session->floor = low;
+      session->missing += session->viewers;
     }
   for (unsigned i = 0; i < THOLE_AGENT_MAX_VIEWERS; i++)
     if (self->viewers[i].session != NULL)
@@ -137,6 +141,8 @@ attach (Agent *self, uint16_t channel, const uint8_t *data, size_t length)
     wanted.seq = wanted.from == THOLE_AGENT_FROM_LIVE ? session->ring.head : session->ring.tail;
   *viewer = (Viewer) { .session = session, .next = wanted.seq, .acked = wanted.seq, .credit = wanted.credit };
   session->viewers++;
+  if (wanted.from == THOLE_AGENT_FROM_SEQ && session->missing > 0)
+    session->missing--;
   if (self->viewers_end < channel)
     self->viewers_end = channel;
   frame = wire_begin (out, THOLE_AGENT_ATTACHED, channel);

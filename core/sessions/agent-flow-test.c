@@ -40,7 +40,8 @@ feed (gpointer user_data)
     return;
   while (self->left > 0 && self->given - self->seen->taken < 256 * 1024)
     {
-      gsize length = MIN (self->left, (guint64) g_rand_int_range (self->random, 1, sizeof self->bytes + 1));
+      guint64 most = (guint64) g_rand_int_range (self->random, 1, sizeof self->bytes + 1);
+      gsize length = (gsize) MIN (self->left, most);
 
       for (gsize i = 0; i < (length + 3) / 4; i++)
         ((guint32 *) (void *) self->bytes)[i] = g_rand_int (self->random);
