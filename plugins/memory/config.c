@@ -28,7 +28,7 @@ typedef struct
 static const Key keys[] = {
   { "instance", KIND_TEXT, G_STRUCT_OFFSET (TholeDriver, instance) },
   { "name", KIND_TEXT, G_STRUCT_OFFSET (TholeDriver, name) },
-  { "runtime_dir", KIND_GIVEN, 0 },
+  { "runtime_dir", KIND_TEXT, G_STRUCT_OFFSET (TholeDriver, runtime_dir) },
   { "state_dir", KIND_GIVEN, 0 },
   { "driver", KIND_GIVEN, 0 },
   { "default", KIND_GIVEN, 0 },
@@ -43,6 +43,7 @@ static const Key keys[] = {
   { "max_workloads", KIND_COUNT, G_STRUCT_OFFSET (TholeDriver, max_workloads) },
   { "log_bytes", KIND_SIZE, G_STRUCT_OFFSET (TholeDriver, log_bytes) },
   { "durable", KIND_BOOL, G_STRUCT_OFFSET (TholeDriver, durable) },
+  { "agent", KIND_BOOL, G_STRUCT_OFFSET (TholeDriver, agent) },
 };
 
 static gboolean

@@ -24,6 +24,9 @@ struct _TholeDriver
   guint64 max_workloads; /* 0 = no limit */
   guint64 seed;
   gboolean durable;
+  gboolean agent;        /* a workload may have a thole-agent: commands in sessions really run on this machine */
+  char *runtime_dir;     /* (nullable) */
+  GHashTable *agents;    /* (nullable): workload id -> its agent */
   char *faults_text;
   char **images;
   MemFaults *faults;
@@ -88,6 +91,7 @@ gpointer mem_finish_pointer (GAsyncResult *result, GError **error);
 
 extern const TholeWorkloadOps mem_workload_ops;
 extern const TholeExecOps mem_exec_ops;
+extern const TholeAgentOps mem_agent_ops;
 extern const TholeFilesOps mem_files_ops;
 extern const TholeImageOps mem_image_ops;
 extern const TholeVolumeOps mem_volume_ops;

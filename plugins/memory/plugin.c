@@ -5,6 +5,7 @@
 
 #include "driver.h"
 
+#include "agents.h"
 #include "config.h"
 #include "session.h"
 #include "journal.h"
@@ -17,6 +18,7 @@ driver_free (TholeDriver *self)
   g_free (self->instance);
   g_free (self->name);
   g_free (self->state_file);
+  g_free (self->runtime_dir);
   g_free (self->engine);
   g_free (self->faults_text);
   g_strfreev (self->images);
@@ -194,6 +196,7 @@ memory_close_async (TholeDriver *self, GAsyncReadyCallback callback, gpointer us
 
   mem_calls_fail (self, THOLE_ERROR_UNAVAILABLE, "the backend is being closed");
   mem_sessions_lose (self);
+  mem_agents_leave (self);
   if (self->world != NULL)
     {
       mem_world_unwatch (self->world, &self->watcher);
@@ -219,8 +222,9 @@ static const TholeDriverOps driver_ops = {
 };
 
 static const TholeInterface interfaces[] = {
-  { "workload/1", &mem_workload_ops }, { "exec/1", &mem_exec_ops },     { "files/1", &mem_files_ops },
-  { "image/1", &mem_image_ops },       { "volume/1", &mem_volume_ops }, { NULL, NULL },
+  { "workload/1", &mem_workload_ops }, { "exec/1", &mem_exec_ops },   { "agent/1", &mem_agent_ops },
+  { "files/1", &mem_files_ops },       { "image/1", &mem_image_ops }, { "volume/1", &mem_volume_ops },
+  { NULL, NULL },
 };
 
 THOLE_DRIVER_DEFINE (memory, "1.0", &driver_ops, interfaces)

@@ -174,6 +174,7 @@ host_make (const char *key, va_list args)
   self->api = plugin->driver;
   self->workload = find_interface (plugin, "workload/1");
   self->exec = find_interface (plugin, "exec/1");
+  self->agent = find_interface (plugin, "agent/1");
   self->files = find_interface (plugin, "files/1");
   self->image = find_interface (plugin, "image/1");
   self->volume = find_interface (plugin, "volume/1");

@@ -18,6 +18,7 @@ typedef struct
   const TholeDriverOps *api;
   const TholeWorkloadOps *workload;
   const TholeExecOps *exec;
+  const TholeAgentOps *agent;
   const TholeFilesOps *files;
   const TholeImageOps *image;
   const TholeVolumeOps *volume;
@@ -95,3 +96,4 @@ void add_files_tests (void);
 void add_goods_tests (void);
 void add_faults_tests (void);
 void add_lasting_tests (void);
+void add_agent_tests (void);

@@ -16,5 +16,6 @@ main (int argc, char **argv)
   add_goods_tests ();
   add_faults_tests ();
   add_lasting_tests ();
+  add_agent_tests ();
   return g_test_run ();
 }
