@@ -8,13 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/inspect.h"
 #include "store/lock.h"
 #include "store/migrate.h"
 
 #include "thole-error.h"
-
-/* PRAGMA application_id of our files: "Thol", 0x54686f6c */
-#define APPLICATION_ID 1416130412
 
 static GPtrArray *
 read_rows (TholeConnection *connection, const TholeRecordType *type, GError **error)
@@ -176,48 +174,6 @@ make_file (const char *path, GError **error)
 }
 
 static gboolean
-check_ours (TholeSqlite *self, GError **error)
-{
-  gint64 id, tables;
-
-  if (!read_number (self, "PRAGMA application_id", &id, error)
-      || !read_number (self, "SELECT count(*) FROM sqlite_schema", &tables, error))
-    return FALSE;
-  if (id == APPLICATION_ID)
-    return TRUE;
-  if (id == 0 && tables == 0)
-    return thole_connection_execute (self->writer, "PRAGMA application_id = " G_STRINGIFY (APPLICATION_ID), error);
-  g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_CONFLICT,
-                       "the database of another program, not a store of Thole");
-  return FALSE;
-}
-
-static gboolean
-check_sound (TholeSqlite *self, GError **error)
-{
-  sqlite3_stmt *statement = thole_connection_prepare (self->writer, "PRAGMA quick_check(1)", error);
-  const char *text;
-  gboolean sound;
-
-  if (statement == NULL)
-    return FALSE;
-  text = sqlite3_step (statement) == SQLITE_ROW ? (const char *) sqlite3_column_text (statement, 0)
-                                                : sqlite3_errmsg (self->writer->handle);
-  sound = g_strcmp0 (text, "ok") == 0;
-  if (!sound)
-    {
-      /* the first line is a heading */
-      const char *line = text != NULL ? strchr (text, '\n') : NULL;
-
-      g_set_error (error, THOLE_ERROR, THOLE_ERROR_STORAGE, "the store is damaged (%s); restore a copy",
-                   line != NULL ? line + 1 : text);
-    }
-  sqlite3_reset (statement);
-  sqlite3_db_release_memory (self->writer->handle);
-  return sound;
-}
-
-static gboolean
 read_instance (TholeSqlite *self, TholeClock *clock, GError **error)
 {
   g_autofree char *fresh = thole_uuid_new (clock);
@@ -254,14 +210,33 @@ read_range (TholeSqlite *self, GError **error)
   return TRUE;
 }
 
+/* a new one becomes ours */
+static gboolean
+mark (TholeSqlite *self, GError **error)
+{
+  gint64 id;
+
+  return read_number (self, "PRAGMA application_id", &id, error)
+         && (id == THOLE_APPLICATION_ID
+             || thole_connection_execute (self->writer,
+                                          "PRAGMA application_id = " G_STRINGIFY (THOLE_APPLICATION_ID), error));
+}
+
 static gboolean
 open_file (TholeSqlite *self, GError **error)
 {
   self->lock = thole_store_lock (self->path, error);
   if (self->lock < 0)
     return FALSE;
-  if (make_file (self->path, error) && (self->writer = thole_connection_open (self->path, error)) != NULL
-      && check_ours (self, error) && check_sound (self, error))
+  if (!make_file (self->path, error))
+    {
+      g_prefix_error (error, "%s: ", self->path);
+      return FALSE;
+    }
+  if (!thole_store_inspect (self->path, error))
+    return FALSE;
+  self->writer = thole_connection_open (self->path, error);
+  if (self->writer != NULL && mark (self, error))
     return TRUE;
   g_prefix_error (error, "%s: ", self->path);
   return FALSE;

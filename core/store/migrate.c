@@ -158,6 +158,24 @@ step (Migrator *self, const TholeMigration *migration, gboolean up, GError **err
 }
 
 gboolean
+thole_migrate_check (sqlite3 *handle, const char *path, const TholeMigration *migrations, guint n_migrations, GError **error)
+{
+  Migrator self = { handle, path, NULL };
+  sqlite3_stmt *found = prepare (&self, "SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'", error);
+  int result = found != NULL ? sqlite3_step (found) : SQLITE_ERROR;
+
+  sqlite3_finalize (found);
+  if (result == SQLITE_ROW)
+    return applied_version (&self, migrations, n_migrations, error) >= 0;
+  if (found != NULL && result != SQLITE_DONE)
+    {
+      thole_sqlite_error (handle, error);
+      g_prefix_error (error, "%s: ", path);
+    }
+  return result == SQLITE_DONE;
+}
+
+gboolean
 thole_migrate (sqlite3 *handle, const char *path, TholeClock *clock, const TholeMigration *migrations,
                guint n_migrations, guint target, GError **error)
 {

@@ -26,3 +26,7 @@ extern const guint thole_n_migrations;
  * is not the one that this program has, and else with STORAGE or STORAGE_FULL. */
 gboolean thole_migrate (sqlite3 *handle, const char *path, TholeClock *clock, const TholeMigration *migrations,
                         guint n_migrations, guint target, GError **error);
+
+/* Would thole_migrate() take it? Changes nothing; fails as that does. */
+gboolean thole_migrate_check (sqlite3 *handle, const char *path, const TholeMigration *migrations, guint n_migrations,
+                              GError **error);
