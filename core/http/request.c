@@ -505,7 +505,7 @@ thole_request_end (TholeRequest *request)
   g_clear_pointer (&request->call, thole_call_free);
   g_clear_pointer (&request->principal, thole_principal_unref);
   g_free (request->path);
-  if (request->http != NULL && request->http->spare->len < SPARE_MAX)
+  if (request->http != NULL && (gint) request->http->spare->len < SPARE_MAX)
     g_ptr_array_add (request->http->spare, request);
   else
     g_free (request);
