@@ -187,6 +187,16 @@ open_backends (TholeApp *self, GError **error)
   return TRUE;
 }
 
+/* (nullable) */
+static const char *
+agent_path (TholeConfig *config)
+{
+  const char *given = thole_config_string (config, "daemon", "agent");
+  const char *path = given[0] != '\0' ? given : THOLE_AGENT_PATH;
+
+  return strcmp (given, "none") != 0 && g_file_test (path, G_FILE_TEST_IS_EXECUTABLE) ? path : NULL;
+}
+
 static gboolean
 open_accounts (TholeApp *self, GError **error)
 {
@@ -213,6 +223,9 @@ open_operations (TholeApp *self, GError **error)
     .idempotency_keys = (guint) thole_config_int (config, "limits", "idempotency_keys"),
     .workloads = thole_config_int (config, "limits", "workloads"),
     .execs = (guint) thole_config_int (config, "limits", "exec"),
+    .sessions = (guint) thole_config_int (config, "limits", "sessions"),
+    .caller_sessions = (guint) thole_config_int (config, "limits", "caller_sessions"),
+    .agent = agent_path (config),
     .provision_timeout = microseconds (config, "workload", "provision_timeout"),
     .orphan_grace = microseconds (config, "reconcile", "orphan_grace"),
     .never_destroy = thole_config_bool (config, "reconcile", "never_destroy"),

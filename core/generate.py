@@ -119,7 +119,10 @@ def read_fields(paths):
             if match[1]:
                 things.append(Thing("schema", match[2], match[3]))
             else:
-                thing = Thing("record", match[5], match[8])
+                # NAME:CNAME when a C type of that name is something else
+                name, _, c_type = match[5].partition(":")
+                thing = Thing("record", name, match[8])
+                thing.c_type = camel(c_type or name)
                 thing.prefix, thing.table = match[6], match[7]
                 things.append(thing)
         else:
@@ -141,7 +144,7 @@ def fields_header(paths):
         if thing.kind == "schema":
             out.append(f"extern const TholeSchema thole_schema_{c_name(thing.name)};")
             continue
-        name, upper = camel(thing.name), c_name(thing.name).upper()
+        name, upper = thing.c_type, c_name(thing.name).upper()
         out.append(f"\nextern const TholeRecordType thole_{c_name(thing.name)}_type;\n")
         for field in thing.fields:
             if field.kind == "enum":
@@ -195,7 +198,7 @@ def fields_source(paths):
             if of:
                 parts.append(f".of = &thole_schema_{c_name(of)}")
             if thing.kind == "record":
-                parts.append(f".offset = G_STRUCT_OFFSET (Thole{camel(thing.name)}, {field.name})")
+                parts.append(f".offset = G_STRUCT_OFFSET (Thole{thing.c_type}, {field.name})")
             out.append("  { " + ", ".join(parts) + " },")
         if not thing.fields:
             out.append("  { .name = NULL },")
@@ -206,7 +209,7 @@ def fields_source(paths):
         else:
             out.append(f"const TholeRecordType thole_{base}_type = {{ {c_string(thing.name)}, {c_string(thing.prefix)}, "
                        f"{c_string(thing.table)}, {c_string(thing.doc)}, {base}_fields, {len(thing.fields)}, "
-                       f"sizeof (Thole{camel(thing.name)}) }};\n")
+                       f"sizeof (Thole{thing.c_type}) }};\n")
     schemas = ", ".join(f"&thole_schema_{c_name(t.name)}" for t in things if t.kind == "schema")
     records = ", ".join(f"&thole_{c_name(t.name)}_type" for t in things if t.kind == "record")
     out.append(f"const TholeSchema *const thole_schemas[] = {{ {schemas}, NULL }};")

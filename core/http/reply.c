@@ -231,6 +231,8 @@ thole_reply_call (TholeRequest *request)
 
   if (reply->problem != NULL)
     problem_answer (request, reply->problem);
+  else if (reply->kind == THOLE_REPLY_VIEW)
+    thole_reply_problem (request, thole_problem_new (THOLE_ERROR_UNSUPPORTED, "This path is for a WebSocket"));
   else if (reply->stream != NULL)
     stream_answer (request);
   else

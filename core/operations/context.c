@@ -7,6 +7,7 @@
 #include "operations/image-pull.h"
 #include "operations/orphans.h"
 #include "operations/reports.h"
+#include "operations/room.h"
 #include "operations/timebase.h"
 #include "operations/tracker.h"
 #include "operations/wait.h"
@@ -40,6 +41,7 @@ care (gpointer user_data)
   thole_timebase_now (self);
   thole_tracker_retain (self);
   thole_idempotency_retain (self);
+  thole_rooms_retain (self);
   return G_SOURCE_CONTINUE;
 }
 
@@ -55,7 +57,8 @@ load (TholeOperations *self, GError **error)
     thole_subject_new (self, thole_record_ref (workloads->pdata[i]));
   for (guint i = 0; i < operations->len; i++)
     thole_tracker_add (self, thole_record_ref (operations->pdata[i]));
-  return thole_idempotency_load (self, error) && thole_orphans_load (self, error);
+  return thole_idempotency_load (self, error) && thole_orphans_load (self, error)
+         && thole_rooms_load (self, error);
 }
 
 TholeOperations *
@@ -73,6 +76,7 @@ thole_operations_new (TholeClock *clock, TholeDb *db, TholeEventLog *events, Tho
   self->operations = thole_collection_new (tracker_id);
   self->orphans = thole_collection_new (orphan_id);
   self->orphans_storing = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  thole_rooms_init (self);
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->tokens = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   self->idempotency = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, thole_record_unref);
@@ -95,6 +99,7 @@ thole_operations_drain (TholeOperations *self)
   self->draining = TRUE;
   thole_source_clear (&self->care);
   thole_source_clear (&self->sweep);
+  thole_rooms_drain (self);
   for (guint i = 0; i < thole_collection_size (self->workloads); i++)
     {
       TholeSubject *subject = thole_collection_index (self->workloads, i);
@@ -134,6 +139,7 @@ thole_operations_free (TholeOperations *self)
   thole_reports_ignore (self);
   thole_source_clear (&self->care);
   thole_source_clear (&self->sweep);
+  thole_rooms_free (self);
   while (thole_collection_size (self->workloads) > 0)
     {
       TholeSubject *subject = thole_collection_index (self->workloads, 0);

@@ -30,6 +30,9 @@ typedef struct
   gint64 provision_timeout;  /* µs */
   gint64 orphan_grace;       /* µs */
   gboolean never_destroy;    /* orphans are only listed */
+  guint sessions;            /* live ones of one workload */
+  guint caller_sessions;     /* and of one owner, 0 = no limit */
+  const char *agent;         /* (nullable): path of thole-agent on this machine; borrowed */
   gint64 memory, pids;       /* of a workload that asks for none */
   double cpu;
 } TholeLimits;
@@ -48,6 +51,8 @@ struct _TholeOperations
   TholeCollection *operations; /* of TholeTracker */
   TholeCollection *orphans;    /* of TholeOrphan records */
   GHashTable *orphans_storing; /* ids of those whose COMMIT is still to come */
+  TholeCollection *sessions;   /* of TholeSeat */
+  GHashTable *rooms;           /* id of a workload -> TholeRoom */
   GHashTable *idempotency;     /* id -> TholeIdempotency record */
   GHashTable *inflight;        /* id -> GPtrArray of TholeCall that wait for the first */
   TholeTimebaseState *timebase; /* of timebase.c */

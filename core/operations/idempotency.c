@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/idempotency.h"
 
+#include "operations/room.h"
 #include "operations/subject.h"
 #include "operations/timebase.h"
 #include "operations/wait.h"
@@ -114,6 +115,7 @@ replay (TholeCall *call, TholeIdempotency *record)
 {
   TholeOperations *operations = call->operations;
   TholeSubject *subject = thole_collection_lookup (operations->workloads, record->subject);
+  TholeSeat *seat = thole_collection_lookup (operations->sessions, record->subject);
   TholeTracker *tracker = thole_tracker_find (operations, record->operation[0] != '\0' ? record->operation : record->subject);
   g_autoptr (TholeProblem) problem = thole_problem_new (THOLE_ERROR_INVALID, "the query is wrong");
   guint mask;
@@ -131,6 +133,8 @@ replay (TholeCall *call, TholeIdempotency *record)
         thole_wait_workload (call, subject, mask, 200,
                              thole_state_rests (subject->now) || call->def->kind == THOLE_OPERATION_ENGINE ? 200 : 202);
     }
+  else if (seat != NULL)
+    thole_reply_seat (call, seat, 200);
   else if (tracker != NULL && strncmp (record->subject, "op-", 3) == 0)
     thole_wait_operation (call, tracker, 0, 202);
   else
@@ -236,6 +240,21 @@ thole_idempotency_leave (TholeCall *call)
         follower->def->handle (follower);
     }
   g_clear_pointer (&followers, g_ptr_array_unref);
+}
+
+void
+thole_idempotency_forget (TholeCall *call, const char *subject)
+{
+  Key *key = call->key;
+  TholeIdempotency *record = key != NULL ? g_hash_table_lookup (call->operations->idempotency, key->id) : NULL;
+  TholeTxn *txn;
+
+  if (record == NULL || strcmp (record->subject, subject) != 0)
+    return;
+  txn = thole_txn_new ();
+  thole_txn_remove (txn, &thole_idempotency_type, record->id);
+  thole_db_commit (call->operations->db, txn, NULL, NULL);
+  g_hash_table_remove (call->operations->idempotency, key->id);
 }
 
 gboolean

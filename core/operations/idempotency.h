@@ -17,6 +17,8 @@ void     thole_idempotency_remember (TholeCall *call, TholeTxn *txn, const char 
 void     thole_idempotency_leave    (TholeCall *call);
 /* After COMMIT of what remember put there. */
 void     thole_idempotency_stored   (TholeCall *call);
+/* What it was to make was not made: the key may be used again. @subject: as remembered */
+void     thole_idempotency_forget   (TholeCall *call, const char *subject);
 /* Loads the keys. */
 gboolean thole_idempotency_load     (TholeOperations *operations, GError **error);
 /* Removes keys that are too old. */

@@ -6,6 +6,7 @@
 #include "operations/tracker.h"
 
 #include "operations/drive.h"
+#include "operations/room.h"
 #include "operations/step.h"
 #include "operations/timebase.h"
 #include "operations/wait.h"
@@ -390,6 +391,7 @@ take_place (TholeChange *change)
   thole_record_unref (old);
   if (operations->changed != NULL)
     operations->changed (subject, operations->changed_data);
+  thole_room_follow (subject);
 }
 
 /* what the engine reported or a deadline wanted could not be stored, and nobody else comes back to it */

@@ -1,0 +1,33 @@
+-- SPDX-FileCopyrightText: The Thole authors
+-- SPDX-License-Identifier: LGPL-2.1-or-later
+CREATE TABLE sessions (
+  id TEXT NOT NULL PRIMARY KEY,
+  name TEXT NOT NULL,
+  workload TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  command TEXT,
+  tty INTEGER NOT NULL,
+  rows INTEGER NOT NULL,
+  cols INTEGER NOT NULL,
+  term TEXT NOT NULL,
+  working_dir TEXT NOT NULL,
+  env TEXT,
+  user TEXT NOT NULL,
+  on_detach TEXT NOT NULL,
+  stop_after REAL NOT NULL,
+  scrollback INTEGER NOT NULL,
+  flow TEXT NOT NULL,
+  durability TEXT NOT NULL,
+  exit_code INTEGER NOT NULL,
+  exit_signal TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL,
+  last_activity INTEGER NOT NULL,
+  attached INTEGER NOT NULL,
+  deadline_at INTEGER NOT NULL
+) STRICT;
