@@ -231,10 +231,17 @@ def suite_chaos(options):
 
 def suite_sim(options):
     """Whole lives of a daemon and its engine, from seeds."""
-    # the short form takes the same seeds each time: a rare find must not stop what has nothing to do with it
-    amount = ["--operations", "2000000"] if options["long"] else ["--begin", "2012", "--operations", "36000"]
-    return tap("sim", ["/usr/bin/python3", os.path.join(ROOT, "tests", "sim", "run"), *amount],
-               {"THOLE_BUILD": GCC}, 7200 if options["long"] else 1500)
+    run = ["/usr/bin/python3", os.path.join(ROOT, "tests", "sim", "run")]
+    if options["long"]:
+        count = tap("sim", [*run, "--operations", "2000000"], {"THOLE_BUILD": GCC}, 4 * 3600)
+        count.add(tap("sim-mutations", ["/usr/bin/python3", os.path.join(ROOT, "tests", "sim", "mutations")], None, 3600))
+    else:
+        count = tap("sim", [*run, "--seconds", "120"], {"THOLE_BUILD": GCC}, 900)
+    # a daemon that was cut off leaves its memory behind
+    sanitizers = dict(SANITIZERS, ASAN_OPTIONS=SANITIZERS["ASAN_OPTIONS"].replace("detect_leaks=1", "detect_leaks=0"))
+    count.add(tap("sim-asan", [*run, "--once", "--fresh", "--steps", "1500", "--seconds", "600" if options["long"] else "60"],
+                  {"THOLE_BUILD": ASAN, **sanitizers}, 1500))
+    return count
 
 
 def suite_fuzz(options):

@@ -45,7 +45,8 @@ check_success (Sim *sim, SimCall *self, TholeCall *call)
     listed |= self->def->success[i] != 0 && self->def->success[i] == reply->status;
   if (!listed)
     sim_violation (sim, "%s %s was answered with %u", self->request, self->def->name, reply->status);
-  if (reply->operation != NULL && !reply->replayed && !g_hash_table_contains (sim->trackers, reply->operation))
+  if (reply->operation != NULL && !reply->replayed && !g_hash_table_contains (sim->trackers, reply->operation)
+      && !g_hash_table_contains (sim->forgotten, reply->operation))
     sim_violation (sim, "%s was answered before its operation %s was stored", self->request, reply->operation);
 }
 
@@ -116,8 +117,12 @@ check_key (Sim *sim, SimCall *self, TholeCall *call)
   /* a trial makes nothing, so it is not remembered */
   if (call->query != NULL && thole_dict_boolean (call->query, "dry_run", FALSE))
     return;
-  keyed->done = TRUE;
-  id = creates ? body_id (call) : NULL;
+  /* what is replayed may still be under way, and end otherwise */
+  keyed->done |= !call->reply.replayed;
+  /* who waited for its deletion is told of nothing */
+  id = creates && call->reply.status != 204 ? body_id (call) : NULL;
+  if (id == NULL)
+    return;
   if (keyed->answered != NULL && g_strcmp0 (keyed->answered, id) != 0 && remembered)
     sim_violation (sim, "the key %s made %s and %s", keyed->key, keyed->answered, id);
   g_free (keyed->answered);

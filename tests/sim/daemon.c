@@ -69,6 +69,7 @@ sim_boot (Sim *sim)
   g_autoptr (GError) error = NULL;
 
   sim->life++;
+  sim->jump_at = sim->now;
   sim->cut = FALSE;
   sim->crash_in = 0;
   sim->context = sim_context_new ();
@@ -126,6 +127,7 @@ sim_bury (Sim *sim)
   sim->jumping = FALSE;
   sim->cut = TRUE;
   sim->n_crashes++;
+  sim_check_skew (sim);
   sim->blind |= ABS (sim->skew - sim->offset) > sim_slack (sim);
   sim_trace (sim, "CRASH");
   forget (sim);

@@ -256,6 +256,7 @@ jump_clock (Sim *sim)
 
   sim->offset += sim_between (sim, -far, far);
   sim->n_jumps++;
+  sim->jump_at = sim->now;
   sim_trace (sim, "the clock is set to %+.3f s", (double) sim->offset / SIM_SECOND);
 }
 

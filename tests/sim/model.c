@@ -46,6 +46,7 @@ sim_model_init (Sim *sim)
   sim->rows = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, row_free);
   sim->ids = g_ptr_array_new_with_free_func (g_free);
   sim->counts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  sim->forgotten = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   sim->trackers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   sim->orphans = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, thole_record_unref);
   sim->keys = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -323,7 +324,10 @@ act (Sim *sim, TholeTxn *txn, const TholeAction *action)
                && GPOINTER_TO_INT (g_hash_table_lookup (sim->trackers, action->value)) == THOLE_OPERATION_STATE_RUNNING)
         sim_violation (sim, "operation %s was forgotten while it runs", action->value);
       else if (action->type == &thole_operation_type)
-        g_hash_table_remove (sim->trackers, action->value);
+        {
+          g_hash_table_remove (sim->trackers, action->value);
+          g_hash_table_add (sim->forgotten, g_strdup (action->value));
+        }
       else if (action->type == &thole_orphan_type)
         orphan_removed (sim, txn, action->value);
       else if (action->type == &thole_idempotency_type)
@@ -409,6 +413,7 @@ before (gpointer user_data, guint n_txns, GError **error)
   if (!sim_chance (sim, sim->plan.store_fault))
     return THOLE_COMMIT_DONE;
   sim_trace (sim, "the store is full");
+  sim->jump_at = sim->now;
   g_set_error (error, THOLE_ERROR, THOLE_ERROR_STORAGE_FULL, "the disk is full on demand");
   return THOLE_COMMIT_FAIL;
 }

@@ -10,6 +10,8 @@
 /* of a restart policy, and of what the callers ask for */
 #define LONGEST_PAUSE (301 * SIM_SECOND)
 #define LONGEST_LIFE (400 * SIM_SECOND)
+/* between two looks at the clock, with a COMMIT that waits */
+#define LONGEST_BLINDNESS (90 * SIM_SECOND)
 
 gboolean
 sim_is_quiet (Sim *sim)
@@ -22,6 +24,14 @@ gint64
 sim_slack (Sim *sim)
 {
   return (gint64) sim->n_jumps * SIM_SECOND;
+}
+
+void
+sim_check_skew (Sim *sim)
+{
+  if (!sim->blind && sim->now > sim->jump_at + LONGEST_BLINDNESS && ABS (sim->skew - sim->offset) > sim_slack (sim))
+    sim_violation (sim, "the clock was set by %.3f s, the store knows of %.3f s", (double) sim->offset / SIM_SECOND,
+                   (double) sim->skew / SIM_SECOND);
 }
 
 void
@@ -187,6 +197,7 @@ sim_check_rest (Sim *sim)
 
   sim->n_rests++;
   sim_check_step (sim);
+  sim_check_skew (sim);
   for (guint i = 0; i < sim->ids->len; i++)
     {
       const SimRow *row = g_hash_table_lookup (sim->rows, sim->ids->pdata[i]);

@@ -82,6 +82,7 @@ struct _Sim
   gint64 now;              /* µs since the begin, never goes back */
   gint64 offset;           /* of the wall clock that jumps */
   gint64 skew;             /* what the store knows of that */
+  gint64 jump_at;          /* when it was set last, or a COMMIT failed after that, or the daemon began */
   gboolean blind;          /* the daemon ended before it had stored a jump: deadlines are off */
   gint64 began_moment;
   GSequence *timers;
@@ -124,6 +125,7 @@ struct _Sim
   GPtrArray *ids;          /* of the rows, by creation */
   GHashTable *counts;      /* owner -> rows */
   GHashTable *trackers;    /* id of an operation -> its state */
+  GHashTable *forgotten;   /* ids of operations that were removed for their age or number */
   GHashTable *orphans;     /* id -> TholeOrphan */
   GHashTable *keys;        /* id -> subject */
   GHashTable *gone;        /* ids of removed rows */
@@ -212,6 +214,8 @@ gboolean sim_is_quiet (Sim *sim);
 void    sim_explain_busy (Sim *sim);
 /* How far off deadlines may be: jumps below a second are not seen. */
 gint64  sim_slack   (Sim *sim);
+/* A jump of the clock is known to the store after a while. */
+void    sim_check_skew (Sim *sim);
 void    sim_check_rest (Sim *sim);
 void    sim_check_empty (Sim *sim);
 
