@@ -66,9 +66,12 @@ static gboolean
 went_along (TholeSubject *subject)
 {
   TholeWorkload *now = subject->now;
+  gboolean signalled = now->state == THOLE_WORKLOAD_STATE_CRASHED && g_str_has_prefix (now->state_reason, "signalled");
+  /* its policy may have been quicker than the engine's end */
+  gboolean restarting = now->state == THOLE_WORKLOAD_STATE_STARTING && g_str_has_prefix (now->state_reason, "restarting")
+                        && now->exit_signal[0] != '\0';
 
-  return now->state == THOLE_WORKLOAD_STATE_CRASHED && g_str_has_prefix (now->state_reason, "signalled")
-         && now->stopped_at > thole_clock_now (subject->operations->clock) - LAST_BREATH;
+  return (signalled || restarting) && now->stopped_at > thole_clock_now (subject->operations->clock) - LAST_BREATH;
 }
 
 static void
