@@ -136,7 +136,7 @@ thole_agent_fixture_open (TholeAgentFixture *self, const char *text)
 {
   g_autoptr(GError) error = NULL;
   GVariant *value = thole_agent_fixture_call (self, THOLE_AGENT_CALL_OPEN,
-                                              g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, &error), &error);
+                                              g_variant_new_parsed (text), &error);
 
   g_assert_no_error (error);
   return value;

@@ -202,7 +202,7 @@ stat_of (TholeAgentFixture *fixture, const char *id)
 {
   g_autofree char *text = g_strdup_printf ("{'id': <'%s'>}", id);
 
-  return thole_agent_fixture_call (fixture, THOLE_AGENT_CALL_STAT, g_variant_parse (NULL, text, NULL, NULL, NULL), NULL);
+  return thole_agent_fixture_call (fixture, THOLE_AGENT_CALL_STAT, g_variant_new_parsed (text), NULL);
 }
 
 static void

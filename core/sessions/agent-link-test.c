@@ -18,7 +18,7 @@
 static GVariant *
 parse (const char *text)
 {
-  return g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, NULL);
+  return g_variant_new_parsed (text);
 }
 
 static void
