@@ -37,6 +37,7 @@ typedef struct
   GHashTable *expected;   /* ids whose object the engine had at that time */
   GHashTable *orphans;    /* ids of orphans seen */
   GString *differences;
+  GError *error;          /* (nullable) */
 } Comparison;
 
 static void
@@ -47,6 +48,7 @@ comparison_free (Comparison *self)
   g_hash_table_unref (self->orphans);
   g_object_unref (self->backend);
   g_string_free (self->differences, TRUE);
+  g_clear_error (&self->error);
   g_free (self);
 }
 
@@ -195,17 +197,43 @@ compare_rest (Comparison *self)
 }
 
 static void
+tell (Comparison *self)
+{
+  g_string_append_c (self->differences, ']');
+  if (self->done != NULL)
+    self->done (self->user_data, self->differences, self->error);
+  comparison_free (self);
+}
+
+static void
+stored (gpointer user_data, const GError *error)
+{
+  Comparison *self = user_data;
+
+  self->operations->calls--;
+  tell (self);
+}
+
+/* who asked finds the orphans in the list: what was handed to the store before this is stored before this */
+static void
+tell_when_stored (Comparison *self)
+{
+  self->operations->calls++;
+  thole_db_commit (self->operations->db, thole_txn_new (), stored, self);
+}
+
+static void
 listed (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   Comparison *self = user_data;
   g_auto (TholeSlotResult) out = { NULL };
-  g_autoptr (GError) error = NULL;
-  gboolean good = thole_backend_call_finish (self->backend, result, &out, &error);
+  gboolean good = thole_backend_call_finish (self->backend, result, &out, &self->error);
 
   self->operations->calls--;
+  /* a backend that went away again compares when it is back */
   if (good && self->operations->draining)
-    g_set_error (&error, THOLE_ERROR, THOLE_ERROR_INTERRUPTED, "the daemon is going down");
-  if (error == NULL)
+    g_set_error (&self->error, THOLE_ERROR, THOLE_ERROR_INTERRUPTED, "the daemon is going down");
+  if (self->error == NULL)
     {
       for (gsize i = 0; i < g_variant_n_children (out.value); i++)
         {
@@ -217,11 +245,10 @@ listed (GObject *source, GAsyncResult *result, gpointer user_data)
       if (!self->dry_run)
         thole_orphans_gone (self->operations, self->backend, self->orphans);
     }
-  g_string_append_c (self->differences, ']');
-  /* a backend that went away again compares when it is back */
-  if (self->done != NULL)
-    self->done (self->user_data, self->differences, error);
-  comparison_free (self);
+  if (self->done != NULL && self->error == NULL && g_hash_table_size (self->operations->orphans_storing) > 0)
+    tell_when_stored (self);
+  else
+    tell (self);
 }
 
 void

@@ -17,6 +17,7 @@ typedef struct
   TholeOperations *operations;
   TholeOrphan *orphan;
   gboolean added;
+  TholeCall *call;    /* (nullable): who asked */
 } Storing;
 
 /* a removal at the engine under way */
@@ -61,17 +62,21 @@ stored (gpointer user_data, const GError *error)
       thole_collection_remove (self->operations->orphans, self->orphan->id);
       thole_record_unref (self->orphan);
     }
+  if (self->call != NULL && error == NULL)
+    thole_call_return (self->call, 204, NULL);
+  else if (self->call != NULL)
+    thole_call_error (self->call, error);
   thole_record_unref (self->orphan);
   g_free (self);
 }
 
 static void
-store (TholeOperations *operations, TholeOrphan *orphan, gboolean added, const char *actor)
+store (TholeOperations *operations, TholeOrphan *orphan, gboolean added, const char *actor, TholeCall *call)
 {
   Storing *self = g_new (Storing, 1);
   TholeTxn *txn = thole_txn_new ();
 
-  *self = (Storing) { operations, thole_record_ref (orphan), added };
+  *self = (Storing) { operations, thole_record_ref (orphan), added, call };
   g_hash_table_add (operations->orphans_storing, g_strdup (orphan->id));
   if (added)
     thole_txn_insert (txn, orphan);
@@ -82,10 +87,12 @@ store (TholeOperations *operations, TholeOrphan *orphan, gboolean added, const c
 }
 
 static void
-forget (TholeOperations *operations, TholeOrphan *orphan, const char *actor)
+forget (TholeOperations *operations, TholeOrphan *orphan, const char *actor, TholeCall *call)
 {
   if (!g_hash_table_contains (operations->orphans_storing, orphan->id))
-    store (operations, orphan, FALSE, actor);
+    store (operations, orphan, FALSE, actor, call);
+  else if (call != NULL)
+    thole_call_return (call, 204, NULL);
 }
 
 static void
@@ -98,8 +105,8 @@ removed (GObject *source, GAsyncResult *result, gpointer user_data)
   self->operations->calls--;
   thole_crash_point ("answered");
   if (thole_backend_call_finish (self->backend, result, NULL, &error) && orphan != NULL)
-    forget (self->operations, orphan, self->call != NULL ? self->call->principal->name : "policy");
-  if (self->call != NULL && error == NULL)
+    forget (self->operations, orphan, self->call != NULL ? self->call->principal->name : "policy", self->call);
+  else if (self->call != NULL && error == NULL)
     thole_call_return (self->call, 204, NULL);
   else if (self->call != NULL)
     thole_call_error (self->call, error);
@@ -142,7 +149,7 @@ remember (TholeOperations *operations, TholeBackend *backend, const char *id, GV
       orphan->remove_at = orphan->found_at + operations->limits.orphan_grace;
       orphan->due_at = thole_timebase_now (operations) + operations->limits.orphan_grace;
     }
-  store (operations, orphan, TRUE, "daemon");
+  store (operations, orphan, TRUE, "daemon", NULL);
   thole_record_unref (orphan);
 }
 
@@ -168,7 +175,7 @@ thole_orphans_gone (TholeOperations *operations, TholeBackend *backend, GHashTab
       TholeOrphan *orphan = thole_collection_index (operations->orphans, i - 1);
 
       if (strcmp (orphan->backend, thole_backend_get_name (backend)) == 0 && !g_hash_table_contains (seen, orphan->id))
-        forget (operations, orphan, "engine");
+        forget (operations, orphan, "engine", NULL);
     }
 }
 
