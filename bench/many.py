@@ -11,7 +11,7 @@ import time
 from measure import SMOKE, Daemon, middle, report, rss, wrk
 
 FEW, MANY = (20, 200) if SMOKE else (100, 10000)
-SECONDS, ROUNDS = (1, 1) if SMOKE else (4, 3)
+SECONDS, ROUNDS = (1, 1) if SMOKE else (2, 7)
 
 
 def create(thole, count):
@@ -31,15 +31,16 @@ def create(thole, count):
         return list(pool.map(some, [count // 8 + (number < count % 8) for number in range(8)]))[0]
 
 
-def reads(thole, workload):
-    """One workload and a page of 100 in turns."""
-    url = f"http://127.0.0.1:{thole.tcp_port}"
-    header = [f"Authorization: Bearer {thole.bootstrap_token}"]
-    samples = {"one": [], "page": []}
+def reads(daemons):
+    """One workload and a page of 100, of each daemon in turns, so that the load of the machine meets all alike."""
+    samples = [{"one": [], "page": []} for _ in daemons]
     for _ in range(ROUNDS):
-        samples["one"].append(wrk(f"{url}/v1/workloads/{workload['id']}", thole.process.pid, SECONDS, headers=header))
-        samples["page"].append(wrk(f"{url}/v1/workloads?limit=100", thole.process.pid, SECONDS, headers=header))
-    return {kind: middle(values) for kind, values in samples.items()}
+        for kind in ("one", "page"):
+            for (thole, workload), values in zip(daemons, samples):
+                target = f"workloads/{workload['id']}" if kind == "one" else "workloads?limit=100"
+                values[kind].append(wrk(f"http://127.0.0.1:{thole.tcp_port}/v1/{target}", thole.process.pid, SECONDS,
+                                        headers=[f"Authorization: Bearer {thole.bootstrap_token}"]))
+    return [{kind: middle(values) for kind, values in sample.items()} for sample in samples]
 
 
 def started(folder, backends):
@@ -55,11 +56,12 @@ def started(folder, backends):
 def main():
     with tempfile.TemporaryDirectory(prefix="thole-bench-") as folder:
         memory = {"memory": {"driver": "memory", "default": "true", "state_file": os.path.join(folder, "engine")}}
-        thole, _, _ = started(folder, memory)
-        first = create(thole, FEW)
-        few = reads(thole, first)
-        create(thole, MANY - FEW)
-        many = reads(thole, first)
+        folders = [folder, os.path.join(folder, "few")]
+        os.makedirs(folders[1])
+        thole, small = (started(place, {"memory": {"driver": "memory", "default": "true",
+                                                   "state_file": os.path.join(place, "engine")}})[0] for place in folders)
+        many, few = reads([(thole, create(thole, MANY)), (small, create(small, FEW))])
+        small.close()
         begin = time.monotonic()
         count = len(thole.listed("/v1/workloads?limit=1000"))
         paging = time.monotonic() - begin
