@@ -8,6 +8,7 @@
 #include "operations/context.h"
 #include "schedule/health.h"
 #include "schedule/reconcile.h"
+#include "store/restore.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -103,6 +104,8 @@ thole_app_new (const TholeAppOptions *options, GError **error)
   self = g_new0 (TholeApp, 1);
   self->config = config;
   self->options.listen = g_strdupv (options->listen);
+  self->options.restore = options->restore != NULL ? g_canonicalize_filename (options->restore, NULL) : NULL;
+  self->options.replace = options->replace;
   self->clock = thole_clock_system ();
   self->state_dir = default_dir (options->state_dir, "/var/lib/thole", g_get_user_state_dir ());
   self->runtime_dir = default_dir (options->runtime_dir, "/run/thole", g_get_user_runtime_dir ());
@@ -128,12 +131,26 @@ microseconds (TholeConfig *config, const char *section, const char *key)
 }
 
 static gboolean
+restore (TholeApp *self, const char *uri, GError **error)
+{
+  g_autofree char *aside = NULL;
+
+  if (!thole_store_restore (self->options.restore, uri, self->options.replace, self->clock, &aside, error))
+    return FALSE;
+  g_message ("restored %s%s%s", self->options.restore, aside != NULL ? "; the store before is kept as " : "",
+             aside != NULL ? aside : "");
+  return TRUE;
+}
+
+static gboolean
 open_store (TholeApp *self, GError **error)
 {
   const char *store = thole_config_string (self->config, "daemon", "store");
   g_autofree char *uri = g_strcmp0 (store, "sqlite:") == 0 ? g_strconcat ("sqlite:", self->state_dir, "/thole.db", NULL)
                                                           : g_strdup (store);
 
+  if (self->options.restore != NULL && !restore (self, uri, error))
+    return FALSE;
   self->db = thole_db_open (uri, self->clock, THOLE_DB_THREADED, error);
   if (self->db == NULL)
     return FALSE;
@@ -435,6 +452,7 @@ thole_app_free (TholeApp *self)
   g_clear_pointer (&self->config, thole_config_free);
   g_clear_object (&self->cut);
   g_strfreev (self->options.listen);
+  g_free (self->options.restore);
   g_free (self->state_dir);
   g_free (self->runtime_dir);
   g_free (self);

@@ -17,6 +17,8 @@ typedef struct
   char *state_dir;        /* (nullable) */
   char *runtime_dir;      /* (nullable) */
   char *log_level;        /* (nullable) */
+  char *restore;          /* (nullable): a back-up that becomes the store first */
+  gboolean replace;       /* also in place of a store that is there */
 } TholeAppOptions;
 
 /* Reads and checks the configuration; nothing is opened yet. Returns: (transfer full) */

@@ -30,6 +30,8 @@ parse (Options *options, int *argc, char ***argv, GError **error)
     { "listen", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->app.listen, "Where to serve, may be repeated", "unix:PATH|HOST:PORT" },
     { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->app.set, "One key of the configuration", "SECTION.KEY=VALUE" },
     { "log-level", 0, 0, G_OPTION_ARG_STRING, &options->app.log_level, "debug, info, warn or error", "LEVEL" },
+    { "restore", 0, 0, G_OPTION_ARG_FILENAME, &options->app.restore, "Begin with this back-up as the store", "FILE" },
+    { "replace", 0, 0, G_OPTION_ARG_NONE, &options->app.replace, "With --restore: keep a store that is there aside", NULL },
     { "no-bus", 0, 0, G_OPTION_ARG_NONE, &options->no_bus, "Do not serve D-Bus (this version never does)", NULL },
     { "check-config", 0, 0, G_OPTION_ARG_NONE, &options->check_config, "Check the configuration and end", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version and end", NULL },
@@ -43,6 +45,11 @@ parse (Options *options, int *argc, char ***argv, GError **error)
   if (*argc > 1)
     {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "unexpected argument %s", (*argv)[1]);
+      return FALSE;
+    }
+  if (options->app.replace && options->app.restore == NULL)
+    {
+      g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "--replace without --restore");
       return FALSE;
     }
   return TRUE;
@@ -97,6 +104,7 @@ options_clear (Options *options)
   g_free (options->app.state_dir);
   g_free (options->app.runtime_dir);
   g_free (options->app.log_level);
+  g_free (options->app.restore);
 }
 
 int

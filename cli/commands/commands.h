@@ -30,6 +30,7 @@ extern const CliCommand cli_command_pull;
 extern const CliCommand cli_command_rmi;
 extern const CliCommand cli_command_operations;
 extern const CliCommand cli_command_cancel;
+extern const CliCommand cli_command_backup;
 extern const CliCommand cli_command_why;
 extern const CliCommand cli_command_reconcile;
 extern const CliCommand cli_command_orphans;

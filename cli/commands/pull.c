@@ -6,10 +6,7 @@
 #include <unistd.h>
 
 #include "../cli.h"
-#include "../interrupt.h"
-#include "../wait.h"
-#include "thole-dict.h"
-#include "thole-error.h"
+#include "../follow.h"
 
 #define MAX_PASSWORD 4096
 
@@ -20,39 +17,6 @@ static const CliOption options[] = {
   { "detach", 'd', CLI_OPTION_FLAG, NULL, NULL, N_("Do not wait, print the id of the operation") },
   { NULL },
 };
-
-/* A pull on its way, to be cancelled by Ctrl-C. */
-typedef struct
-{
-  Cli *cli;
-  const char *operation;
-  GCancellable *cancellable;
-} Pull;
-
-static void
-on_cancelled (CliReply *reply, const GError *error, gpointer user_data)
-{
-  g_autoptr(GError) refused = NULL;
-
-  if (error != NULL && error->domain == CLI_ERROR)
-    cli_complain (NULL, error);
-  else if (reply != NULL && !cli_reply_check (reply, &refused))
-    cli_complain (NULL, refused);
-  g_clear_pointer (&reply, cli_reply_free);
-}
-
-static void
-on_interrupted (guint count, gpointer user_data)
-{
-  Pull *pull = user_data;
-  g_autofree char *path = cli_path ("/v1/operations/%s/cancel", pull->operation);
-
-  /* the second time nobody wants to wait for the answer */
-  if (count > 1)
-    g_cancellable_cancel (pull->cancellable);
-  else
-    cli_client_begin (pull->cli->client, "POST", path, NULL, CLI_ANSWER_TIME, pull->cancellable, on_cancelled, NULL);
-}
 
 static gboolean
 add_password (CliArguments *arguments, GVariantDict *body, GError **error)
@@ -93,52 +57,6 @@ make_body (CliArguments *arguments, GError **error)
   return g_variant_ref_sink (g_variant_dict_end (&body));
 }
 
-static guint
-status_of (GVariant *problem)
-{
-  int code = thole_error_parse (thole_dict_string (problem, "code", ""));
-  gint64 status = thole_dict_int (problem, "status", code >= 0 ? thole_error_status (code) : 500);
-
-  return (guint) CLAMP (status, 400, 599);
-}
-
-static int
-report (Cli *cli, GVariant *operation, GError **error)
-{
-  const char *state = thole_dict_string (operation, "state", "");
-  g_autoptr(GVariant) problem = thole_dict_value (operation, "error", "a{sv}");
-
-  if (strcmp (state, "succeeded") == 0)
-    {
-      if (cli->output == CLI_OUTPUT_JSON)
-        cli_print_json (operation);
-      else
-        cli_print ("%s\n", cli_arguments_word (cli->arguments, 0));
-      return CLI_DONE;
-    }
-  if (problem != NULL && strcmp (state, "failed") == 0)
-    cli_problem_set (error, status_of (problem), problem);
-  else
-    g_set_error (error, CLI_ERROR, CLI_FAILED, _("the pull is %s"), state);
-  return CLI_FAILED;
-}
-
-static int
-follow (Cli *cli, const char *id, GError **error)
-{
-  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr(CliProgress) progress = cli_progress_new (FALSE);
-  g_autoptr(GVariant) operation = NULL;
-  Pull pull = { cli, id, cancellable };
-  CliInterrupt interrupt;
-
-  cli_interrupt_begin (&interrupt, on_interrupted, &pull);
-  operation = cli_wait_operation (cli, id, progress, cancellable, error);
-  cli_interrupt_end (&interrupt);
-  cli_progress_clear (progress);
-  return operation != NULL ? report (cli, operation, error) : CLI_FAILED;
-}
-
 static int
 run (Cli *cli, GError **error)
 {
@@ -151,16 +69,11 @@ run (Cli *cli, GError **error)
   reply = cli_client_ask (cli->client, "POST", "/v1/images/pull", body, CLI_ANSWER_TIME, NULL, error);
   if (reply == NULL)
     return CLI_FAILED;
-  id = reply->operation;
-  if (id == NULL && reply->body != NULL && g_variant_is_of_type (reply->body, G_VARIANT_TYPE_VARDICT))
-    id = thole_dict_string (reply->body, "id", NULL);
+  id = cli_begun (reply, error);
   if (id == NULL)
-    {
-      g_set_error (error, CLI_ERROR, CLI_FAILED, _("the daemon's answer names no operation"));
-      return CLI_FAILED;
-    }
+    return CLI_FAILED;
   if (!cli_arguments_has (cli->arguments, "detach"))
-    return follow (cli, id, error);
+    return cli_follow (cli, id, cli_arguments_word (cli->arguments, 0), error);
   cli_print_done (cli, reply->body, id);
   return CLI_DONE;
 }

@@ -5,6 +5,7 @@
 #include "operations/drive.h"
 #include "operations/idempotency.h"
 #include "operations/image-pull.h"
+#include "operations/store-backup.h"
 #include "operations/orphans.h"
 #include "operations/reports.h"
 #include "operations/room.h"
@@ -90,6 +91,7 @@ thole_operations_new (TholeClock *clock, TholeDb *db, TholeEventLog *events, Tho
   self->care = thole_clock_timer (clock, CARE_PAUSE, care, self);
   thole_reports_listen (self);
   thole_image_pull_resume (self);
+  thole_store_backup_resume (self);
   return self;
 }
 
@@ -97,6 +99,7 @@ void
 thole_operations_drain (TholeOperations *self)
 {
   self->draining = TRUE;
+  thole_store_backup_drain (self);
   thole_source_clear (&self->care);
   thole_source_clear (&self->sweep);
   thole_rooms_drain (self);

@@ -65,6 +65,7 @@ struct _TholeOperations
   guint64 last_token;
   guint calls;                 /* other calls of the engine for a caller */
   guint execs;                 /* one-shot execs that run */
+  gboolean backing_up;         /* a back-up of the store is about to begin */
   gboolean draining;           /* shutdown: no new work */
   void (*changed) (TholeSubject *subject, gpointer user_data); /* (nullable): after each COMMIT of a workload */
   gpointer changed_data;

@@ -20,6 +20,9 @@ typedef struct
   GPtrArray *(*load)   (TholeBacking *self, const TholeRecordType *type, GError **error);
   /* @subject (nullable): then the newest @limit of its events. In the order of their numbers. */
   GPtrArray *(*events) (TholeBacking *self, const char *subject, gint64 after, guint limit, GError **error);
+  /* From any thread. To the file @path, as thole_db_backup_async() says. */
+  gboolean   (*backup) (TholeBacking *self, const char *path, gboolean over, TholeCopyProgress progress,
+                        gpointer user_data, GCancellable *cancellable, GError **error);
   void       (*close)  (TholeBacking *self);
 } TholeBackingClass;
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/copy.h"
 #include "store/inspect.h"
 #include "store/lock.h"
 #include "store/migrate.h"
@@ -115,6 +116,21 @@ probe (TholeBacking *backing, GError **error)
   return done;
 }
 
+static gboolean
+backup (TholeBacking *backing, const char *path, gboolean over, TholeCopyProgress progress, gpointer user_data,
+        GCancellable *cancellable, GError **error)
+{
+  TholeSqlite *self = (TholeSqlite *) backing;
+  TholeCopy copy = { .from = self->path, .progress = progress, .user_data = user_data, .cancellable = cancellable };
+
+  if (self->reader == self->writer)
+    {
+      g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "a store in memory has no back-up");
+      return FALSE;
+    }
+  return thole_store_backup (&copy, path, over, error);
+}
+
 static void
 close_sqlite (TholeBacking *backing)
 {
@@ -136,6 +152,7 @@ static const TholeBackingClass sqlite_class = {
   .probe = probe,
   .load = load,
   .events = events,
+  .backup = backup,
   .close = close_sqlite,
 };
 

@@ -224,6 +224,69 @@ thole_db_events_finish (TholeDb *self, GAsyncResult *result, GError **error)
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
+typedef struct
+{
+  TholeDb *db;
+  char *path;
+  gboolean over;
+  TholeCopyProgress progress;
+  gpointer user_data;
+} Backup;
+
+static void
+backup_free (gpointer data)
+{
+  Backup *self = data;
+
+  db_unref (self->db);
+  g_free (self->path);
+  g_free (self);
+}
+
+static void
+run_backup (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Backup *self = data;
+  TholeBacking *backing = self->db->backing;
+  GError *error = NULL;
+  gboolean done;
+
+  if (!begin_reading (self->db))
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INTERRUPTED, "the store was closed");
+      return;
+    }
+  done = backing->class->backup (backing, self->path, self->over, self->progress, self->user_data, cancellable, &error);
+  end_reading (self->db);
+  if (done)
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+void
+thole_db_backup_async (TholeDb *self, const char *path, gboolean over, TholeCopyProgress progress, gpointer progress_data,
+                       GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
+  Backup *backup = g_new (Backup, 1);
+
+  g_atomic_int_inc (&self->ref_count);
+  *backup = (Backup){ self, g_strdup (path), over, progress, progress_data };
+  g_task_set_source_tag (task, thole_db_backup_async);
+  /* what is there in the end is told, even if it was not wanted any more */
+  g_task_set_check_cancellable (task, FALSE);
+  g_task_set_task_data (task, backup, backup_free);
+  g_task_run_in_thread (task, run_backup);
+}
+
+gboolean
+thole_db_backup_finish (TholeDb *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_async_result_is_tagged (result, thole_db_backup_async), FALSE);
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
 void
 thole_db_event_range (TholeDb *self, gint64 *oldest, gint64 *newest)
 {

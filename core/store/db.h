@@ -71,6 +71,16 @@ GPtrArray  *thole_db_events_finish (TholeDb *self, GAsyncResult *result, GError 
 /* First and last number that are kept; oldest = newest + 1 when there is none. */
 void        thole_db_event_range   (TholeDb *self, gint64 *oldest, gint64 *newest);
 
+/* Called in the thread of the copy, in pages. */
+typedef void (*TholeCopyProgress) (gint64 done, gint64 total, gpointer user_data);
+
+/* Copies the store, as it is now, to the file @path: it appears whole, checked and mode 0600, or not at all. Writers do not
+ * wait for it. Fails with EXISTS when @path is there, unless @over. @progress: (nullable). One at a time. */
+void        thole_db_backup_async  (TholeDb *self, const char *path, gboolean over, TholeCopyProgress progress,
+                                    gpointer progress_data, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                    gpointer user_data);
+gboolean    thole_db_backup_finish (TholeDb *self, GAsyncResult *result, GError **error);
+
 /* The uuid that all engine objects carry; made when the store is. */
 const char *thole_db_instance (TholeDb *self);
 /* NULL, or why the store cannot be written now (for /readyz). */

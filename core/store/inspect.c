@@ -94,6 +94,19 @@ thole_store_examine (sqlite3 *handle, const char *path, gboolean thorough, GErro
 }
 
 gboolean
+thole_store_filled (sqlite3 *handle, const char *path, GError **error)
+{
+  gint64 id;
+
+  if (!read_number (handle, path, "PRAGMA application_id", &id, error))
+    return FALSE;
+  if (id == THOLE_APPLICATION_ID)
+    return TRUE;
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "%s: there is no store in it", path);
+  return FALSE;
+}
+
+gboolean
 thole_store_inspect (const char *path, GError **error)
 {
   g_autofree char *wal = g_strconcat (path, "-wal", NULL);

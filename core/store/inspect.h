@@ -16,5 +16,8 @@
  * UNSUPPORTED when a newer program has written it. */
 gboolean thole_store_examine (sqlite3 *handle, const char *path, gboolean thorough, GError **error);
 
-/* The same of the file @path, over a connection that leaves everything on disk as it is. */
+/* Of one that was examined: is there a store in it at all? */
+gboolean thole_store_filled  (sqlite3 *handle, const char *path, GError **error);
+
+/* Examines the file @path over a connection that leaves everything on disk as it is. */
 gboolean thole_store_inspect (const char *path, GError **error);
