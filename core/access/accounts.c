@@ -15,7 +15,7 @@ typedef struct
   GHashTable *records; /* id -> record */
 } Table;
 
-enum { USERS, KEYS, REVOKED, N_TABLES };
+enum { USERS, KEYS, REVOKED, ROLES, GROUPS, N_TABLES };
 
 struct _TholeAccounts
 {
@@ -138,10 +138,28 @@ care (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+/* as if they were stored */
+static void
+add_builtin (TholeAccounts *self)
+{
+  for (const TholeBuiltinRole *builtin = thole_builtin_roles; builtin->name != NULL; builtin++)
+    {
+      TholeRole *role = thole_record_new (&thole_role_type);
+
+      thole_record_set (&role->id, builtin->name);
+      thole_record_set (&role->doc, builtin->doc);
+      role->permissions = thole_names_to_json ((char **) builtin->permissions);
+      role->builtin = TRUE;
+      remember (self, &self->tables[ROLES], role);
+      thole_record_unref (role);
+    }
+}
+
 TholeAccounts *
 thole_accounts_new (TholeDb *db, TholeClock *clock, GError **error)
 {
-  static const TholeRecordType *const types[N_TABLES] = { &thole_user_type, &thole_key_type, &thole_revoked_type };
+  static const TholeRecordType *const types[N_TABLES] = { &thole_user_type, &thole_key_type, &thole_revoked_type,
+                                                         &thole_role_type, &thole_group_type };
   TholeAccounts *self = g_new0 (TholeAccounts, 1);
 
   self->db = db;
@@ -163,6 +181,7 @@ thole_accounts_new (TholeDb *db, TholeClock *clock, GError **error)
       for (guint j = 0; j < rows->len; j++)
         remember (self, &self->tables[i], rows->pdata[j]);
     }
+  add_builtin (self);
   self->care = thole_clock_timer (clock, CARE_PAUSE, care, self);
   return self;
 }
@@ -251,6 +270,72 @@ thole_accounts_all (TholeAccounts *self, const TholeRecordType *type)
     g_ptr_array_add (all, record);
   g_ptr_array_sort (all, compare_ids);
   return all;
+}
+
+/* who may do what ---------------------------------------------------------------------------------------- */
+
+static void
+add_role (TholeAccounts *self, const char *name, GStrvBuilder *grants)
+{
+  TholeRole *role = g_hash_table_lookup (self->tables[ROLES].records, name);
+  g_auto (GStrv) permissions = role != NULL ? thole_names_from_json (role->permissions) : NULL;
+
+  if (permissions != NULL)
+    g_strv_builder_addv (grants, (const char **) permissions);
+}
+
+char **
+thole_accounts_grants (TholeAccounts *self, TholeUser *user)
+{
+  g_auto (GStrv) roles = thole_names_from_json (user->roles);
+  g_auto (GStrv) groups = thole_names_from_json (user->groups);
+  g_autoptr (GStrvBuilder) grants = g_strv_builder_new ();
+
+  for (guint i = 0; roles[i] != NULL; i++)
+    add_role (self, roles[i], grants);
+  for (guint i = 0; groups[i] != NULL; i++)
+    {
+      TholeGroup *group = g_hash_table_lookup (self->tables[GROUPS].records, groups[i]);
+      g_auto (GStrv) given = group != NULL ? thole_names_from_json (group->roles) : NULL;
+
+      for (guint j = 0; given != NULL && given[j] != NULL; j++)
+        add_role (self, given[j], grants);
+    }
+  return g_strv_builder_end (grants);
+}
+
+static gboolean
+share (TholeAccounts *self, char **groups, TholeUser *other)
+{
+  g_auto (GStrv) others = thole_names_from_json (other->groups);
+
+  for (guint i = 0; groups[i] != NULL; i++)
+    {
+      TholeGroup *group = g_hash_table_lookup (self->tables[GROUPS].records, groups[i]);
+
+      if (group != NULL && group->shared && g_strv_contains ((const char *const *) others, group->id))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+GHashTable *
+thole_accounts_mates (TholeAccounts *self, TholeUser *user)
+{
+  g_auto (GStrv) groups = thole_names_from_json (user->groups);
+  GHashTable *mates = NULL;
+  GHashTableIter iter;
+  gpointer other;
+
+  g_hash_table_iter_init (&iter, self->tables[USERS].records);
+  while (groups[0] != NULL && g_hash_table_iter_next (&iter, NULL, &other))
+    if (other != user && share (self, groups, other))
+      {
+        if (mates == NULL)
+          mates = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+        g_hash_table_add (mates, g_strdup (((TholeUser *) other)->id));
+      }
+  return mates;
 }
 
 /* lists of names ----------------------------------------------------------------------------------------- */

@@ -1,11 +1,12 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Users, API keys and tokens that were taken back, held in memory as they are committed. Main thread only.
+ * Users, roles, groups, API keys and tokens that were taken back, held in memory as they are committed. Main thread only.
  */
 #pragma once
 
 #include "access/password.h"
+#include "access/permission.h"
 #include "records.h"
 #include "store/db.h"
 
@@ -28,6 +29,11 @@ TholeUser     *thole_accounts_by_uid  (TholeAccounts *self, uid_t uid);
 TholeKey      *thole_accounts_by_digest (TholeAccounts *self, const char *digest);
 /* Returns: (transfer container): all records of @type in the order of their ids */
 GPtrArray     *thole_accounts_all     (TholeAccounts *self, const TholeRecordType *type);
+
+/* Returns: (transfer full): what the roles of @user and of its groups give */
+char         **thole_accounts_grants  (TholeAccounts *self, TholeUser *user);
+/* Returns: (transfer full) (nullable): ids of the users with whom @user is in a shared group */
+GHashTable    *thole_accounts_mates   (TholeAccounts *self, TholeUser *user);
 
 /* Returns: (transfer full): an array of names as JSON, without doubles */
 char          *thole_names_to_json    (char **names);

@@ -30,7 +30,14 @@ thole_access_decide (const TholePrincipal *principal, const char *permission)
 
 /* a scope narrows what a key may do, not whose objects it works on */
 gboolean
+thole_access_owns_all (const TholePrincipal *principal)
+{
+  return principal->admin || gives (principal->grants, THOLE_PERMISSION_ANY_OWNER);
+}
+
+gboolean
 thole_access_owns (const TholePrincipal *principal, const char *owner)
 {
-  return principal->admin || strcmp (principal->name, owner) == 0 || gives (principal->grants, THOLE_PERMISSION_ANY_OWNER);
+  return strcmp (principal->name, owner) == 0 || (principal->mates != NULL && g_hash_table_contains (principal->mates, owner))
+         || thole_access_owns_all (principal);
 }

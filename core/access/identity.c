@@ -69,24 +69,9 @@ thole_principal_unref (TholePrincipal *principal)
   g_free (principal->name);
   g_strfreev (principal->grants);
   g_strfreev (principal->scopes);
+  g_clear_pointer (&principal->mates, g_hash_table_unref);
   g_free (principal->credential);
   g_free (principal);
-}
-
-char **
-thole_identity_grants (TholeIdentity *self, TholeUser *user)
-{
-  g_auto (GStrv) roles = thole_names_from_json (user->roles);
-  g_autoptr (GStrvBuilder) grants = g_strv_builder_new ();
-
-  for (guint i = 0; roles[i] != NULL; i++)
-    {
-      const TholeBuiltinRole *role = thole_builtin_role (roles[i]);
-
-      for (guint j = 0; role != NULL && role->permissions[j] != NULL; j++)
-        g_strv_builder_add (grants, role->permissions[j]);
-    }
-  return g_strv_builder_end (grants);
 }
 
 static TholePrincipal *
@@ -94,7 +79,8 @@ principal_of (TholeIdentity *self, TholeUser *user, char *credential)
 {
   TholePrincipal *principal = principal_new (g_strdup (user->id), FALSE, credential);
 
-  principal->grants = thole_identity_grants (self, user);
+  principal->grants = thole_accounts_grants (self->accounts, user);
+  principal->mates = thole_accounts_mates (self->accounts, user);
   principal->admin = g_strv_contains ((const char *const *) principal->grants, "*");
   return principal;
 }
@@ -435,7 +421,7 @@ thole_identity_issue (TholeIdentity *self, TholeUser *user, gint64 *expires_at)
   gint64 now = thole_clock_now (self->clock) / G_USEC_PER_SEC;
   g_autofree char *random = thole_secret_random (16);
   g_auto (TholeClaims) claims = { .subject = g_strdup (user->id), .email = g_strdup (user->email),
-                                  .permissions = thole_identity_grants (self, user), .issued = now,
+                                  .permissions = thole_accounts_grants (self->accounts, user), .issued = now,
                                   .expires = now + self->token_life / G_USEC_PER_SEC };
 
   claims.id = g_strdup_printf ("%" G_GINT64_FORMAT ".%s", user->epoch, random);

@@ -18,6 +18,7 @@ typedef struct
   gboolean admin;    /* may do everything and sees everything */
   char **grants;     /* (nullable): what its roles give */
   char **scopes;     /* (nullable): what its key is limited to */
+  GHashTable *mates; /* (nullable): ids of users whose objects are as its own */
   char *credential;  /* (nullable): "peer", "bootstrap", "token JTI", "key ID" */
   gint64 expires_at; /* µs since the epoch, 0 = never */
   gboolean anonymous; /* without a credential */
@@ -58,8 +59,6 @@ char           *thole_identity_issue     (TholeIdentity *self, TholeUser *user, 
 gboolean        thole_identity_revoke    (TholeIdentity *self, TholePrincipal *principal, TholeEdit *edit);
 /* Sets digest and hint of @key. Returns: (transfer full): what it is; it is not kept */
 char           *thole_identity_make_key  (TholeIdentity *self, TholeKey *key);
-/* Returns: (transfer full): what the roles of @user give */
-char          **thole_identity_grants    (TholeIdentity *self, TholeUser *user);
 
 TholePrincipal *thole_principal_ref   (TholePrincipal *principal);
 void            thole_principal_unref (TholePrincipal *principal);
@@ -69,3 +68,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholePrincipal, thole_principal_unref)
 gboolean        thole_access_decide  (const TholePrincipal *principal, const char *permission);
 /* May it see and change what belongs to @owner? */
 gboolean        thole_access_owns    (const TholePrincipal *principal, const char *owner);
+/* And what belongs to anybody? */
+gboolean        thole_access_owns_all (const TholePrincipal *principal);

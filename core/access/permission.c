@@ -8,10 +8,10 @@
 
 static const char *const admin[] = { "*", NULL };
 static const char *const viewer[] = { "*.read", "workload.logs", "owner.any", NULL };
-static const char *const developer[] = { "workload.*",    "image.read",  "image.pull",  "operation.*", "event.read",
+static const char *const developer[] = { "workload.*", "session.*", "image.read",  "image.pull",  "operation.*", "event.read",
                                          "backend.read", "driver.read", "key.read",    "key.create",  "key.delete",
                                          NULL };
-static const char *const operator[] = { "workload.*",  "image.*",    "operation.*", "event.read",   "backend.*",
+static const char *const operator[] = { "workload.*", "session.*", "image.*",    "operation.*", "event.read",   "backend.*",
                                         "driver.read", "orphan.*",   "metrics.read", "key.read",    "key.create",
                                         "key.delete",  "owner.any",  NULL };
 
@@ -22,15 +22,6 @@ const TholeBuiltinRole thole_builtin_roles[] = {
   { "viewer", "sees everything, changes nothing", viewer },
   { NULL },
 };
-
-const TholeBuiltinRole *
-thole_builtin_role (const char *name)
-{
-  for (const TholeBuiltinRole *role = thole_builtin_roles; role->name != NULL; role++)
-    if (strcmp (role->name, name) == 0)
-      return role;
-  return NULL;
-}
 
 /* the length of a word or of `*` at the begin, 0 = neither */
 static gsize

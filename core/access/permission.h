@@ -25,5 +25,3 @@ typedef struct
 } TholeBuiltinRole;
 
 extern const TholeBuiltinRole thole_builtin_roles[]; /* ends with a NULL name */
-/* Returns: (nullable) */
-const TholeBuiltinRole *thole_builtin_role (const char *name);

@@ -24,7 +24,8 @@ thole_event_filter_takes (const TholeEventFilter *filter, const TholeEvent *even
     return TRUE;
   if (filter->subject != NULL && strcmp (filter->subject, event->subject) != 0)
     return FALSE;
-  if (filter->owner != NULL && strcmp (filter->owner, event->owner) != 0)
+  if (filter->owner != NULL && strcmp (filter->owner, event->owner) != 0
+      && (filter->mates == NULL || !g_hash_table_contains (filter->mates, event->owner)))
     return FALSE;
   found = filter->types == NULL;
   for (guint i = 0; !found && filter->types[i] != NULL; i++)
@@ -40,5 +41,6 @@ thole_event_filter_free (TholeEventFilter *filter)
   g_strfreev (filter->types);
   g_free (filter->subject);
   g_free (filter->owner);
+  g_clear_pointer (&filter->mates, g_hash_table_unref);
   g_free (filter);
 }

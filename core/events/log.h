@@ -16,6 +16,7 @@ typedef struct
   char **types;        /* (nullable): "workload.state", "workload.*" */
   char *subject;       /* (nullable) */
   char *owner;         /* (nullable): only events of this owner's objects */
+  GHashTable *mates;   /* (nullable): and of these */
 } TholeEventFilter;
 
 /* Takes the store's publisher. @ring: events kept in memory (4096). Returns: (transfer full) */

@@ -186,24 +186,75 @@ thole_call_signed_in (TholeCall *call, guint status, TholeUser *user)
   thole_call_return (call, status, g_string_free_to_bytes (json));
 }
 
+/* bodies ------------------------------------------------------------------------------------------------- */
+
+gboolean
+thole_body_has (TholeCall *call, const char *key)
+{
+  g_autoptr (GVariant) value = call->body != NULL ? g_variant_lookup_value (call->body, key, NULL) : NULL;
+
+  return value != NULL;
+}
+
+void
+thole_body_names (TholeCall *call, const char *key, char **member)
+{
+  g_auto (GStrv) names = NULL;
+
+  if (!thole_body_has (call, key))
+    return;
+  names = thole_dict_strv (call->body, key);
+  g_free (*member);
+  *member = thole_names_to_json (names);
+}
+
 /* checks and lists --------------------------------------------------------------------------------------- */
+
+void
+thole_check_permissions (TholeCall *call, char **permissions, const char *pointer, TholeProblem *problem)
+{
+  for (guint i = 0; permissions != NULL && permissions[i] != NULL; i++)
+    if (!thole_permission_valid (permissions[i]))
+      thole_problem_add (problem, pointer, "format", "%.64s is not NOUN.VERB, NOUN.*, *.VERB or *", permissions[i]);
+    else if (!thole_access_decide (call->principal, permissions[i]))
+      thole_problem_add (problem, pointer, "choice", "it gives %.64s, which you do not have", permissions[i]);
+}
+
+void
+thole_check_groups (TholeCall *call, char **groups, const char *pointer, TholeProblem *problem)
+{
+  TholeAccounts *accounts = thole_identity_accounts (call->operations->identity);
+
+  for (guint i = 0; groups != NULL && groups[i] != NULL; i++)
+    {
+      TholeGroup *group = thole_accounts_lookup (accounts, &thole_group_type, groups[i]);
+      g_auto (GStrv) roles = group != NULL ? thole_names_from_json (group->roles) : NULL;
+      g_autofree char *place = g_strdup_printf ("%s/%u", pointer, i);
+
+      if (group == NULL)
+        thole_problem_add (problem, place, "choice", "no group %.64s", groups[i]);
+      else if (group->shared && !thole_access_owns_all (call->principal))
+        thole_problem_add (problem, place, "choice", "it gives the objects of its members, which you do not have");
+      else
+        thole_check_roles (call, roles, place, problem);
+    }
+}
 
 void
 thole_check_roles (TholeCall *call, char **roles, const char *pointer, TholeProblem *problem)
 {
+  TholeAccounts *accounts = thole_identity_accounts (call->operations->identity);
+
   for (guint i = 0; roles != NULL && roles[i] != NULL; i++)
     {
-      const TholeBuiltinRole *role = thole_builtin_role (roles[i]);
+      TholeRole *role = thole_accounts_lookup (accounts, &thole_role_type, roles[i]);
+      g_auto (GStrv) permissions = role != NULL ? thole_names_from_json (role->permissions) : NULL;
       g_autofree char *place = g_strdup_printf ("%s/%u", pointer, i);
 
       if (role == NULL)
         thole_problem_add (problem, place, "choice", "no role %.64s", roles[i]);
-      for (guint j = 0; role != NULL && role->permissions[j] != NULL; j++)
-        if (!thole_access_decide (call->principal, role->permissions[j]))
-          {
-            thole_problem_add (problem, place, "choice", "it gives %s, which you do not have", role->permissions[j]);
-            break;
-          }
+      else
+        thole_check_permissions (call, permissions, place, problem);
     }
 }
 

@@ -32,5 +32,14 @@ void           thole_call_signed_in (TholeCall *call, guint status, TholeUser *u
 /* Adds to @problem what is wrong with names of roles, and which of them the caller may not give since it has not their permissions. */
 void           thole_check_roles    (TholeCall *call, char **roles, const char *pointer, TholeProblem *problem);
 
+/* The same of groups and of permissions. */
+void           thole_check_groups   (TholeCall *call, char **groups, const char *pointer, TholeProblem *problem);
+void           thole_check_permissions (TholeCall *call, char **permissions, const char *pointer, TholeProblem *problem);
+
+/* For changes: is @key in the body? */
+gboolean       thole_body_has       (TholeCall *call, const char *key);
+/* Takes a list of names of the body over into @member, when it is there. */
+void           thole_body_names     (TholeCall *call, const char *key, char **member);
+
 /* A page of all records of @type that @shown (nullable) lets through. */
 void           thole_account_page   (TholeCall *call, const TholeRecordType *type, gboolean (*shown) (TholeCall *call, gpointer record));

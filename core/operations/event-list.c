@@ -15,7 +15,10 @@ make_filter (TholeCall *call)
 
   filter->types = types[0] != '\0' ? g_strsplit (types, ",", 32) : NULL;
   filter->subject = subject[0] != '\0' ? g_strdup (named != NULL ? named->now->id : subject) : NULL;
-  filter->owner = call->principal->admin ? NULL : g_strdup (call->principal->name);
+  if (thole_access_owns_all (call->principal))
+    return filter;
+  filter->owner = g_strdup (call->principal->name);
+  filter->mates = call->principal->mates != NULL ? g_hash_table_ref (call->principal->mates) : NULL;
   return filter;
 }
 

@@ -117,7 +117,7 @@ owner_of (TholeCall *call, TholeAccounts *accounts)
 static gboolean
 may_make (TholeCall *call, TholeUser *user, char **scopes, TholeProblem *problem)
 {
-  g_auto (GStrv) grants = thole_identity_grants (call->operations->identity, user);
+  g_auto (GStrv) grants = thole_accounts_grants (thole_identity_accounts (call->operations->identity), user);
   gboolean own = strcmp (user->id, call->principal->name) == 0;
 
   for (guint i = 0; scopes[i] != NULL; i++)

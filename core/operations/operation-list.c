@@ -9,9 +9,10 @@ find (TholeCall *call)
 {
   TholeTracker *tracker = thole_tracker_find (call->operations, call->target);
 
-  if (tracker == NULL)
-    thole_call_fail (call, THOLE_ERROR_NOT_FOUND, "no operation %.64s", call->target);
-  return tracker;
+  if (tracker != NULL && thole_access_owns (call->principal, tracker->now->owner))
+    return tracker;
+  thole_call_fail (call, THOLE_ERROR_NOT_FOUND, "no operation %.64s", call->target);
+  return NULL;
 }
 
 void
@@ -39,7 +40,7 @@ thole_op_operation_list (TholeCall *call)
     {
       TholeTracker *tracker = thole_collection_index (all, i);
 
-      if ((state < 0 || (int) tracker->now->state == state) && (target[0] == '\0' || strcmp (target, tracker->now->target) == 0)
+      if (thole_access_owns (call->principal, tracker->now->owner) && (state < 0 || (int) tracker->now->state == state) && (target[0] == '\0' || strcmp (target, tracker->now->target) == 0)
           && !thole_page_add (&page, tracker->now->id, thole_record_json (tracker->now)))
         break;
     }

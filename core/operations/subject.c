@@ -88,9 +88,9 @@ thole_subject_unref (TholeSubject *self)
   g_free (self);
 }
 
-/* an administrator's look at the names of all owners */
+/* a look at the names of all owners whose objects @principal may act on */
 static TholeSubject *
-find_any (TholeOperations *operations, const char *name)
+find_any (TholeOperations *operations, const char *name, const TholePrincipal *principal)
 {
   TholeSubject *found = NULL;
 
@@ -98,7 +98,7 @@ find_any (TholeOperations *operations, const char *name)
     {
       TholeSubject *subject = thole_collection_index (operations->workloads, i);
 
-      if (strcmp (subject->now->name, name) != 0)
+      if (strcmp (subject->now->name, name) != 0 || !thole_access_owns (principal, subject->now->owner))
         continue;
       if (found != NULL)
         return NULL;
@@ -114,10 +114,12 @@ thole_subject_find (TholeOperations *operations, const char *id_or_name, const T
   g_autofree char *key = NULL;
 
   if (self != NULL)
-    return self;
+    return thole_access_owns (principal, self->now->owner) ? self : NULL;
   key = g_strconcat (principal->name, "/", id_or_name, NULL);
   self = g_hash_table_lookup (operations->names, key);
-  return self == NULL && principal->admin ? find_any (operations, id_or_name) : self;
+  if (self == NULL && (principal->mates != NULL || thole_access_owns_all (principal)))
+    return find_any (operations, id_or_name, principal);
+  return self;
 }
 
 TholeBackend *

@@ -80,7 +80,8 @@ TholeSubject *thole_subject_ref    (TholeSubject *self);
 void          thole_subject_unref  (TholeSubject *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeSubject, thole_subject_unref)
 
-/* By id, or by name: of what @principal owns, and for an administrator of everybody's when only one has it.
+/* By id, or by name: of what @principal owns, else of what it may act on besides when only one has it. What belongs to others
+ * is as if it were not there.
  * Returns: (transfer none) (nullable) */
 TholeSubject *thole_subject_find   (TholeOperations *operations, const char *id_or_name, const TholePrincipal *principal);
 TholeBackend *thole_subject_backend (TholeSubject *self); /* (nullable) */

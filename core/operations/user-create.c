@@ -4,14 +4,6 @@
 
 #include "thole-dict.h"
 
-static char *
-names_of (GVariant *dict, const char *key)
-{
-  g_auto (GStrv) names = thole_dict_strv (dict, key);
-
-  return thole_names_to_json (names);
-}
-
 static void
 hashed (TholeCall *call, char *hash)
 {
@@ -23,8 +15,10 @@ hashed (TholeCall *call, char *hash)
   g_free (user->email);
   user->email = g_ascii_strdown (thole_dict_string (call->body, "email", ""), -1);
   thole_record_set (&user->name, thole_dict_string (call->body, "name", ""));
-  user->roles = names_of (call->body, "roles");
-  user->groups = names_of (call->body, "groups");
+  thole_record_set (&user->roles, "[]");
+  thole_record_set (&user->groups, "[]");
+  thole_body_names (call, "roles", &user->roles);
+  thole_body_names (call, "groups", &user->groups);
   user->uid = thole_dict_int (call->body, "uid", THOLE_RECORD_NULL);
   g_free (user->password);
   user->password = hash;
@@ -40,10 +34,12 @@ thole_op_user_create (TholeCall *call)
 {
   g_autoptr (TholeProblem) problem = thole_problem_new (THOLE_ERROR_INVALID, "the request has wrong fields");
   g_auto (GStrv) roles = thole_dict_strv (call->body, "roles");
+  g_auto (GStrv) groups = thole_dict_strv (call->body, "groups");
 
   if (thole_call_accounts (call) == NULL)
     return;
   thole_check_roles (call, roles, "/roles", problem);
+  thole_check_groups (call, groups, "/groups", problem);
   if (problem->n_fields > 0)
     thole_call_problem (call, g_steal_pointer (&problem));
   else

@@ -4,25 +4,6 @@
 
 #include "thole-dict.h"
 
-static gboolean
-has (TholeCall *call, const char *key)
-{
-  g_autoptr (GVariant) value = call->body != NULL ? g_variant_lookup_value (call->body, key, NULL) : NULL;
-
-  return value != NULL;
-}
-
-static void
-set_names (TholeCall *call, const char *key, char **member)
-{
-  g_auto (GStrv) names = thole_dict_strv (call->body, key);
-
-  if (!has (call, key))
-    return;
-  g_free (*member);
-  *member = thole_names_to_json (names);
-}
-
 /* @hash: (nullable) (transfer full): of a new password */
 static void
 update (TholeCall *call, char *hash)
@@ -37,18 +18,18 @@ update (TholeCall *call, char *hash)
       return;
     }
   next = thole_record_copy (user);
-  if (has (call, "email"))
+  if (thole_body_has (call, "email"))
     {
       g_free (next->email);
       next->email = g_ascii_strdown (thole_dict_string (call->body, "email", ""), -1);
     }
-  if (has (call, "name"))
+  if (thole_body_has (call, "name"))
     thole_record_set (&next->name, thole_dict_string (call->body, "name", ""));
-  set_names (call, "roles", &next->roles);
-  set_names (call, "groups", &next->groups);
-  if (has (call, "uid"))
+  thole_body_names (call, "roles", &next->roles);
+  thole_body_names (call, "groups", &next->groups);
+  if (thole_body_has (call, "uid"))
     next->uid = thole_dict_int (call->body, "uid", -1) < 0 ? THOLE_RECORD_NULL : thole_dict_int (call->body, "uid", -1);
-  if (has (call, "disabled"))
+  if (thole_body_has (call, "disabled"))
     next->disabled = thole_dict_boolean (call->body, "disabled", FALSE);
   if (hash != NULL)
     {
@@ -67,7 +48,7 @@ update (TholeCall *call, char *hash)
 static gboolean
 may_change (TholeCall *call, TholeUser *user)
 {
-  g_auto (GStrv) grants = thole_identity_grants (call->operations->identity, user);
+  g_auto (GStrv) grants = thole_accounts_grants (thole_identity_accounts (call->operations->identity), user);
 
   for (guint i = 0; grants[i] != NULL; i++)
     if (!thole_access_decide (call->principal, grants[i]))
@@ -83,14 +64,16 @@ thole_op_user_update (TholeCall *call)
 {
   g_autoptr (TholeProblem) problem = thole_problem_new (THOLE_ERROR_INVALID, "the request has wrong fields");
   g_auto (GStrv) roles = call->body != NULL ? thole_dict_strv (call->body, "roles") : NULL;
+  g_auto (GStrv) groups = call->body != NULL ? thole_dict_strv (call->body, "groups") : NULL;
   TholeUser *user = thole_call_user (call);
 
   if (user == NULL || !may_change (call, user))
     return;
   thole_check_roles (call, roles, "/roles", problem);
+  thole_check_groups (call, groups, "/groups", problem);
   if (problem->n_fields > 0)
     thole_call_problem (call, g_steal_pointer (&problem));
-  else if (has (call, "password"))
+  else if (thole_body_has (call, "password"))
     thole_call_hash (call, thole_dict_string (call->body, "password", ""), update);
   else
     update (call, NULL);

@@ -86,7 +86,8 @@ thole_op_workload_list (TholeCall *call)
     {
       TholeSubject *subject = thole_collection_index (all, i);
 
-      if (matches (&filter, subject->now) && !thole_page_add (&page, subject->now->id, thole_record_json (subject->now)))
+      if (thole_access_owns (call->principal, subject->now->owner) && matches (&filter, subject->now)
+          && !thole_page_add (&page, subject->now->id, thole_record_json (subject->now)))
         break;
     }
   thole_page_end (&page, call, i < thole_collection_size (all));
