@@ -72,7 +72,8 @@ GTask *thole_task_new (GCancellable *cancellable, GAsyncReadyCallback callback, 
  * both, without a thread. */
 GIOStream *thole_stream_new (GInputStream *input, GOutputStream *output);
 
-/* Connects to the unix socket @path, which may be longer than such a socket's own path. Errors: of G_IO_ERROR.
+/* Connects to the unix socket @path, which may be longer than such a socket's own path; a symbolic link at its end is not
+ * followed. Errors: of G_IO_ERROR.
  * Returns: (transfer full) */
 void       thole_unix_connect_async  (const char *path, GCancellable *cancellable, GAsyncReadyCallback callback,
                                       gpointer user_data);

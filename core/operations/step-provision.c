@@ -1,9 +1,10 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Provisioning: the volumes that it mounts, the image by the pull policy, then the object at the engine.
+ * Provisioning: the volumes that it mounts, the image by the pull policy, the agent, then the object at the engine.
  */
 #include "operations/progress.h"
+#include "operations/room.h"
 #include "operations/step.h"
 #include "thole-dict.h"
 
@@ -68,11 +69,42 @@ created (TholeStep *step, TholeSlotResult *result, const GError *error)
 }
 
 static void
-create (TholeStep *step)
+create_with (TholeStep *step, GVariant *options)
 {
-  TholeSlotArgs args = { .id = step->subject->now->id, .dict = step->spec, .deadline = CREATE_DEADLINE };
+  TholeSlotArgs args = { .id = step->subject->now->id, .dict = step->spec, .options = options, .deadline = CREATE_DEADLINE };
 
   thole_step_call (step, THOLE_SLOT_WORKLOAD_CREATE, &args, created);
+}
+
+static void
+agent_installed (TholeStep *step, TholeSlotResult *result, const GError *error)
+{
+  gboolean without = error != NULL && (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED)
+                                       || g_error_matches (error, THOLE_ERROR, THOLE_ERROR_INVALID));
+
+  /* it can live without one; who asks for a session is told then */
+  if (without)
+    g_info ("workload %s has no agent: %s", step->subject->now->id, error->message);
+  if (error == NULL || without)
+    create_with (step, error == NULL ? result->value : NULL);
+  else
+    thole_step_fail (step, error);
+}
+
+static void
+create (TholeStep *step)
+{
+  TholeOperations *operations = step->subject->operations;
+  TholeSlotArgs args = { .id = step->subject->now->id };
+  g_autoptr (GVariant) options = NULL;
+
+  if (!thole_room_has_agent (operations, step->backend) || !thole_backend_has (step->backend, THOLE_SLOT_AGENT_INSTALL))
+    {
+      create_with (step, NULL);
+      return;
+    }
+  options = args.options = g_variant_ref_sink (g_variant_new_parsed ("{'binary': <%s>}", operations->limits.agent));
+  thole_step_call (step, THOLE_SLOT_AGENT_INSTALL, &args, agent_installed);
 }
 
 static void

@@ -16,6 +16,7 @@ void
 docker_config_free (DockerConfig *self)
 {
   g_free (self->instance);
+  g_free (self->state_dir);
   g_free (self->socket_path);
   g_free (self->host);
   g_free (self->tls_ca);
@@ -126,7 +127,7 @@ docker_config_new (GVariant *config, GError **error)
   g_autoptr(DockerConfig) self = g_new0 (DockerConfig, 1);
   g_autoptr(GString) problems = g_string_new (NULL);
   struct { const char *key; char **field; } paths[] = {
-    { "tls_ca", &self->tls_ca }, { "tls_cert", &self->tls_cert }, { "tls_key", &self->tls_key },
+    { "state_dir", &self->state_dir }, { "tls_ca", &self->tls_ca }, { "tls_cert", &self->tls_cert }, { "tls_key", &self->tls_key },
   };
 
   self->instance = g_strdup (thole_dict_string (config, "instance", ""));

@@ -14,6 +14,7 @@
 typedef struct
 {
   char *instance;    /* the store's uuid: goes onto every object */
+  char *state_dir;   /* (nullable): for what has to outlive the daemon */
   char *socket_path; /* unix socket, or NULL for TCP */
   char *host;        /* TCP */
   guint16 port;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent.h"
 #include "convert.h"
 #include "lookup.h"
 #include "tar.h"
@@ -26,6 +27,8 @@ typedef struct
   GPtrArray *volumes;  /* names that have to exist */
   guint checked;       /* how many of them do */
   GBytes *archive;     /* (nullable): files to be written */
+  DockerAgent *agent;  /* (nullable) */
+  GVariant *plain;     /* (nullable): the body without the agent's mounts */
   char *engine_id;
   gboolean adopted;
   GError *error;       /* why it is being undone, or why the name could not be had */
@@ -40,6 +43,8 @@ create_free (Create *self)
   docker_driver_unref (self->driver);
   g_free (self->id);
   g_clear_pointer (&self->body, g_variant_unref);
+  g_clear_pointer (&self->plain, g_variant_unref);
+  g_clear_pointer (&self->agent, docker_agent_free);
   g_clear_pointer (&self->volumes, g_ptr_array_unref);
   g_clear_pointer (&self->archive, g_bytes_unref);
   g_free (self->engine_id);
@@ -90,6 +95,50 @@ undo (GTask *task, GError *error)
 /* files ----------------------------------------------------------------------------------------------- */
 
 static void
+on_agent_written (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Create *self = g_task_get_task_data (task);
+  g_autoptr(GError) error = NULL;
+
+  /* without it there is no session, which is told when one is asked for */
+  if (docker_upload_finish (self->driver, result, &error) || !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    succeed (task);
+  else
+    g_task_return_error (task, g_steal_pointer (&error));
+  if (error != NULL)
+    docker_log (self->driver, G_LOG_LEVEL_WARNING, "workload %s has no agent: %s", self->id, error->message);
+}
+
+/* Into its volume, which works whatever the root is. */
+static void
+write_agent (GTask *task)
+{
+  Create *self = g_task_get_task_data (task);
+  g_autofree char *path = g_strdup_printf ("/containers/%s/archive?path=" DOCKER_AGENT_PLACE, self->engine_id);
+  g_autoptr(GBytes) archive = NULL;
+  g_autoptr(GInputStream) input = NULL;
+  GError *error = NULL;
+
+  if (self->agent == NULL || self->agent->folder != NULL)
+    {
+      succeed (task);
+      return;
+    }
+  archive = docker_agent_archive (self->agent, docker_now (self->driver) / G_USEC_PER_SEC, &error);
+  if (archive == NULL)
+    {
+      docker_log (self->driver, G_LOG_LEVEL_WARNING, "workload %s has no agent: %s", self->id, error->message);
+      g_error_free (error);
+      succeed (task);
+      return;
+    }
+  input = g_memory_input_stream_new_from_bytes (archive);
+  docker_upload_async (self->driver, "PUT", path, input, g_task_get_cancellable (task), on_agent_written,
+                       g_object_ref (task));
+}
+
+static void
 on_files_written (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr(GTask) task = user_data;
@@ -97,7 +146,7 @@ on_files_written (GObject *source, GAsyncResult *result, gpointer user_data)
   GError *error = NULL;
 
   if (docker_upload_finish (self->driver, result, &error))
-    succeed (task);
+    write_agent (task);
   else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || self->adopted)
     g_task_return_error (task, error); /* a repetition goes on from here */
   else
@@ -113,7 +162,7 @@ write_files (GTask *task)
 
   if (self->archive == NULL)
     {
-      succeed (task);
+      write_agent (task);
       return;
     }
   input = g_memory_input_stream_new_from_bytes (self->archive);
@@ -189,6 +238,21 @@ inspect_existing (GTask *task)
   docker_call_async (self->driver, &request, g_task_get_cancellable (task), on_existing_inspected, g_object_ref (task));
 }
 
+static void make_container (GTask *task);
+
+/* The engine does not see the folders of this machine, although its socket is here. */
+static void
+mount_no_agent (GTask *task)
+{
+  Create *self = g_task_get_task_data (task);
+
+  g_clear_pointer (&self->agent->folder, g_free);
+  g_variant_unref (self->body);
+  self->body = docker_agent_body (self->agent, self->plain);
+  g_clear_pointer (&self->plain, g_variant_unref);
+  make_container (task);
+}
+
 static void
 on_created (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -203,6 +267,12 @@ on_created (GObject *source, GAsyncResult *result, gpointer user_data)
     {
       self->error = error;
       inspect_existing (task);
+      return;
+    }
+  if (reply == NULL && self->plain != NULL && strstr (error->message, "bind source path does not exist") != NULL)
+    {
+      mount_no_agent (task);
+      g_error_free (error);
       return;
     }
   if (reply == NULL)
@@ -347,6 +417,27 @@ make_archive (Create *self, GVariant *spec, GVariant *secrets, GError **error)
   return TRUE;
 }
 
+static gboolean
+make_body (Create *self, GVariant *spec, GVariant *options, GVariant *secrets, GError **error)
+{
+  g_autoptr(GVariant) with_agent = NULL;
+
+  self->plain = docker_container_config (self->driver->config, self->id, spec, secrets, error);
+  self->agent = docker_agent_of (options);
+  if (self->plain == NULL)
+    return FALSE;
+  if (self->agent == NULL)
+    self->body = g_steal_pointer (&self->plain);
+  else if (self->agent->folder == NULL)
+    self->body = docker_agent_body (self->agent, self->plain);
+  else
+    {
+      with_agent = docker_agent_spec (self->agent, spec);
+      self->body = docker_container_config (self->driver->config, self->id, with_agent, secrets, error);
+    }
+  return self->body != NULL;
+}
+
 void
 docker_create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant *options, GCancellable *cancellable,
                      GAsyncReadyCallback callback, gpointer user_data)
@@ -360,9 +451,8 @@ docker_create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant
   create->id = g_strdup (id);
   create->volumes = volume_names (self->config->instance, spec);
   g_task_set_task_data (task, create, (GDestroyNotify) create_free);
-  if (thole_options_check (options, NULL, &error))
-    create->body = docker_container_config (self->config, id, spec, secrets, &error);
-  if (create->body == NULL || !make_archive (create, spec, secrets, &error))
+  if (!thole_options_check (options, NULL, &error) || !make_body (create, spec, options, secrets, &error)
+      || !make_archive (create, spec, secrets, &error))
     g_task_return_error (task, error);
   else
     check_next_volume (task);

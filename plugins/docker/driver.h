@@ -25,6 +25,7 @@ struct _TholeDriver
   GSocketConnectable *address;
   GTlsCertificate *certificate; /* (nullable): of the client */
   GTlsDatabase *authorities;    /* (nullable) */
+  char *architecture;           /* (nullable): "amd64", of the last probe */
   guint api_minor;              /* agreed version 1.N, 0 before the first probe */
   double cpus;                  /* cores of the engine, of the last probe */
   DockerEvents *events;
@@ -52,6 +53,7 @@ GIOStream   *docker_io_finish      (TholeDriver *self, GAsyncResult *result, GEr
 /* The tables of the interfaces. */
 extern const TholeWorkloadOps docker_workload_ops;
 extern const TholeExecOps docker_exec_ops;
+extern const TholeAgentOps docker_agent_ops;
 extern const TholeFilesOps docker_files_ops;
 extern const TholeImageOps docker_image_ops;
 extern const TholeVolumeOps docker_volume_ops;

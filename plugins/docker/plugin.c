@@ -23,6 +23,7 @@ driver_clear (gpointer box)
 
   g_clear_pointer (&self->events, docker_events_free);
   g_clear_pointer (&self->config, docker_config_free);
+  g_clear_pointer (&self->architecture, g_free);
   g_clear_object (&self->calls);
   g_clear_object (&self->address);
   g_clear_object (&self->certificate);
@@ -219,6 +220,8 @@ on_info (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   self->info = g_variant_ref (reply->json);
+  g_free (self->driver->architecture);
+  self->driver->architecture = g_strdup (architecture_of (reply->json));
   self->driver->cpus = thole_dict_double (reply->json, "NCPU", 1);
   docker_events_connect_async (self->driver, g_task_get_cancellable (task), on_events, g_object_ref (task));
 }
@@ -305,8 +308,9 @@ static const TholeDriverOps driver_ops = {
 };
 
 static const TholeInterface interfaces[] = {
-  { "workload/1", &docker_workload_ops }, { "exec/1", &docker_exec_ops },     { "files/1", &docker_files_ops },
-  { "image/1", &docker_image_ops },       { "volume/1", &docker_volume_ops }, { NULL, NULL },
+  { "workload/1", &docker_workload_ops }, { "exec/1", &docker_exec_ops },   { "agent/1", &docker_agent_ops },
+  { "files/1", &docker_files_ops },       { "image/1", &docker_image_ops }, { "volume/1", &docker_volume_ops },
+  { NULL, NULL },
 };
 
 THOLE_DRIVER_DEFINE (docker, THOLE_VERSION, &driver_ops, interfaces)

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "agent.h"
 #include "lookup.h"
 
 #define DEFAULT_GRACE 10.0
@@ -264,7 +265,10 @@ on_still_there (GObject *source, GAsyncResult *result, gpointer user_data)
   if (inspection != NULL)
     g_task_return_error (task, g_steal_pointer (&self->refusal));
   else if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND))
-    g_task_return_boolean (task, TRUE);
+    {
+      docker_agent_forget (self->driver, self->id);
+      g_task_return_boolean (task, TRUE);
+    }
   else
     g_task_return_error (task, g_steal_pointer (&error));
   g_clear_error (&error);
@@ -279,7 +283,10 @@ on_removed (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(DockerReply) reply = docker_act_finish (self->driver, result, &self->refusal);
 
   if (reply != NULL || g_error_matches (self->refusal, THOLE_ERROR, THOLE_ERROR_NOT_FOUND))
-    g_task_return_boolean (task, TRUE);
+    {
+      docker_agent_forget (self->driver, self->id);
+      g_task_return_boolean (task, TRUE);
+    }
   else if (g_error_matches (self->refusal, THOLE_ERROR, THOLE_ERROR_BUSY))
     look_later (g_object_ref (task)); /* another removal of it is under way */
   else

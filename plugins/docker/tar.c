@@ -74,6 +74,12 @@ docker_tar_append (GByteArray *out, const char *path, gconstpointer data, gsize 
 }
 
 void
+docker_tar_append_folder (GByteArray *out, const char *path, guint mode, gint64 mtime)
+{
+  append_header (out, path + strspn (path, "/"), '5', 0, mode, 0, 0, mtime);
+}
+
+void
 docker_tar_end (GByteArray *out)
 {
   static const guint8 zeros[2 * BLOCK];

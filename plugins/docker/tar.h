@@ -10,4 +10,6 @@
 /* Appends the file @path (absolute; the leading slash is dropped). @mtime: seconds. */
 void     docker_tar_append (GByteArray *out, const char *path, gconstpointer data, gsize length, guint mode, guint uid,
                             guint gid, gint64 mtime);
+/* Appends an empty folder. */
+void     docker_tar_append_folder (GByteArray *out, const char *path, guint mode, gint64 mtime);
 void     docker_tar_end    (GByteArray *out);

@@ -3,8 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gunixsocketaddress.h>
-#include <string.h>
-#include <sys/un.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "thole-dict.h"
@@ -23,31 +22,33 @@ on_connected (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-close_folder (gpointer data)
+close_descriptor (gpointer data)
 {
   close (GPOINTER_TO_INT (data));
 }
 
-/* a socket's own path has room for 107 bytes only: a longer one goes by its folder's descriptor, which @task keeps open */
+/* By a descriptor, which @task keeps open: a socket's own path has room for 107 bytes only, and whoever may write into its folder
+ * could put a link there to a socket that is not theirs. */
 static GSocketAddress *
 address_of (GTask *task, const char *path)
 {
-  g_autofree char *directory = g_path_get_dirname (path);
-  g_autofree char *name = g_path_get_basename (path);
-  g_autofree char *by_folder = NULL;
-  int folder;
+  int fd = open (path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  g_autofree char *by_descriptor = NULL;
+  struct stat place;
 
-  if (strlen (path) < sizeof ((struct sockaddr_un *) NULL)->sun_path)
-    return g_unix_socket_address_new (path);
-  folder = open (directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0)
+  if (fd < 0)
     {
       g_task_return_new_error (task, G_IO_ERROR, (gint) g_io_error_from_errno (errno), "%s: %s", path, g_strerror (errno));
       return NULL;
     }
-  g_task_set_task_data (task, GINT_TO_POINTER (folder), close_folder);
-  by_folder = g_strdup_printf ("/proc/self/fd/%d/%s", folder, name);
-  return g_unix_socket_address_new (by_folder);
+  g_task_set_task_data (task, GINT_TO_POINTER (fd), close_descriptor);
+  if (fstat (fd, &place) < 0 || !S_ISSOCK (place.st_mode))
+    {
+      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED, "%s: no socket", path);
+      return NULL;
+    }
+  by_descriptor = g_strdup_printf ("/proc/self/fd/%d", fd);
+  return g_unix_socket_address_new (by_descriptor);
 }
 
 void

@@ -201,6 +201,7 @@ bench_open (const char *url, const char *instance, ...)
   g_autoptr(GError) error = NULL;
   struct { const char *name; gconstpointer *ops; } tables[] = {
     { "workload/1", (gconstpointer *) &self->workload }, { "exec/1", (gconstpointer *) &self->exec },
+    { "agent/1", (gconstpointer *) &self->agent },
     { "files/1", (gconstpointer *) &self->files }, { "image/1", (gconstpointer *) &self->image },
     { "volume/1", (gconstpointer *) &self->volume },
   };

@@ -14,6 +14,7 @@ typedef struct
   const TholeDriverOps *ops;
   const TholeWorkloadOps *workload;
   const TholeExecOps *exec;
+  const TholeAgentOps *agent;
   const TholeFilesOps *files;
   const TholeImageOps *image;
   const TholeVolumeOps *volume;

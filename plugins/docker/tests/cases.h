@@ -22,6 +22,7 @@ void      add_image_cases (void);
 void      add_volume_cases (void);
 void      add_event_cases (void);
 void      add_tls_cases (void);
+void      add_agent_cases (void);
 
 const char *test_image (void);
 

@@ -4,7 +4,7 @@
  * The driver against a real Docker Engine, through the raw ABI. THOLE_TEST_MODULE is the module's path, THOLE_TEST_DOCKER the
  * engine's URL (else all is skipped), THOLE_TEST_TLS a folder with ca.pem, cert.pem and key.pem for it, THOLE_TEST_IMAGE an image
  * there that holds a busybox with /bin/sh (thole-test:1), THOLE_TEST_NETWORK a network with a bridge, THOLE_TEST_RESTART a
- * command that restarts the engine.
+ * command that restarts the engine, THOLE_TEST_AGENT a thole-agent.
  */
 #include "cases.h"
 
@@ -20,5 +20,6 @@ main (int argc, char **argv)
   add_volume_cases ();
   add_event_cases ();
   add_tls_cases ();
+  add_agent_cases ();
   return g_test_run ();
 }
