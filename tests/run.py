@@ -257,6 +257,11 @@ def suite_plain(_):
     return count
 
 
+def suite_web(_):
+    """The web console in a headless Chromium."""
+    return scripts("web/*-test.py", GCC, {"G_DEBUG": "fatal-criticals"}, 900)
+
+
 def suite_bench(options):
     return scripts("../bench/smoke.py", GCC, {"THOLE_BENCH": "whole" if options["long"] else "smoke"}, 900)
 

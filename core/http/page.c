@@ -22,6 +22,19 @@ answer_index (TholeRequest *request)
   answer_text (request, 200, out);
 }
 
+/* the web console for people, a list of links for programs */
+static void
+answer_root (TholeRequest *request)
+{
+  TholeSpan accept = request->head.values[THOLE_HEADER_ACCEPT];
+
+  if (accept.text != NULL && thole_accepts (accept, "text/html"))
+    thole_reply_asset (request, thole_asset_find ("/"));
+  else
+    answer_index (request);
+  thole_answer_header (&request->answer, "Vary", "Accept");
+}
+
 static void
 answer_version (TholeRequest *request)
 {
@@ -88,7 +101,7 @@ thole_page_answer (TholeRequest *request)
   switch (request->route->page)
     {
     case THOLE_PAGE_INDEX:
-      answer_index (request);
+      answer_root (request);
       break;
     case THOLE_PAGE_READY:
       answer_ready (request);
@@ -101,6 +114,9 @@ thole_page_answer (TholeRequest *request)
       break;
     case THOLE_PAGE_METRICS:
       answer_metrics (request);
+      break;
+    case THOLE_PAGE_ASSET:
+      thole_reply_asset (request, thole_asset_find (request->path));
       break;
     case THOLE_PAGE_HEALTH:
     case THOLE_PAGE_NONE:

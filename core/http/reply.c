@@ -7,6 +7,11 @@
 #include "thole-dict.h"
 #include "thole-json.h"
 
+/* of the web console: scripts only from here and never inline; the terminal makes style sheets of its own */
+#define CONSOLE_POLICY \
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; connect-src 'self'; " \
+  "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+
 void
 thole_answer_header (TholeAnswer *answer, const char *name, const char *value)
 {
@@ -61,9 +66,9 @@ whole_seconds (double seconds)
   return whole + (seconds > (double) whole);
 }
 
-/* what every answer has */
+/* what every answer has; @cache: how long it may be held, @policy: what a browser may do with it */
 static void
-answer_begin (TholeRequest *request, guint status, const char *type)
+answer_begin_as (TholeRequest *request, guint status, const char *type, const char *cache, const char *policy)
 {
   TholeAnswer *answer = &request->answer;
 
@@ -72,10 +77,9 @@ answer_begin (TholeRequest *request, guint status, const char *type)
   thole_answer_header (answer, "X-Request-Id", request->id);
   if (type != NULL)
     thole_answer_header (answer, "Content-Type", type);
-  thole_answer_header (answer, "Cache-Control", "no-store");
+  thole_answer_header (answer, "Cache-Control", cache);
   thole_answer_header (answer, "X-Content-Type-Options", "nosniff");
-  thole_answer_header (answer, "Content-Security-Policy",
-                       "default-src 'none'; frame-ancestors 'none'");
+  thole_answer_header (answer, "Content-Security-Policy", policy);
   if (request->rated)
     {
       add_number (answer, "RateLimit-Limit", request->rate.limit);
@@ -85,6 +89,12 @@ answer_begin (TholeRequest *request, guint status, const char *type)
   if (request->http->draining)
     answer->close = TRUE;
   thole_http_measure (request->http, request->def, status, request->begun);
+}
+
+static void
+answer_begin (TholeRequest *request, guint status, const char *type)
+{
+  answer_begin_as (request, status, type, "no-store", "default-src 'none'; frame-ancestors 'none'");
 }
 
 void
@@ -203,6 +213,23 @@ tag_matches (const char *tags, const char *etag)
       tag = *end == ',' ? end + 1 : end;
     }
   return FALSE;
+}
+
+void
+thole_reply_asset (TholeRequest *request, const TholeAsset *asset)
+{
+  TholeSpan held = request->head.values[THOLE_HEADER_IF_NONE_MATCH];
+  g_autofree char *tags = held.text != NULL ? thole_tags_bare (held, TRUE) : NULL;
+  gboolean same = tags != NULL && tag_matches (tags, asset->etag);
+
+  answer_begin_as (request, same ? 304 : 200, same ? NULL : asset->type, "no-cache", CONSOLE_POLICY);
+  thole_answer_header (&request->answer, "X-Frame-Options", "DENY");
+  thole_answer_header (&request->answer, "Referrer-Policy", "no-referrer");
+  thole_answer_header (&request->answer, "Cross-Origin-Opener-Policy", "same-origin");
+  thole_answer_header (&request->answer, "Cross-Origin-Resource-Policy", "same-origin");
+  thole_answer_copy (&request->answer, "ETag", "\"", asset->etag, "\"");
+  if (!same)
+    request->answer.body = g_bytes_new_static (asset->data, asset->length);
 }
 
 static void

@@ -71,6 +71,10 @@ test_pages (void)
 
   g_assert_cmpint (index->page, ==, THOLE_PAGE_INDEX);
   g_assert_true (index->is_public);
+  g_assert_cmpint (thole_routes_find (routes, "/assets/app.css", &target)->page, ==, THOLE_PAGE_ASSET);
+  g_assert_true (thole_routes_find (routes, "/assets/app.css", &target)->is_public);
+  g_assert_null (thole_routes_find (routes, "/assets/app.css/", &target));
+  g_assert_null (thole_routes_find (routes, "/assets", &target));
   g_assert_cmpint (metrics->page, ==, THOLE_PAGE_METRICS);
   g_assert_false (metrics->is_public);
   g_assert_cmpstr (metrics->allow, ==, "GET, HEAD, OPTIONS");

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "http/asset.h"
+
 #define MAX_SEGMENTS 16
 
 static const struct
@@ -22,7 +24,8 @@ static const struct
 
 struct _TholeRoutes
 {
-  GPtrArray *routes; /* of TholeRoute */
+  GPtrArray *routes;  /* of TholeRoute */
+  TholeRoute *assets; /* of every file: they are looked up by their whole path */
 };
 
 static void
@@ -109,6 +112,10 @@ thole_routes_new (const TholeOperationDef *operations, guint n_operations)
       route_get (self, operations[i].path)->is_public = TRUE;
   for (guint i = 0; i < self->routes->len; i++)
     route_finish (g_ptr_array_index (self->routes, i));
+  self->assets = g_new0 (TholeRoute, 1);
+  self->assets->page = THOLE_PAGE_ASSET;
+  self->assets->is_public = TRUE;
+  route_finish (self->assets);
   return self;
 }
 
@@ -116,6 +123,7 @@ void
 thole_routes_free (TholeRoutes *self)
 {
   g_ptr_array_unref (self->routes);
+  route_free (self->assets);
   g_free (self);
 }
 
@@ -177,8 +185,9 @@ thole_routes_find (const TholeRoutes *self, const char *path, TholeSpan *target)
           found_target = here;
         }
     }
-  if (found != NULL)
-    *target = found_target;
+  if (found == NULL)
+    return thole_asset_find (path) != NULL ? self->assets : NULL;
+  *target = found_target;
   return found;
 }
 

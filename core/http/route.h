@@ -18,6 +18,7 @@ typedef enum
   THOLE_PAGE_VERSION,
   THOLE_PAGE_OPENAPI,
   THOLE_PAGE_METRICS,
+  THOLE_PAGE_ASSET, /* a file of the web console */
 } TholePage;
 
 typedef struct

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "http/asset.h"
 #include "http/stream.h"
 #include "http/http.h"
 #include "http/route.h"
@@ -192,6 +193,8 @@ void thole_answer_copy (TholeAnswer *answer, const char *name, const char *befor
 void thole_reply_json (TholeRequest *request, guint status, GBytes *body /* transfer full */);
 void thole_reply_problem (TholeRequest *request, TholeProblem *problem /* transfer full */);
 void          thole_reply_status   (TholeRequest *request, guint status); /* no body */
+/* A file of the web console, or 304 when the client holds it. */
+void          thole_reply_asset    (TholeRequest *request, const TholeAsset *asset);
 void          thole_reply_call     (TholeRequest *request);
 /* A problem as JSON text. */
 GBytes       *thole_reply_render   (const TholeProblem *problem, const char *request_id);
