@@ -7,11 +7,24 @@
 
 #include "thole-error.h"
 
+/* SQLite keeps the reason of a statement that failed, but of a COMMIT only the file that could not be written knows it */
 static int
-error_code (sqlite3 *handle, int result)
+system_reason (sqlite3 *handle)
 {
   int reason = sqlite3_system_errno (handle);
+  sqlite3_file *file = NULL;
 
+  if (reason == 0 && sqlite3_file_control (handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) == SQLITE_OK && file != NULL
+      && file->pMethods != NULL)
+    file->pMethods->xFileControl (file, SQLITE_FCNTL_LAST_ERRNO, &reason);
+  if (reason == 0)
+    sqlite3_file_control (handle, "main", SQLITE_FCNTL_LAST_ERRNO, &reason);
+  return reason;
+}
+
+static int
+error_code (int result, int reason)
+{
   switch (result & 0xff)
     {
     case SQLITE_CONSTRAINT:
@@ -39,13 +52,14 @@ void
 thole_sqlite_error (sqlite3 *handle, GError **error)
 {
   int result = sqlite3_extended_errcode (handle);
-  int code = error_code (handle, result);
-  int reason = sqlite3_system_errno (handle);
+  g_autofree char *text = g_strdup (sqlite3_errmsg (handle));
+  int reason = (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN ? system_reason (handle) : 0;
+  int code = error_code (result, reason);
 
-  if (code == THOLE_ERROR_STORAGE && (result & 0xff) == SQLITE_IOERR && reason != 0)
-    g_set_error (error, THOLE_ERROR, code, "%s (%s)", sqlite3_errmsg (handle), g_strerror (reason));
+  if (reason != 0)
+    g_set_error (error, THOLE_ERROR, code, "%s (%s)", text, g_strerror (reason));
   else
-    g_set_error_literal (error, THOLE_ERROR, code, sqlite3_errmsg (handle));
+    g_set_error_literal (error, THOLE_ERROR, code, text);
 }
 
 static void
