@@ -24,6 +24,8 @@ struct _TholeApp
   char *state_dir, *runtime_dir;
   TholeIdentity *identity;
   TholeAccounts *accounts;
+  TholeRates *rates;
+  GPtrArray *proxies;    /* of GInetAddressMask */
   TholeDb *db;
   TholeEventLog *events;
   TholeRegistry *registry;
@@ -228,6 +230,19 @@ open_accounts (TholeApp *self, GError **error)
   return self->accounts != NULL && thole_identity_open (self->identity, self->accounts, self->clock, &options, error);
 }
 
+static void
+open_rates (TholeApp *self)
+{
+  TholeRateLimits limits = {
+    .key = (guint) thole_config_int (self->config, "limits", "key_rate"),
+    .user = (guint) thole_config_int (self->config, "limits", "user_rate"),
+    .address = (guint) thole_config_int (self->config, "limits", "address_rate"),
+    .local = (guint) thole_config_int (self->config, "limits", "local_rate"),
+  };
+
+  self->rates = thole_rates_new (self->clock, &limits);
+}
+
 static gboolean
 open_operations (TholeApp *self, GError **error)
 {
@@ -255,6 +270,7 @@ open_operations (TholeApp *self, GError **error)
   if (self->operations == NULL)
     return FALSE;
   self->operations->identity = self->identity;
+  self->operations->rates = self->rates;
   self->health = thole_health_new (self->operations);
   self->reconcile = thole_reconcile_new (self->operations, microseconds (config, "reconcile", "period"));
   return TRUE;
@@ -299,9 +315,13 @@ serve (TholeApp *self, GError **error)
     .clock = self->clock, .identity = self->identity, .metrics = self->metrics, .version = THOLE_VERSION,
     .operations = thole_operations, .n_operations = THOLE_N_OPS,
     .dispatch = thole_operations_dispatch, .dispatch_data = self->operations,
-    .ready = ready_reasons, .ready_data = self,
+    .ready = ready_reasons, .ready_data = self, .rates = self->rates,
   };
 
+  self->proxies = thole_http_proxies (self->config, error);
+  if (self->proxies == NULL)
+    return FALSE;
+  options.trusted_proxies = self->proxies;
   thole_http_options_configure (&options, self->config);
   self->http = thole_http_new (&options, error);
   for (guint i = 0; self->http != NULL && addresses[i] != NULL; i++)
@@ -318,6 +338,7 @@ open_all (TholeApp *self, GError **error)
   if (!make_folder (self->state_dir, error) || !make_folder (self->runtime_dir, error))
     return FALSE;
   self->identity = thole_identity_new (token, error);
+  open_rates (self);
   if (self->identity == NULL || !open_store (self, error) || !open_accounts (self, error) || !open_backends (self, error)
       || !open_operations (self, error))
     return FALSE;
@@ -449,6 +470,8 @@ thole_app_free (TholeApp *self)
   g_clear_pointer (&self->db, thole_db_close);
   g_clear_pointer (&self->accounts, thole_accounts_free);
   g_clear_pointer (&self->identity, thole_identity_free);
+  g_clear_pointer (&self->rates, thole_rates_free);
+  g_clear_pointer (&self->proxies, g_ptr_array_unref);
   g_clear_pointer (&self->config, thole_config_free);
   g_clear_object (&self->cut);
   g_strfreev (self->options.listen);

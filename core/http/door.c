@@ -255,7 +255,7 @@ thole_door_expire (TholeDoor *self, TholeConn *conn)
 }
 
 static TholeConn *
-conn_new (TholeDoor *self, const TholeSocket *from, int fd)
+conn_new (TholeDoor *self, const TholeSocket *from, int fd, const struct sockaddr *address)
 {
   TholeConn *conn = g_new0 (TholeConn, 1);
   struct ucred peer;
@@ -276,6 +276,7 @@ conn_new (TholeDoor *self, const TholeSocket *from, int fd)
       conn->local = TRUE;
       conn->uid = peer.uid;
     }
+  thole_conn_from (conn, address);
   thole_http_conn_added (self->http, conn);
   thole_conn_phase (conn, THOLE_CONN_HEAD, self->http->options.head_timeout);
   return conn;
@@ -306,7 +307,9 @@ room (const TholeDoor *self, const TholeSocket *from)
 static gboolean
 accept_one (TholeDoor *self, const TholeSocket *from)
 {
-  int fd = accept4 (from->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+  socklen_t size = sizeof address;
+  int fd = accept4 (from->fd, (struct sockaddr *) &address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
   TholeConn *conn;
 
   if (fd < 0)
@@ -319,7 +322,7 @@ accept_one (TholeDoor *self, const TholeSocket *from)
         }
       return errno == ECONNABORTED || errno == EINTR;
     }
-  conn = conn_new (self, from, fd);
+  conn = conn_new (self, from, fd, (const struct sockaddr *) &address);
   if (self->http->n_conns <= room (self, from))
     peek (self, conn, FALSE);
   else if (self->http->n_conns <= self->http->options.max_connections + ACCEPTS)

@@ -7,21 +7,13 @@
  */
 #pragma once
 
-#include "access/identity.h"
+#include "access/rate.h"
 #include "base/clock.h"
 #include "config/config.h"
 #include "metrics/registry.h"
 #include "operations/operation.h"
 
 typedef struct _TholeHttp TholeHttp;
-
-/* What a rate limiter says of one request. */
-typedef struct
-{
-  gint64 limit, remaining; /* requests */
-  double reset;            /* seconds until the window is full again */
-  double retry_after;      /* seconds; above 0 = refused */
-} TholeHttpRate;
 
 typedef struct
 {
@@ -40,9 +32,8 @@ typedef struct
    * Returns: (transfer full) */
   char **(*ready) (gpointer user_data);
   gpointer ready_data;
-  /* (nullable): counts one request of @principal; FALSE = no limit applies to it */
-  gboolean (*rate) (TholePrincipal *principal, TholeHttpRate *rate, gpointer user_data);
-  gpointer rate_data;
+  TholeRates *rates;                    /* (nullable): counts requests */
+  GPtrArray *trusted_proxies;           /* (nullable): whose X-Forwarded-For is believed, of GInetAddressMask */
 
   gboolean behind_proxy;                /* a plain listener may be wider than loopback */
   guint max_connections;
@@ -52,6 +43,8 @@ typedef struct
 
 /* Sets what [http] and [daemon] behind_proxy say. */
 void       thole_http_options_configure (TholeHttpOptions *options, TholeConfig *config);
+/* What [http] trusted_proxies says. Returns: (transfer full) (nullable) */
+GPtrArray *thole_http_proxies           (TholeConfig *config, GError **error);
 
 /* Everything in @options stays valid until thole_http_free(). Returns: (transfer full) */
 TholeHttp *thole_http_new             (const TholeHttpOptions *options, GError **error);

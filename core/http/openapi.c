@@ -273,7 +273,8 @@ append_responses (GString *out, const TholeOperationDef *def)
         }
       g_string_append (out, "},");
     }
-  g_string_append (out, "\"default\":{\"$ref\":\"#/components/responses/problem\"}}");
+  g_string_append (out, "\"429\":{\"$ref\":\"#/components/responses/limited\"},"
+                        "\"default\":{\"$ref\":\"#/components/responses/problem\"}}");
 }
 
 /* paths ---------------------------------------------------------------------------- */
@@ -395,14 +396,39 @@ append_problem (GString *out)
 }
 
 static void
+append_rate_headers (GString *out)
+{
+  static const struct { const char *name, *doc; } headers[] = {
+    { "Retry-After", "Seconds until it is worth asking again." },
+    { "RateLimit-Limit", "Requests a minute." },
+    { "RateLimit-Remaining", "Requests that would pass now." },
+    { "RateLimit-Reset", "Seconds until all of them would." },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (headers); i++)
+    {
+      g_string_append_printf (out, "%s\"%s\":{\"schema\":{\"type\":\"integer\"},", i > 0 ? "," : "",
+                              headers[i].name);
+      append_text (out, "description", headers[i].doc);
+      g_string_append_c (out, '}');
+    }
+}
+
+static void
 append_components (GString *out)
 {
   g_string_append (
     out,
     "\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}},"
     "\"responses\":{\"problem\":{\"description\":\"It failed; `code` is a stable word.\",\"content\":"
-    "{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}}},"
-    "\"schemas\":{");
+    "{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}},"
+    "\"limited\":{\"description\":\"Too many requests or a quota is exceeded. Whoever has a limit is told it with "
+    "every answer.\",\"headers\":{");
+  append_rate_headers (out);
+  g_string_append (
+    out,
+    "},\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":"
+    "\"#/components/schemas/problem\"}}}}},\"schemas\":{");
   append_problem (out);
   for (guint i = 0; thole_record_types[i] != NULL; i++)
     {

@@ -80,21 +80,31 @@ split_uri (TholeRequest *request)
   return *end == '?' ? end + 1 : NULL;
 }
 
+/* whoever looks whether the daemon lives is not counted */
+static gboolean
+is_probe (TholeRequest *request)
+{
+  return request->route != NULL && (request->route->page == THOLE_PAGE_HEALTH ||
+                                    request->route->page == THOLE_PAGE_READY);
+}
+
 static gboolean
 check_rate (TholeRequest *request)
 {
   TholeHttpOptions *options = &request->http->options;
   TholeProblem *problem;
 
-  if (options->rate == NULL || request->principal == NULL ||
-      !options->rate (request->principal, &request->rate, options->rate_data))
+  if (options->rates == NULL || is_probe (request) ||
+      !thole_rates_request (options->rates, request->principal,
+                            request->address[0] != '\0' ? request->address : NULL, &request->rate))
     return TRUE;
   request->rated = TRUE;
   if (request->rate.retry_after <= 0)
     return TRUE;
   problem =
     thole_problem_new (THOLE_ERROR_RATE_LIMITED,
-                       "Too many requests; the limit is %" G_GINT64_FORMAT, request->rate.limit);
+                       "Too many requests; the limit is %" G_GINT64_FORMAT " a minute",
+                       request->rate.limit);
   problem->retry_after = request->rate.retry_after;
   thole_reply_problem (request, problem);
   return FALSE;
@@ -114,8 +124,10 @@ authenticate (TholeRequest *request, gboolean secret)
   request->principal = find_principal (request);
   if (request->principal == NULL && request->route != NULL && request->route->is_public)
     request->principal = thole_identity_anonymous (request->http->options.identity);
+  if (!check_rate (request))
+    return FALSE;
   if (request->principal != NULL)
-    return check_rate (request);
+    return TRUE;
   fail (request, THOLE_ERROR_UNAUTHENTICATED,
         request->head.values[THOLE_HEADER_AUTHORIZATION].text != NULL
           ? "The credential is not valid" : "Send a credential: `Authorization: Bearer TOKEN`");
@@ -270,6 +282,7 @@ make_call (TholeRequest *request, TholeSpan target, GVariant *query)
   request->call = call;
   call->request_id = g_strdup (request->id);
   call->path = g_strdup (request->path);
+  call->address = g_strdup (request->address);
   call->target = span_dup (target);
   call->query = query != NULL ? g_variant_ref (query) : NULL;
   call->want = request->accept_events ? THOLE_WANT_EVENTS : THOLE_WANT_JSON;
@@ -327,6 +340,7 @@ thole_request_begin (TholeRequest *request, gboolean http11)
   query = thole_query_parse (text, &secret, &problem);
   if (request->path != NULL)
     request->route = thole_routes_find (request->http->routes, request->path, &target);
+  thole_request_from (request);
   if (!authenticate (request, secret))
     return;
   if (request->path == NULL)

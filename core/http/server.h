@@ -7,6 +7,9 @@
  */
 #pragma once
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "http/asset.h"
 #include "http/stream.h"
 #include "http/http.h"
@@ -74,6 +77,7 @@ struct _TholeConn
   gboolean local;          /* a unix socket: @uid is known */
   gboolean wide;           /* from a listener that others than this machine may reach */
   uid_t uid;
+  char address[INET6_ADDRSTRLEN]; /* "unix:UID" of a unix socket; "" = not known */
   TholePrincipal *peer;    /* (nullable): of @uid, made at the first use */
   TholeConnPhase phase;
   gint64 deadline;         /* monotonic µs, 0 = none; streams: of the next heart-beat */
@@ -116,6 +120,7 @@ struct _TholeRequest
   TholeHead head;          /* spans are valid while @conn is */
   char method[12];
   char *path;              /* decoded, without query */
+  char address[INET6_ADDRSTRLEN]; /* of the client, perhaps behind a proxy */
   TholePrincipal *principal;
   const TholeRoute *route;
   const TholeOperationDef *def;
@@ -125,7 +130,7 @@ struct _TholeRequest
   GByteArray *body;
   gsize reserved;          /* of the budget for bodies */
   gsize discarded;         /* bytes of a body that is too large */
-  TholeHttpRate rate;
+  TholeRate rate;
   gboolean rated;
 
   TholeCall *call;         /* (nullable) */
@@ -163,6 +168,12 @@ void        thole_conn_phase       (TholeConn *conn, TholeConnPhase phase, doubl
 void        thole_conn_free        (TholeConn *conn);
 /* Writes a whole problem response straight to the socket, where the library cannot. */
 void        thole_conn_refuse      (TholeConn *conn, int code, const char *detail);
+
+/* client.c */
+/* Notes where @conn comes from. */
+void        thole_conn_from        (TholeConn *conn, const struct sockaddr *address);
+/* And where @request does. */
+void        thole_request_from     (TholeRequest *request);
 
 /* listener.c */
 TholeListener *thole_listener_new    (TholeHttp *http, GError **error);

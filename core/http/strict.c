@@ -65,7 +65,7 @@ static const struct
   { "upgrade-insecure-requests", THOLE_HEADER_PLAIN },
   { "user-agent", THOLE_HEADER_PLAIN },
   { "via", THOLE_HEADER_PLAIN },
-  { "x-forwarded-for", THOLE_HEADER_PLAIN },
+  { "x-forwarded-for", THOLE_HEADER_FORWARDED_FOR },
   { "x-forwarded-host", THOLE_HEADER_PLAIN },
   { "x-forwarded-port", THOLE_HEADER_PLAIN },
   { "x-forwarded-proto", THOLE_HEADER_PLAIN },

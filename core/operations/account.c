@@ -102,6 +102,7 @@ typedef struct
   TholeCall *call;
   TholeHashed hashed;
   void (*verified) (TholeCall *call);
+  char *account;   /* (nullable): what was guessed at */
 } PasswordWait;
 
 static void
@@ -131,7 +132,12 @@ on_verified (GObject *source, GAsyncResult *result, gpointer user_data)
   else if (!right)
     thole_call_fail (wait->call, THOLE_ERROR_UNAUTHENTICATED, "the e-mail address or the password is wrong");
   else
-    wait->verified (wait->call);
+    {
+      if (wait->account != NULL)
+        thole_rates_right (wait->call->operations->rates, wait->call->address, wait->account);
+      wait->verified (wait->call);
+    }
+  g_free (wait->account);
 }
 
 static PasswordWait *
@@ -159,11 +165,33 @@ thole_call_hash (TholeCall *call, const char *password, TholeHashed then)
   thole_passwords_hash_async (passwords_of (call), password, on_hashed, wait);
 }
 
-void
-thole_call_verify (TholeCall *call, const char *password, TholeUser *user, void (*then) (TholeCall *call))
+gboolean
+thole_call_may_guess (TholeCall *call, const char *account)
 {
-  PasswordWait *wait = wait_new (call);
+  TholeRates *rates = call->operations->rates;
+  TholeProblem *problem;
+  double seconds;
 
+  if (rates == NULL || thole_rates_is_local (call->principal))
+    return TRUE;
+  seconds = thole_rates_attempt (rates, call->address, account);
+  if (seconds <= 0)
+    return TRUE;
+  problem = thole_problem_new (THOLE_ERROR_RATE_LIMITED, "too many wrong attempts; wait a while");
+  problem->retry_after = seconds;
+  thole_call_problem (call, problem);
+  return FALSE;
+}
+
+void
+thole_call_verify (TholeCall *call, const char *password, const char *account, TholeUser *user, void (*then) (TholeCall *call))
+{
+  PasswordWait *wait;
+
+  if (!thole_call_may_guess (call, account))
+    return;
+  wait = wait_new (call);
+  wait->account = call->operations->rates != NULL ? g_strdup (account) : NULL;
   wait->verified = then;
   thole_passwords_verify_async (passwords_of (call), password, user != NULL && !user->disabled ? user->password : NULL,
                                 on_verified, wait);

@@ -23,8 +23,12 @@ void           thole_call_edit      (TholeCall *call, TholeEdit *edit, guint sta
 /* Calls @then with the hash of @password; when it cannot be had the call has been answered. */
 typedef void (*TholeHashed) (TholeCall *call, char *hash /* transfer full */);
 void           thole_call_hash      (TholeCall *call, const char *password, TholeHashed then);
-/* Calls @then when @password is that of @user (NULL = nobody); else answers unauthenticated, always alike. */
-void           thole_call_verify    (TholeCall *call, const char *password, TholeUser *user, void (*then) (TholeCall *call));
+/* Counts a guess at the secret of @account; FALSE: there were too many wrong ones, and the call has been answered. */
+gboolean       thole_call_may_guess (TholeCall *call, const char *account);
+/* Calls @then when @password is that of @user (NULL = nobody); else answers unauthenticated, always alike. @account is what was
+ * asked for, whether or not it exists. */
+void           thole_call_verify    (TholeCall *call, const char *password, const char *account, TholeUser *user,
+                                     void (*then) (TholeCall *call));
 
 /* Ends the call with a new token for @user. */
 void           thole_call_signed_in (TholeCall *call, guint status, TholeUser *user);

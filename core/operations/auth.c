@@ -57,7 +57,7 @@ set_up_hashed (TholeCall *call, char *hash)
 void
 thole_op_auth_setup (TholeCall *call)
 {
-  if (thole_call_accounts (call) == NULL)
+  if (thole_call_accounts (call) == NULL || !thole_call_may_guess (call, "setup"))
     return;
   if (thole_identity_is_setup (call->operations->identity, thole_dict_string (call->body, "token", "")))
     thole_call_hash (call, thole_dict_string (call->body, "password", ""), set_up_hashed);
@@ -90,7 +90,7 @@ thole_op_auth_login (TholeCall *call)
     return;
   call->state = g_strdup (user != NULL ? user->id : "");
   call->state_free = g_free;
-  thole_call_verify (call, thole_dict_string (call->body, "password", ""), user, signed_in);
+  thole_call_verify (call, thole_dict_string (call->body, "password", ""), email, user, signed_in);
 }
 
 static void
@@ -227,5 +227,5 @@ thole_op_me_password (TholeCall *call)
   if (call->principal->scopes != NULL || g_str_has_prefix (call->principal->credential, "key "))
     thole_call_fail (call, THOLE_ERROR_FORBIDDEN, "an API key cannot change the password");
   else
-    thole_call_verify (call, thole_dict_string (call->body, "old", ""), user, old_verified);
+    thole_call_verify (call, thole_dict_string (call->body, "old", ""), user->email, user, old_verified);
 }

@@ -40,6 +40,7 @@ thole_call_free (TholeCall *call)
   g_clear_object (&call->cancellable);
   g_free (call->request_id);
   g_free (call->path);
+  g_free (call->address);
   g_free (call->target);
   g_free (call->idempotency_key);
   g_free (call->if_match);

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "access/identity.h"
+#include "access/rate.h"
 #include "backend/registry.h"
 #include "config/config.h"
 #include "events/log.h"
@@ -44,6 +44,7 @@ struct _TholeOperations
   TholeEventLog *events;
   TholeRegistry *registry;
   TholeIdentity *identity;     /* (nullable): borrowed; set before the first call */
+  TholeRates *rates;           /* (nullable): the same */
   TholeLimits limits;
 
   TholeCollection *workloads;  /* of TholeSubject */

@@ -77,6 +77,7 @@ struct _TholeCall
   TholePrincipal *principal;
   char *request_id;
   char *path;              /* without query; part of the scope of an Idempotency-Key */
+  char *address;           /* (nullable): where the caller is, "unix:UID" or an IP address */
   char *target;            /* (nullable): id or name from the path */
   GVariant *body;          /* (nullable): a{sv} as parsed; validated by dispatch */
   GVariant *query;         /* (nullable): a{sv} of strings (`as` when repeated); validated by dispatch */

@@ -45,6 +45,8 @@ def signed(key, claims):
 
 
 class Access(Memory):
+    SETTINGS = {"limits.address_rate": "0", "limits.key_rate": "0", "limits.user_rate": "0"}
+
     def __init__(self):
         super().__init__()
         self.numbers = iter(range(1, 10**6))
