@@ -60,6 +60,28 @@ default_url (void)
   return g_strdup_printf ("unix:%s/thole/thole.sock", runtime);
 }
 
+/* those that may sign for the daemon instead of the system's own */
+static gboolean
+set_authority (CliClient *self, GError **error)
+{
+  const char *name = g_getenv ("THOLE_CA_FILE");
+  g_autofree char *path = NULL;
+  g_autoptr(GTlsDatabase) database = NULL;
+  g_autoptr(GError) wrong = NULL;
+
+  if (name == NULL || *name == '\0')
+    return TRUE;
+  path = g_canonicalize_filename (name, NULL);
+  database = g_tls_file_database_new (path, &wrong);
+  if (database == NULL)
+    {
+      g_set_error (error, CLI_ERROR, CLI_USAGE, "THOLE_CA_FILE: %s: %s", path, wrong->message);
+      return FALSE;
+    }
+  soup_session_set_tls_database (self->session, database);
+  return TRUE;
+}
+
 static gboolean
 set_address (CliClient *self, GError **error)
 {
@@ -83,7 +105,7 @@ set_address (CliClient *self, GError **error)
     }
   if (!g_str_has_prefix (self->url, "unix:") || self->url[5] == '\0')
     {
-      g_set_error (error, CLI_ERROR, CLI_USAGE, _("“%s” is not a URL of a daemon: unix:PATH or http://HOST:PORT"),
+      g_set_error (error, CLI_ERROR, CLI_USAGE, _("“%s” is not a URL of a daemon: unix:PATH or http[s]://HOST:PORT"),
                    self->url);
       return FALSE;
     }
@@ -105,7 +127,7 @@ cli_client_new (const char *url, const char *token, GError **error)
   self->url = url != NULL && *url != '\0' ? g_strdup (url) : default_url ();
   self->token = g_strdup (token);
   self->calls = g_ptr_array_new ();
-  if (!set_address (self, error))
+  if (!set_address (self, error) || !set_authority (self, error))
     return NULL;
   soup_session_set_user_agent (self->session, "tholectl/" THOLE_VERSION);
   /* the answers are JSON of a neighbour: compressing them only costs */

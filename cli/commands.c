@@ -16,7 +16,7 @@ const CliCommand *const cli_commands[] = {
 };
 
 const CliOption cli_options[] = {
-  { "url", 0, CLI_OPTION_VALUE, N_("URL"), NULL, N_("Where the daemon is: unix:PATH or http://HOST:PORT (default THOLE_URL)") },
+  { "url", 0, CLI_OPTION_VALUE, N_("URL"), NULL, N_("Where the daemon is: unix:PATH or http[s]://HOST:PORT (default THOLE_URL)") },
   { "token-file", 0, CLI_OPTION_VALUE, N_("FILE"), "file", N_("File that holds the token for TCP (default THOLE_TOKEN)") },
   { "output", 'o', CLI_OPTION_VALUE, N_("FORMAT"), "table|json|name", N_("Print a table, JSON or only names") },
   { "help", 'h', CLI_OPTION_FLAG, NULL, NULL, N_("Show help") },

@@ -92,13 +92,17 @@ thole_app_new (const TholeAppOptions *options, GError **error)
 {
   g_autoptr (GPtrArray) set = g_ptr_array_new_with_free_func (g_free);
   g_auto (GStrv) files = options->config_files != NULL ? g_strdupv (options->config_files) : default_files ();
+  const struct { const char *key, *value; } named[] = {
+    { "log_level", options->log_level }, { "tls_certificate", options->tls_certificate }, { "tls_key", options->tls_key },
+  };
   TholeConfig *config;
   TholeApp *self;
 
   for (guint i = 0; options->set != NULL && options->set[i] != NULL; i++)
     g_ptr_array_add (set, g_strdup (options->set[i]));
-  if (options->log_level != NULL)
-    g_ptr_array_add (set, g_strconcat ("daemon.log_level=", options->log_level, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (named); i++)
+    if (named[i].value != NULL)
+      g_ptr_array_add (set, g_strconcat ("daemon.", named[i].key, "=", named[i].value, NULL));
   g_ptr_array_add (set, NULL);
   config = thole_config_load ((const char *const *) files, (const char *const *) set->pdata, TRUE, error);
   if (config == NULL)

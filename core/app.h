@@ -19,6 +19,7 @@ typedef struct
   char *log_level;        /* (nullable) */
   char *restore;          /* (nullable): a back-up that becomes the store first */
   gboolean replace;       /* also in place of a store that is there */
+  char *tls_certificate, *tls_key; /* (nullable): PEM files */
 } TholeAppOptions;
 
 /* Reads and checks the configuration; nothing is opened yet. Returns: (transfer full) */

@@ -28,6 +28,8 @@ parse (Options *options, int *argc, char ***argv, GError **error)
     { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->app.state_dir, "Where the store is kept", "DIR" },
     { "runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->app.runtime_dir, "Where sockets are made", "DIR" },
     { "listen", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->app.listen, "Where to serve, may be repeated", "unix:PATH|HOST:PORT" },
+    { "tls-certificate", 0, 0, G_OPTION_ARG_FILENAME, &options->app.tls_certificate, "Speak TLS at every HOST:PORT", "FILE" },
+    { "tls-key", 0, 0, G_OPTION_ARG_FILENAME, &options->app.tls_key, "The key of the certificate", "FILE" },
     { "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->app.set, "One key of the configuration", "SECTION.KEY=VALUE" },
     { "log-level", 0, 0, G_OPTION_ARG_STRING, &options->app.log_level, "debug, info, warn or error", "LEVEL" },
     { "restore", 0, 0, G_OPTION_ARG_FILENAME, &options->app.restore, "Begin with this back-up as the store", "FILE" },
@@ -105,6 +107,8 @@ options_clear (Options *options)
   g_free (options->app.runtime_dir);
   g_free (options->app.log_level);
   g_free (options->app.restore);
+  g_free (options->app.tls_certificate);
+  g_free (options->app.tls_key);
 }
 
 int

@@ -260,18 +260,12 @@ conn_new (TholeDoor *self, const TholeSocket *from, int fd, const struct sockadd
   TholeConn *conn = g_new0 (TholeConn, 1);
   struct ucred peer;
   socklen_t size = sizeof peer;
-  int one = 1;
 
   conn->http = self->http;
   conn->fd = fd;
   conn->wide = from->wide;
   conn->uri = g_string_sized_new (64);
-  if (!from->local)
-    {
-      setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-      setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-    }
-  else if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid != (uid_t) -1)
+  if (from->local && getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid != (uid_t) -1)
     {
       conn->local = TRUE;
       conn->uid = peer.uid;
@@ -304,6 +298,25 @@ room (const TholeDoor *self, const TholeSocket *from)
   return from->local ? max : max - max / 8;
 }
 
+/* what is read and written from now on; -1: there is none */
+static int
+stream_of (TholeDoor *self, const TholeSocket *from, int fd)
+{
+  int one = 1;
+
+  if (from->local)
+    return fd;
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+  if (self->http->tls == NULL)
+    return fd;
+  /* those that only say farewell count, too */
+  if (thole_tls_count (self->http->tls) < 2 * self->http->options.max_connections + ACCEPTS)
+    return thole_tls_wrap (self->http->tls, fd, self->http->context);
+  close (fd);
+  return -1;
+}
+
 static gboolean
 accept_one (TholeDoor *self, const TholeSocket *from)
 {
@@ -322,6 +335,9 @@ accept_one (TholeDoor *self, const TholeSocket *from)
         }
       return errno == ECONNABORTED || errno == EINTR;
     }
+  fd = stream_of (self, from, fd);
+  if (fd < 0)
+    return TRUE;
   conn = conn_new (self, from, fd, (const struct sockaddr *) &address);
   if (self->http->n_conns <= room (self, from))
     peek (self, conn, FALSE);
@@ -399,7 +415,7 @@ thole_door_new (TholeHttp *http, GError **error)
 gboolean
 thole_door_open (TholeDoor *self, const char *address, GError **error)
 {
-  TholeSocket *socket = thole_socket_open (address, self->http->options.behind_proxy, error);
+  TholeSocket *socket = thole_socket_open (address, self->http->options.behind_proxy || self->http->tls != NULL, error);
   TholeEntrance *entrance;
 
   if (socket == NULL)

@@ -286,6 +286,22 @@ make_id_prefix (TholeHttp *self)
   g_snprintf (self->id_prefix, sizeof self->id_prefix, "%08x-", random);
 }
 
+static gboolean
+open_tls (TholeHttp *self, GError **error)
+{
+  const TholeHttpOptions *options = &self->options;
+
+  if (options->tls_certificate == NULL && options->tls_key == NULL && options->tls_client_authority == NULL)
+    return TRUE;
+  if (options->tls_certificate == NULL || options->tls_key == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "TLS needs both, daemon.tls_certificate and daemon.tls_key");
+      return FALSE;
+    }
+  self->tls = thole_tls_new (options->tls_certificate, options->tls_key, options->tls_client_authority, error);
+  return self->tls != NULL;
+}
+
 TholeHttp *
 thole_http_new (const TholeHttpOptions *options, GError **error)
 {
@@ -302,7 +318,8 @@ thole_http_new (const TholeHttpOptions *options, GError **error)
   self->tick_pause = tick_pause (options);
   make_id_prefix (self);
   thole_metrics_collector (options->metrics, collect, self);
-  self->door = thole_door_new (self, error);
+  if (open_tls (self, error))
+    self->door = thole_door_new (self, error);
   self->listener = self->door != NULL ? thole_listener_new (self, error) : NULL;
   if (self->listener != NULL)
     return self;
@@ -335,6 +352,7 @@ thole_http_free (TholeHttp *self)
   g_clear_object (&self->shutdown);
   g_clear_pointer (&self->door, thole_door_free);
   g_clear_pointer (&self->listener, thole_listener_free);
+  g_clear_pointer (&self->tls, thole_tls_free);
   g_hash_table_iter_init (&iter, self->waiting);
   while (g_hash_table_iter_next (&iter, &request, NULL))
     thole_request_orphan (request);

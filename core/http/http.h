@@ -36,6 +36,8 @@ typedef struct
   GPtrArray *trusted_proxies;           /* (nullable): whose X-Forwarded-For is believed, of GInetAddressMask */
 
   gboolean behind_proxy;                /* a plain listener may be wider than loopback */
+  /* (nullable): PEM files, see thole_tls_new(); with them every TCP listener speaks TLS */
+  const char *tls_certificate, *tls_key, *tls_client_authority;
   guint max_connections;
   gsize max_head, max_body;             /* bytes */
   double head_timeout, body_timeout, idle_timeout, heartbeat; /* seconds */
@@ -51,7 +53,7 @@ TholeHttp *thole_http_new             (const TholeHttpOptions *options, GError *
 
 /* Serves at @address, "unix:PATH" or "HOST:PORT" (PORT 0: any). A unix socket is made with mode
  * 0660; a stale one is replaced, one that is served is an error. Plain HOST must be loopback unless
- * behind_proxy. */
+ * behind_proxy; with tls_certificate no HOST is plain. */
 gboolean   thole_http_listen          (TholeHttp *self, const char *address, GError **error);
 /* Returns: (transfer full) (element-type utf8): where it listens, with the real ports */
 char     **thole_http_addresses       (TholeHttp *self);

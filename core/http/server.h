@@ -14,6 +14,7 @@
 #include "http/stream.h"
 #include "http/http.h"
 #include "http/route.h"
+#include "http/tls.h"
 
 typedef struct _TholeDoor TholeDoor;
 typedef struct _TholeListener TholeListener;
@@ -36,6 +37,7 @@ struct _TholeHttp
   TholeRoutes *routes;
   TholeDoor *door;
   TholeListener *listener;
+  TholeTls *tls;             /* (nullable): before every TCP connection */
 
   GPtrArray *conns;          /* index: descriptor; holes are NULL */
   guint n_conns;

@@ -263,7 +263,8 @@ open_inet (const char *address, gboolean allow_wide, GError **error)
   if (!is_loopback (info->ai_addr) && !allow_wide)
     g_set_error (
       error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-      "%s: a plain listener must be loopback, unless daemon.behind_proxy says that TLS ends before it",
+      "%s: a plain listener must be loopback: give daemon.tls_certificate and daemon.tls_key, or say with daemon.behind_proxy that "
+      "TLS ends before it",
       address);
   else
     self = listen_inet (address, info, error);
