@@ -173,6 +173,13 @@ first_line (GVariant *dict, const char *key)
   return length > 0 ? g_strstrip (g_utf8_make_valid (data, (gssize) MIN (length, 400))) : g_strdup ("");
 }
 
+/* not there, or for another processor; what does not name it is about a container that is going down */
+static gboolean
+cannot_run (const char *message)
+{
+  return strstr (message, DOCKER_AGENT_PROGRAM) != NULL || strstr (message, "exec format error") != NULL;
+}
+
 static void
 on_started (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -191,8 +198,8 @@ on_started (GObject *source, GAsyncResult *result, gpointer user_data)
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "thole-agent does not start: %s", said);
   else if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_INVALID))
     {
-      /* not there, or for another processor */
-      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "thole-agent cannot run here: %s", error->message);
+      g_task_return_new_error (task, THOLE_ERROR, cannot_run (error->message) ? THOLE_ERROR_UNSUPPORTED : THOLE_ERROR_UNAVAILABLE,
+                               "thole-agent cannot run here: %s", error->message);
       g_error_free (error);
     }
   else
