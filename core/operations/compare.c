@@ -92,7 +92,10 @@ moved_on (Comparison *self, TholeSubject *subject)
 static void
 compare_known (Comparison *self, TholeSubject *subject, GVariant *seen)
 {
-  gboolean stale = moved_on (self, subject);
+  /* before a run is called over, how it ended is asked for by its id */
+  gboolean runs = subject->now->state == THOLE_WORKLOAD_STATE_RUNNING || subject->now->state == THOLE_WORKLOAD_STATE_PAUSED;
+  gboolean unclear = runs && strcmp (thole_seen_state (seen), "created") == 0;
+  gboolean stale = unclear || moved_on (self, subject);
   RuleId rule = stale ? RULE_NONE : rule_for (subject, seen);
 
   if (rule != RULE_NONE)

@@ -4,6 +4,7 @@
 
 #include "operations/drive.h"
 #include "operations/idempotency.h"
+#include "operations/idle.h"
 #include "operations/image-pull.h"
 #include "operations/store-backup.h"
 #include "operations/orphans.h"
@@ -58,7 +59,7 @@ load (TholeOperations *self, GError **error)
     thole_subject_new (self, thole_record_ref (workloads->pdata[i]));
   for (guint i = 0; i < operations->len; i++)
     thole_tracker_add (self, thole_record_ref (operations->pdata[i]));
-  return thole_idempotency_load (self, error) && thole_orphans_load (self, error)
+  return thole_idle_load (self, error) && thole_idempotency_load (self, error) && thole_orphans_load (self, error)
          && thole_rooms_load (self, error);
 }
 

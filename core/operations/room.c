@@ -10,6 +10,8 @@
 #define RETRY_BASE G_USEC_PER_SEC
 #define RETRY_CAP (30 * G_USEC_PER_SEC)
 #define REFRESH_PAUSE (30 * G_USEC_PER_SEC)
+/* how old what the agent told may be where it decides something, µs */
+#define FRESH (3 * G_USEC_PER_SEC)
 /* ended sessions that are kept of one workload, and how long, µs */
 #define ENDED_MOST 8
 #define ENDED_AGE (24 * 3600 * (gint64) G_USEC_PER_SEC)
@@ -93,6 +95,17 @@ thole_room_live (TholeRoom *self)
   for (guint i = 0; i < self->seats->len; i++)
     live += thole_seat_is_live (self->seats->pdata[i]);
   return live;
+}
+
+guint
+thole_room_viewers (TholeOperations *operations, const char *workload)
+{
+  TholeRoom *self = room_lookup (operations, workload);
+  guint viewers = 0;
+
+  for (guint i = 0; self != NULL && i < self->seats->len; i++)
+    viewers += thole_desk_viewers (((TholeSeat *) self->seats->pdata[i])->desk);
+  return viewers;
 }
 
 /* the link -------------------------------------------------------------------------------------------------------- */
@@ -296,6 +309,8 @@ listed (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GVariant) answer = thole_agent_link_call_finish (THOLE_AGENT_LINK (source), result, NULL);
   g_autoptr (GVariant) sessions = answer != NULL ? thole_dict_value (answer, "sessions", "aa{sv}") : NULL;
 
+  self->asking = FALSE;
+  self->listed_at = thole_clock_monotonic (self->operations->clock);
   if (sessions != NULL && self->link == THOLE_AGENT_LINK (source) && !self->operations->draining)
     compare (self, sessions);
   if (self->link == THOLE_AGENT_LINK (source) && self->refresh == NULL)
@@ -310,8 +325,24 @@ ask (gpointer user_data)
 
   thole_source_clear (&self->refresh);
   if (thole_agent_link_get_state (self->link) == THOLE_AGENT_READY)
-    thole_agent_link_call_async (self->link, THOLE_AGENT_CALL_LIST, NULL, 0, NULL, listed, asked_new (self, NULL));
+    {
+      self->asking = TRUE;
+      thole_agent_link_call_async (self->link, THOLE_AGENT_CALL_LIST, NULL, 0, NULL, listed, asked_new (self, NULL));
+    }
   return G_SOURCE_REMOVE;
+}
+
+gboolean
+thole_room_is_fresh (TholeOperations *operations, const char *workload)
+{
+  TholeRoom *self = room_lookup (operations, workload);
+
+  if (self == NULL || self->link == NULL || thole_agent_link_get_state (self->link) != THOLE_AGENT_READY || !has_agent_seats (self)
+      || thole_clock_monotonic (operations->clock) - self->listed_at < FRESH)
+    return TRUE;
+  if (!self->asking)
+    ask (self);
+  return FALSE;
 }
 
 static void

@@ -17,6 +17,8 @@ struct _TholeRoom
   guint tries;
   GSource *retry;
   GSource *refresh;        /* asks now and then what has become of them */
+  gboolean asking;
+  gint64 listed_at;        /* µs monotonic: when that was answered */
 };
 
 void            thole_rooms_init    (TholeOperations *operations);
@@ -34,6 +36,10 @@ TholeSubject   *thole_room_subject  (TholeRoom *self);
 /* Is there a thole-agent, and can the backend bring it in? */
 gboolean        thole_room_has_agent (TholeOperations *operations, TholeBackend *backend);
 guint           thole_room_live     (TholeRoom *self);
+/* Of all sessions of a workload. */
+guint           thole_room_viewers  (TholeOperations *operations, const char *workload);
+/* Is it known what its sessions did until now? Otherwise the agent is asked. */
+gboolean        thole_room_is_fresh (TholeOperations *operations, const char *workload);
 /* A link to the agent of a workload that runs, made when there is none. Returns: (transfer none) (nullable): it cannot be had */
 TholeAgentLink *thole_room_link     (TholeRoom *self);
 /* After each COMMIT of a workload. */

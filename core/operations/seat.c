@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/seat.h"
 
+#include "operations/idle.h"
 #include "operations/room.h"
 #include "operations/timebase.h"
 #include "operations/verb.h"
@@ -51,6 +52,16 @@ thole_seat_has_source (TholeSeat *self)
   return (thole_seat_is_live (self) ? thole_room_link (self->room) : self->room->link) != NULL;
 }
 
+/* somebody uses the workload by this session */
+static void
+touch (TholeSeat *self)
+{
+  TholeSubject *subject = thole_room_subject (self->room);
+
+  if (subject != NULL)
+    thole_idle_touch (subject);
+}
+
 static TholeSession *
 on_source (gpointer user_data)
 {
@@ -79,6 +90,7 @@ on_viewers (gpointer user_data, guint viewers, gboolean came)
 
   if (self->operations->draining || self->gone)
     return;
+  touch (self);
   thole_seat_change (self, &change);
   if (viewers == 0 && self->now->on_detach == THOLE_SESSION_ON_DETACH_STOP)
     thole_seat_stop (self);
@@ -136,6 +148,8 @@ thole_seat_leave (TholeSeat *self, TholeViewerEnd end, const char *detail)
   self->gone = TRUE;
   g_clear_pointer (&self->deadline.entry, g_sequence_remove);
   g_ptr_array_remove (self->room->seats, self);
+  if (!self->operations->draining)
+    touch (self);
   thole_desk_free (g_steal_pointer (&self->desk), end, detail);
 }
 
@@ -379,9 +393,15 @@ thole_seat_note (TholeSeat *self, GVariant *told)
   gint64 rows = thole_dict_int (told, "rows", 0), cols = thole_dict_int (told, "cols", 0);
   int code = (int) thole_dict_int (told, "exit_code", 0), signal = (int) thole_dict_int (told, "exit_signal", 0);
   g_autofree char *reason = NULL;
+  gint64 active_at;
 
   self->output = MAX (self->output, thole_dict_int (told, "head", 0));
-  self->active_at = MAX (self->active_at, MAX (thole_dict_int (told, "output_at", 0), thole_dict_int (told, "input_at", 0)));
+  active_at = MAX (thole_dict_int (told, "output_at", 0), thole_dict_int (told, "input_at", 0));
+  if (active_at > self->active_at)
+    {
+      self->active_at = active_at;
+      touch (self);
+    }
   if (rows > 0 && cols > 0)
     thole_desk_set_size (self->desk, (guint) rows, (guint) cols);
   if (strcmp (state, "exited") != 0 || !thole_seat_is_live (self) || self->opening)

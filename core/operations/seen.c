@@ -100,6 +100,9 @@ thole_seen_judge (TholeSubject *subject, GVariant *seen, TholeInput *input)
       return what == SEEN_RUNNING || what == SEEN_GONE || (what == SEEN_ENDED && ran_anew (now, seen))
              ? THOLE_SEEN_INPUT : THOLE_SEEN_NOTHING;
     case THOLE_WORKLOAD_STATE_STOPPING:
+      /* its install step may still run beside it: the stop takes care of both */
+      if (subject->has_install)
+        return THOLE_SEEN_NOTHING;
       *input = what == SEEN_GONE ? THOLE_INPUT_MISSING : THOLE_INPUT_STOPPED;
       return what == SEEN_ENDED || what == SEEN_CREATED || what == SEEN_GONE ? THOLE_SEEN_INPUT : THOLE_SEEN_NOTHING;
     case THOLE_WORKLOAD_STATE_STOPPED:
@@ -149,7 +152,7 @@ thole_seen_copy (TholeChange *change, GVariant *seen)
   set_json (&next->addresses, seen, "addresses", "as");
   set_json (&next->ports, seen, "ports", "aa{sv}");
   health = thole_record_parse_choice (&thole_workload_type, "health", thole_dict_string (seen, "health", ""));
-  if (health > THOLE_WORKLOAD_HEALTH_NONE)
+  if (health > THOLE_WORKLOAD_HEALTH_NONE && (what == SEEN_RUNNING || what == SEEN_PAUSED))
     next->health = health;
   if (what != SEEN_ENDED || !(change->transition.effects & THOLE_EFFECT_RAN))
     return;
@@ -172,6 +175,8 @@ ending_reason (TholeChange *change, GVariant *seen)
     thole_change_reason (change, "engine_restarted", "its engine stopped and took it along");
   else if (signal[0] != '\0')
     thole_change_reason (change, "signalled", signal);
+  else if (classify (seen) != SEEN_ENDED)
+    thole_change_reason (change, "exited", "its engine does not know how");
   else
     {
       text = g_strdup_printf ("exit code %" G_GINT64_FORMAT "%s%s", thole_dict_int (seen, "exit_code", 0),

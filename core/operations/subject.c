@@ -6,6 +6,7 @@
 #include "operations/tracker.h"
 
 #include "operations/drive.h"
+#include "operations/idle.h"
 #include "operations/room.h"
 #include "operations/step.h"
 #include "operations/timebase.h"
@@ -62,6 +63,7 @@ thole_subject_new (TholeOperations *operations, TholeWorkload *record)
   self->deadline.owner = self;
   thole_collection_add (operations->workloads, self);
   g_hash_table_replace (operations->names, name_key (record), self);
+  thole_idle_init (self);
   thole_subject_arm (self);
   return self;
 }
@@ -79,6 +81,7 @@ thole_subject_unref (TholeSubject *self)
   if (--self->ref_count > 0)
     return;
   g_clear_pointer (&self->deadline.entry, g_sequence_remove);
+  g_clear_pointer (&self->idle.deadline.entry, g_sequence_remove);
   thole_source_clear (&self->retry);
   g_clear_pointer (&self->spec, g_variant_unref);
   g_clear_object (&self->cancel);
@@ -219,8 +222,18 @@ thole_change_apply (TholeChange *change, TholeInput input)
   if (input == THOLE_INPUT_UPDATE || input == THOLE_INPUT_UPDATED)
     return TRUE;
   thole_record_set (&change->next->state_reason, "");
+  /* why it was stopped is still to be seen when it has stopped */
+  if (input == THOLE_INPUT_STOPPED && strcmp (change->next->intent, THOLE_INTENT_IDLE) == 0)
+    {
+      g_autofree char *text = g_strdup_printf (THOLE_IDLE_REASON, (double) change->subject->idle.timeout / G_USEC_PER_SEC);
+
+      thole_change_reason (change, "idle", text);
+    }
   thole_record_set (&change->next->intent, "");
   change->next->deadline_at = 0;
+  if (next.state != THOLE_WORKLOAD_STATE_RUNNING && next.state != THOLE_WORKLOAD_STATE_PAUSED
+      && next.state != THOLE_WORKLOAD_STATE_STOPPING)
+    change->next->health = THOLE_WORKLOAD_HEALTH_NONE;
   if (next.state == THOLE_WORKLOAD_STATE_PROVISIONING || next.state == THOLE_WORKLOAD_STATE_STARTING)
     change->next->deadline_at = thole_timebase_now (change->subject->operations)
                                 + change->subject->operations->limits.provision_timeout;
@@ -300,7 +313,8 @@ change_event (TholeChange *change)
     thole_json_member (data, "reason", next->state_reason);
   if (change->transition.effects & THOLE_EFFECT_RAN)
     {
-      g_string_append_printf (data, ",\"exit_code\":%" G_GINT64_FORMAT, next->exit_code);
+      if (next->exit_code != THOLE_RECORD_NULL)
+        g_string_append_printf (data, ",\"exit_code\":%" G_GINT64_FORMAT, next->exit_code);
       if (next->exit_signal[0] != '\0')
         thole_json_member (data, "exit_signal", next->exit_signal);
     }
@@ -386,6 +400,7 @@ take_place (TholeChange *change)
   subject->gone = change->remove;
   subject->tries = change->next->state == change->before ? subject->tries : 0;
   thole_subject_arm (subject);
+  thole_idle_changed (change);
   if (change->ended != NULL)
     thole_tracker_replace (change->ended, g_steal_pointer (&change->ended_record));
   if (change->begun_record != NULL)
@@ -405,6 +420,7 @@ look_again (TholeSubject *self, const GError *error)
   thole_drive_retry (self);
   if (self->deadline.entry == NULL && next_deadline (self) != 0)
     thole_deadline_set (self->operations, &self->deadline, thole_timebase_now (self->operations) + DEADLINE_PAUSE);
+  thole_idle_again (self, thole_timebase_now (self->operations) + DEADLINE_PAUSE);
 }
 
 static void
@@ -440,6 +456,7 @@ thole_change_commit (TholeChange *change, void (*done) (gpointer user_data, cons
   change->done = done;
   change->user_data = user_data;
   end_operation (change);
+  thole_idle_change (change);
   if (change->remove)
     thole_txn_remove (change->txn, &thole_workload_type, change->next->id);
   else

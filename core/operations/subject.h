@@ -20,6 +20,21 @@ typedef struct
   gpointer owner;
 } TholeDeadline;
 
+/* of idle.c; times on the time base, µs */
+typedef struct
+{
+  gint64 timeout;          /* 0 = never */
+  gint64 stored_at;        /* the deadline that the store has, 0 = none */
+  gint64 used_at;          /* when it was used last */
+  guint holds;             /* what uses it now, but for viewers of its sessions */
+  gboolean storing;
+  TholeDeadline deadline;
+} TholeIdle;
+
+/* intent of a stop that nobody asked for, and how its reason goes on */
+#define THOLE_INTENT_IDLE "idle"
+#define THOLE_IDLE_REASON "nobody used it for %g s"
+
 struct _TholeSubject
 {
   gint ref_count;
@@ -33,6 +48,7 @@ struct _TholeSubject
   GQueue queue;            /* of SlotWait: who waits for the slot */
   GSList *waiters;         /* of TholeWaiter (wait.h) */
   TholeDeadline deadline;  /* the earliest of now->deadline_at and now->expires_at */
+  TholeIdle idle;
 
   /* the drive */
   gboolean driving;        /* a step is under way */
@@ -68,6 +84,7 @@ typedef struct
   double seconds;          /* how long that took */
   struct _TholeTracker *begun, *ended;  /* operations that begin and end with it */
   TholeOperation *begun_record, *ended_record;
+  gint64 idle_at, idle_timeout; /* of idle.c */
   void (*done) (gpointer user_data, const GError *error);
   gpointer user_data;
 } TholeChange;

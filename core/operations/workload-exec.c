@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "operations/idle.h"
 #include "operations/verb.h"
 
 #include "thole-dict.h"
@@ -23,6 +24,7 @@ exec_free (gpointer data)
 {
   Exec *self = data;
 
+  thole_idle_release (self->subject);
   thole_subject_unref (self->subject);
   g_object_unref (self->backend);
   g_free (self);
@@ -170,6 +172,7 @@ thole_op_workload_exec (TholeCall *call)
     return;
   self = g_new0 (Exec, 1);
   self->subject = thole_subject_ref (subject);
+  thole_idle_hold (subject);
   self->backend = g_object_ref (backend);
   call->state = self;
   call->state_free = exec_free;

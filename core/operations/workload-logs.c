@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "operations/idle.h"
 #include "operations/verb.h"
 
 #include "thole-dict.h"
@@ -19,6 +20,7 @@ typedef struct
   GByteArray *buffer;
   gsize taken;        /* bytes of the buffer that were handed out */
   gboolean reading, ended, closed;
+  TholeSubject *subject; /* it is used until the stream is closed */
   GError *error;
 } LogStream;
 
@@ -106,15 +108,20 @@ log_stream_close (TholeStream *stream)
   LogStream *self = (LogStream *) stream;
 
   self->closed = TRUE;
+  thole_idle_release (self->subject);
+  thole_subject_unref (self->subject);
   g_cancellable_cancel (self->cancel);
   if (!self->reading)
     log_stream_free (self);
 }
 
 static TholeStream *
-log_stream_new (GIOStream *source)
+log_stream_new (GIOStream *source, TholeSubject *subject)
 {
   LogStream *self = g_new0 (LogStream, 1);
+
+  self->subject = thole_subject_ref (subject);
+  thole_idle_hold (subject);
 
   self->stream.next = log_stream_next;
   self->stream.close = log_stream_close;
@@ -136,7 +143,7 @@ opened (GObject *source, GAsyncResult *result, gpointer user_data)
 
   call->operations->calls--;
   if (thole_backend_call_finish (THOLE_BACKEND (source), result, &out, &error))
-    thole_call_stream (call, THOLE_REPLY_LOG, log_stream_new (g_steal_pointer (&out.stream)));
+    thole_call_stream (call, THOLE_REPLY_LOG, log_stream_new (g_steal_pointer (&out.stream), call->state));
   else
     thole_call_error (call, error);
 }
@@ -191,6 +198,8 @@ thole_op_workload_logs (TholeCall *call)
     return;
   options = options_of (call);
   args = (TholeSlotArgs) { .id = subject->now->id, .options = options, .deadline = 30 };
+  call->state = thole_subject_ref (subject);
+  call->state_free = (GDestroyNotify) thole_subject_unref;
   call->operations->calls++;
   thole_backend_call_async (backend, THOLE_SLOT_WORKLOAD_LOGS, &args, call->cancellable, opened, call);
 }

@@ -78,6 +78,7 @@ class Storm:
             self.thole.kill()
             self.crashes += 1
             self.thole.start(wait=self.chance.random() < 0.8)
+        self.thole.await_ready()
 
     def under_fire(self, numbers, act):
         self.over.clear()

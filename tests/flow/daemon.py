@@ -220,14 +220,18 @@ class Daemon(Client):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             env=self.spawn_environment())
+        if wait:
+            self.await_ready(seconds)
+        return self
+
+    def await_ready(self, seconds=60):
         end = time.monotonic() + seconds
-        while wait and not re.search(r"^ready$|\bready$", self.output(), re.M):
+        while not re.search(r"^ready$|\bready$", self.output(), re.M):
             if self.process.poll() is not None:
                 raise AssertionError(f"tholed ended with {self.process.returncode}: {self.output()[-2000:]}")
             if time.monotonic() > end:
                 raise AssertionError(f"tholed was not ready in {seconds} s: {self.output()[-2000:]}")
             time.sleep(0.01)
-        return self
 
     def output(self, whole=False):
         """What it printed since its last start (or since the first)."""

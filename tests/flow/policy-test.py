@@ -179,6 +179,58 @@ def _(t):
     t.equal(t.get(workload)["state"], "running")
 
 
+@case("what nobody uses is stopped, and its restart policy does not start it", proves="row:95")
+def _(t):
+    workload = t.run(FOREVER, idle_timeout=1, restart=ALWAYS)
+    t.until(lambda: t.get(workload)["state"] == "stopped", 20, "it is stopped")
+    seen = t.get(workload)
+    t.equal((seen["desired_state"], seen["restarts"]), ("stopped", 0))
+    t.equal(seen["state_reason"], "idle: nobody used it for 1 s")
+    why = t.thole.get(f"/v1/workloads/{workload['id']}/why").expect(200).text
+    t.holds(why, "a policy decided; from running to stopping: idle: nobody used it for 1 s")
+    t.equal(t.verb(workload, "start", wait="running").json["state_reason"], "")
+    t.until(lambda: t.get(workload)["state"] == "stopped", 20, "it is stopped once more")
+
+
+@case("a command in it is use as long as it runs", proves="row:95")
+def _(t):
+    workload = t.run(FOREVER, idle_timeout=2)
+    t.exec(workload, ["sleep", "5"])
+    t.equal(t.get(workload)["state"], "running")
+    t.until(lambda: t.get(workload)["state"] == "stopped", 20, "it is stopped afterwards")
+
+
+@case("who reads its logs uses it", proves="row:95")
+def _(t):
+    workload = t.run(script("print here", "forever"), idle_timeout=2)
+    connection, answer = t.thole.open(f"/v1/workloads/{workload['id']}/logs?follow=true")
+    t.equal(answer.status, 200)
+    time.sleep(5)
+    t.equal(t.get(workload)["state"], "running")
+    connection.close()
+    t.until(lambda: t.get(workload)["state"] == "stopped", 40, "it is stopped afterwards")
+
+
+@case("idle_timeout can be changed and taken away")
+def _(t):
+    workload, other = t.run(FOREVER, idle_timeout=300), t.run(FOREVER, idle_timeout=4)
+    t.thole.patch(f"/v1/workloads/{other['id']}", {"spec": {"idle_timeout": 0}}).expect(200, 202)
+    t.thole.patch(f"/v1/workloads/{workload['id']}", {"spec": {"idle_timeout": 1}}).expect(200, 202)
+    t.until(lambda: t.get(workload)["state"] == "stopped", 20, "it is stopped")
+    time.sleep(4.5)
+    t.equal(t.get(other)["state"], "running")
+
+
+@case("what is paused is not idle")
+def _(t):
+    workload = t.run(FOREVER, idle_timeout=2)
+    t.verb(workload, "pause", wait="paused")
+    time.sleep(3)
+    t.equal(t.get(workload)["state"], "paused")
+    t.verb(workload, "unpause", wait="running")
+    t.until(lambda: t.get(workload)["state"] == "stopped", 20, "it is stopped")
+
+
 @case("ttl spares what is protected", proves="")
 def _(t):
     workload = t.run(FOREVER, ttl=1)

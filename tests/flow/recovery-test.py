@@ -238,6 +238,17 @@ def _(t):
     t.settle()
 
 
+@case("what nobody uses is stopped over kill -9, too", proves="row:95")
+def _(t):
+    workload = t.run(FOREVER, idle_timeout=3)
+    for _ in range(3):
+        t.thole.kill()
+        t.spawn()
+        t.equal(t.get(workload)["state"], "running")
+    t.until(lambda: t.get(workload)["state"] == "stopped", 20, "it is stopped")
+    t.equal(t.get(workload)["state_reason"], "idle: nobody used it for 3 s")
+
+
 @case("a time to live that passed while the daemon was away")
 def _(t):
     workload = t.run(FOREVER, ttl=1)

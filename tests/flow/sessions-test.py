@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Sessions: programs inside workloads that outlive the daemon, kept by a real thole-agent."""
 import os
+import time
 
 from daemon import BUILD, PLUGINS
 from memory import FOREVER, Kept, Skip, case, main
@@ -98,6 +99,16 @@ def _(t):
     svg = t.thole.get(f"/v1/sessions/{session['id']}/snapshot?format=svg").expect(200)
     t.equal(svg.headers["content-type"], "image/svg+xml")
     t.holds(svg.text, "bold</text>")
+
+
+@case("what a session writes keeps its workload running", proves="row:95")
+def _(t):
+    workload = t.run(FOREVER, idle_timeout=4)
+    session = t.open(workload, "/bin/sh", "-c", "while :; do echo on; sleep 0.2; done").json
+    time.sleep(10)
+    t.equal(t.get(workload)["state"], "running")
+    t.thole.delete(f"/v1/sessions/{session['id']}").expect(204)
+    t.until(lambda: t.get(workload)["state"] == "stopped", 30, "it is stopped afterwards")
 
 
 @case("a session lives on while the daemon is gone", proves="TE-04 TE-15", each=["kill", "stop"])

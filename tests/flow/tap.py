@@ -107,6 +107,8 @@ def run_case(number, entry, subject):
         lines = traceback.format_exc().splitlines()
         for line in lines[-5:-1] + str(error).splitlines()[:60] if isinstance(error, AssertionError) else lines[-14:]:
             print(f"# {line}")
+        if error.__context__ is not None:
+            print(f"# it came while this was told: {error.__context__!r:.3000}")
         print(f"not ok {number} - {tap_text(entry.name)}", flush=True)
         return False
     print(f"ok {number} - {tap_text(entry.name)}\n# took {time.monotonic() - begin:.2f} s", flush=True)

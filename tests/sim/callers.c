@@ -148,6 +148,8 @@ answered (TholeCall *call, gpointer user_data)
   if (reply->problem == NULL)
     {
       check_success (sim, self, call);
+      if (strcmp (self->def->name, "workload.exec") == 0 && !reply->replayed)
+        sim_model_used (sim, call->target);
       if (g_str_has_prefix (self->def->name, "workload.") && reply->kind == THOLE_REPLY_JSON)
         check_workload_answer (sim, self, call);
     }
@@ -273,7 +275,7 @@ random_body (Sim *sim, guint op)
     "{\"labels\":{\"n\":\"1\"}}", "{\"labels\":{\"n\":null}}", "{\"spec\":{\"resources\":{\"memory\":100000000}}}",
     "{\"spec\":{\"resources\":{\"cpu\":0.5}}}", "{\"protected\":true}", "{\"protected\":false}", "{\"protected\":false}",
     "{\"spec\":{\"ttl\":300}}", "{\"spec\":{\"ttl\":0}}", "{\"spec\":{\"restart\":{\"policy\":\"on-failure\",\"backoff\":5}}}",
-    "{\"spec\":{\"restart\":{\"policy\":\"never\"}}}",
+    "{\"spec\":{\"restart\":{\"policy\":\"never\"}}}", "{\"spec\":{\"idle_timeout\":40}}", "{\"spec\":{\"idle_timeout\":0}}",
   };
 
   switch (op)
@@ -312,6 +314,20 @@ random_workload (Sim *sim)
   return g_strdup (sim_chance (sim, 0.9) ? row->record->id : row->record->name);
 }
 
+/* one that is stopped unless it is used, NULL = there is none */
+static char *
+random_idle (Sim *sim)
+{
+  for (guint i = 0, first = (guint) sim_random (sim, MAX (1, sim->ids->len)); i < sim->ids->len; i++)
+    {
+      const SimRow *row = g_hash_table_lookup (sim->rows, sim->ids->pdata[(first + i) % sim->ids->len]);
+
+      if (sim_idle_timeout (row->record) > 0 && row->record->state == THOLE_WORKLOAD_STATE_RUNNING)
+        return g_strdup (row->record->id);
+    }
+  return NULL;
+}
+
 static char *
 random_member (Sim *sim, TholeCollection *all, const char *(*id_of) (gconstpointer object))
 {
@@ -330,7 +346,10 @@ static char *
 random_target (Sim *sim, guint op)
 {
   const char *kind = thole_operations[op].target;
+  char *idle = op == THOLE_OP_WORKLOAD_EXEC && sim_chance (sim, 0.7) ? random_idle (sim) : NULL;
 
+  if (idle != NULL)
+    return idle;
   if (g_strcmp0 (kind, "workload") == 0)
     return random_workload (sim);
   if (g_strcmp0 (kind, "operation") == 0)

@@ -31,6 +31,9 @@ static const guint legal[THOLE_WORKLOAD_N_STATE] = {
   [THOLE_WORKLOAD_STATE_SUSPENDED] = TO (STOPPED) | TO (STOPPING) | TO (DELETING),
 };
 
+/* of one that the store takes its time for */
+#define LONGEST_COMMIT (4 * SIM_SECOND)
+
 static void
 row_free (gpointer data)
 {
@@ -51,6 +54,7 @@ sim_model_init (Sim *sim)
   sim->orphans = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, thole_record_unref);
   sim->keys = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   sim->gone = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  sim->uses = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   sim->replayed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
 }
 
@@ -204,6 +208,53 @@ check_restart (Sim *sim, const TholeWorkload *old, const TholeWorkload *record)
     sim_violation (sim, "%s was given up before its time", record->id);
 }
 
+gint64
+sim_idle_timeout (const TholeWorkload *record)
+{
+  static const char key[] = "\"idle_timeout\":";
+  const char *at = strstr (record->spec, key);
+
+  return at != NULL ? g_ascii_strtoll (at + strlen (key), NULL, 10) * SIM_SECOND : 0;
+}
+
+static gboolean
+runs (const TholeWorkload *record)
+{
+  return record->state == THOLE_WORKLOAD_STATE_RUNNING && record->desired_state == THOLE_WORKLOAD_DESIRED_STATE_RUNNING;
+}
+
+void
+sim_model_used (Sim *sim, const char *target)
+{
+  GHashTableIter iter;
+  SimRow *row;
+
+  g_hash_table_iter_init (&iter, sim->rows);
+  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &row))
+    if (strcmp (row->record->id, target) == 0 || strcmp (row->record->name, target) == 0)
+      row->used_at = sim_true_time (sim);
+}
+
+/* what nobody used is stopped, and nothing else is */
+static void
+check_idle (Sim *sim, SimRow *row, const TholeWorkload *record, const TholeEvent *event)
+{
+  const TholeWorkload *old = row->record;
+  gint64 timeout = sim_idle_timeout (old);
+  gboolean idle = g_str_has_prefix (record->state_reason, "idle") && record->state == THOLE_WORKLOAD_STATE_STOPPING
+                  && record->state != old->state;
+
+  if (record->state == THOLE_WORKLOAD_STATE_STOPPING && record->state != old->state && strcmp (event->actor, "policy") == 0 && !idle)
+    sim_violation (sim, "%s is stopped by a policy for %s", record->id, record->state_reason);
+  if (idle && (timeout == 0 || record->desired_state != THOLE_WORKLOAD_DESIRED_STATE_STOPPED))
+    sim_violation (sim, "%s is stopped as idle, and need not be", record->id);
+  if (idle && !sim->blind && sim_true_time (sim) + sim_slack (sim) + LONGEST_COMMIT < row->used_at + timeout)
+    sim_violation (sim, "%s is stopped as idle %.3f s too early", record->id,
+                   (double) (row->used_at + timeout - sim_true_time (sim)) / SIM_SECOND);
+  if (runs (record) && (!runs (old) || sim_idle_timeout (record) != timeout))
+    row->ran_at = row->used_at = sim_true_time (sim);
+}
+
 static void
 workload_changed (Sim *sim, TholeTxn *txn, TholeWorkload *record)
 {
@@ -220,6 +271,7 @@ workload_changed (Sim *sim, TholeTxn *txn, TholeWorkload *record)
     sim_violation (sim, "%s: what never changes was changed", record->id);
   check_state_event (sim, event, old, record);
   check_restart (sim, old, record);
+  check_idle (sim, row, record, event);
   if (record->state == THOLE_WORKLOAD_STATE_DELETING && !row->delete_asked
       && (record->expires_at == 0 || (record->expires_at > sim_true_time (sim) + sim_slack (sim) && !sim->blind) || record->protected))
     sim_violation (sim, "%s is deleted, and nobody asked for that", record->id);
@@ -310,6 +362,9 @@ act (Sim *sim, TholeTxn *txn, const TholeAction *action)
         sim_violation (sim, "%s is not ours and was taken for an orphan", thole_record_id (action->record));
       else if (action->type == &thole_orphan_type)
         g_hash_table_replace (sim->orphans, g_strdup (thole_record_id (action->record)), thole_record_ref (action->record));
+      else if (action->type == &thole_use_type)
+        g_hash_table_replace (sim->uses, g_strdup (thole_record_id (action->record)),
+                              g_memdup2 (&((TholeUse *) action->record)->idle_at, sizeof (gint64)));
       else if (action->type == &thole_timebase_type)
         sim->skew = ((TholeTimebase *) action->record)->skew;
       else if (action->type == &thole_idempotency_type)
@@ -332,6 +387,8 @@ act (Sim *sim, TholeTxn *txn, const TholeAction *action)
         orphan_removed (sim, txn, action->value);
       else if (action->type == &thole_idempotency_type)
         g_hash_table_remove (sim->keys, action->value);
+      else if (action->type == &thole_use_type)
+        g_hash_table_remove (sim->uses, action->value);
     }
 }
 
@@ -446,6 +503,17 @@ same_records (gconstpointer a, gconstpointer b)
   return strcmp (left, right) == 0 && g_bytes_equal (thole_record_json ((gpointer) one), thole_record_json ((gpointer) other));
 }
 
+static void
+compare_use (Sim *sim, const TholeSubject *subject)
+{
+  const gint64 *stored = g_hash_table_lookup (sim->uses, subject->now->id);
+
+  if (subject->idle.timeout != sim_idle_timeout (subject->now))
+    sim_violation (sim, "the idle_timeout of %s was taken for %.3f s", subject->now->id, (double) subject->idle.timeout / SIM_SECOND);
+  if (subject->idle.timeout > 0 && runs (subject->now) && (stored == NULL || subject->idle.stored_at != *stored))
+    sim_violation (sim, "the use of %s was loaded otherwise than it was stored", subject->now->id);
+}
+
 void
 sim_model_compare (Sim *sim)
 {
@@ -461,6 +529,7 @@ sim_model_compare (Sim *sim)
 
       if (row == NULL || !same_records (row->record, subject->now))
         sim_violation (sim, "%s was loaded otherwise than it was stored", subject->now->id);
+      compare_use (sim, subject);
     }
   if (thole_collection_size (sim->operations->operations) != g_hash_table_size (sim->trackers))
     sim_violation (sim, "%u operations were loaded, %u were stored", thole_collection_size (sim->operations->operations),

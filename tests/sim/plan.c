@@ -26,6 +26,21 @@ static const char *const late_rules[] = {
   "workload.create:late=6000",
 };
 
+static const char *const alone_rules[] = {
+  "workload.remove:fail=failed", "workload.remove:fail=timeout", "workload.remove:lose-answer=unavailable", "workload.remove:hang",
+};
+
+/* of a seed in which only what is tried again goes on */
+static char *
+make_alone_faults (Sim *sim)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (alone_rules); i++)
+    g_string_append_printf (text, "%s%s:probability=0.%02u", i > 0 ? ";" : "", alone_rules[i], 5 + (guint) sim_random (sim, 30));
+  return g_string_free (text, FALSE);
+}
+
 static char *
 make_faults (Sim *sim)
 {
@@ -67,9 +82,15 @@ sim_plan_make (Sim *sim)
   plan->period = sim_between (sim, 20, 120) * SIM_SECOND;
   plan->idempotency_age = sim_chance (sim, 0.5) ? 86400 * SIM_SECOND : 100 * SIM_SECOND;
   plan->operation_age = sim_chance (sim, 0.5) ? 86400 * SIM_SECOND : 100 * SIM_SECOND;
-  plan->faults = sim_chance (sim, 0.25) ? NULL : make_faults (sim);
+  /* a jump shortly before a crash is not known afterwards: without crashes every one must be */
+  if (plan->jump > 0 && sim_chance (sim, 0.5))
+    plan->crash = plan->cut = 0;
+  plan->alone = sim_chance (sim, 0.08);
+  if (plan->alone)
+    plan->interfere = plan->period = 0;
+  plan->faults = plan->alone ? make_alone_faults (sim) : sim_chance (sim, 0.25) ? NULL : make_faults (sim);
   sim_trace (sim, "plan: owners %u workloads %u limit %d queue %u never-destroy %d durable %d lazy store %d crash %g cut %g "
-             "store fault %g interfere %g jump %g faults %s", plan->owners, plan->workloads, (int) plan->limit, plan->queue,
+             "store fault %g interfere %g jump %g alone %d faults %s", plan->owners, plan->workloads, (int) plan->limit, plan->queue,
              plan->never_destroy, plan->durable, plan->lazy_store, plan->crash, plan->cut, plan->store_fault, plan->interfere,
-             plan->jump, plan->faults != NULL ? plan->faults : "none");
+             plan->jump, plan->alone, plan->faults != NULL ? plan->faults : "none");
 }

@@ -10,6 +10,8 @@
 /* of a restart policy, and of what the callers ask for */
 #define LONGEST_PAUSE (301 * SIM_SECOND)
 #define LONGEST_LIFE (400 * SIM_SECOND)
+/* how much longer than its idle_timeout something is left to run: what is stored to spare, and after a restart of the daemon */
+#define LONGEST_IDLE (180 * SIM_SECOND)
 /* between two looks at the clock, with a COMMIT that waits */
 #define LONGEST_BLINDNESS (90 * SIM_SECOND)
 
@@ -110,6 +112,18 @@ check_truth (Sim *sim, const TholeWorkload *now, GHashTable *objects)
                    seen != NULL ? seen : "none");
 }
 
+/* nobody used it since the faults ended */
+static void
+check_idle (Sim *sim, const SimRow *row)
+{
+  const TholeWorkload *now = row->record;
+  gint64 timeout = sim_idle_timeout (now);
+
+  if (timeout > 0 && now->state == THOLE_WORKLOAD_STATE_RUNNING && !sim->blind
+      && row->ran_at + timeout + LONGEST_IDLE + sim_slack (sim) < sim_true_time (sim))
+    sim_violation (sim, "%s runs for %.3f s, and nobody uses it", now->id, (double) (sim_true_time (sim) - row->ran_at) / SIM_SECOND);
+}
+
 static void
 check_row (Sim *sim, const TholeWorkload *now, GHashTable *objects)
 {
@@ -124,6 +138,8 @@ check_row (Sim *sim, const TholeWorkload *now, GHashTable *objects)
     sim_violation (sim, "%s does not rest: %s, desired %d", now->id, thole_state_name (now->state), (int) now->desired_state);
   if (now->operation[0] != '\0')
     sim_violation (sim, "%s rests and its operation %s does not end", now->id, now->operation);
+  if (now->health != THOLE_WORKLOAD_HEALTH_NONE && now->state != THOLE_WORKLOAD_STATE_RUNNING && now->state != THOLE_WORKLOAD_STATE_PAUSED)
+    sim_violation (sim, "%s is %s and has a health", now->id, thole_state_name (now->state));
   if (strcmp (now->intent, "update") == 0 || strcmp (now->intent, "kill") == 0)
     sim_violation (sim, "%s rests with the intent %s", now->id, now->intent);
   if (now->deadline_at != 0 && !sim->blind && (now->deadline_at < time - slack || now->deadline_at > time + LONGEST_PAUSE + slack))
@@ -185,6 +201,8 @@ check_memory (Sim *sim)
   if (sim->outstanding != 0)
     sim_violation (sim, "%u requests were never answered, the first is %s", (guint) sim->outstanding,
                    (const char *) g_queue_peek_head (&sim->waiting));
+  if (g_hash_table_size (sim->uses) > g_hash_table_size (sim->rows))
+    sim_violation (sim, "there are uses of %u workloads, and only %u are there", g_hash_table_size (sim->uses), g_hash_table_size (sim->rows));
   if (g_hash_table_size (sim->replayed) != g_hash_table_size (sim->rows))
     sim_violation (sim, "the events leave %u workloads, the store has %u", g_hash_table_size (sim->replayed),
                    g_hash_table_size (sim->rows));
@@ -203,6 +221,7 @@ sim_check_rest (Sim *sim)
       const SimRow *row = g_hash_table_lookup (sim->rows, sim->ids->pdata[i]);
 
       check_row (sim, row->record, objects);
+      check_idle (sim, row);
     }
   check_objects (sim, objects);
   check_memory (sim);

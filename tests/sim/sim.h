@@ -37,6 +37,7 @@ typedef struct
   guint queue;
   gboolean never_destroy, durable, lazy_store, quiet;
   gboolean late;           /* answers may come after their call was given up */
+  gboolean alone;          /* nobody compares on a period and nobody interferes: what fails is tried again all the same */
   double crash, cut, store_fault, interfere, jump;
   gint64 provision_timeout, orphan_grace, period, idempotency_age, operation_age;
   char *faults;
@@ -47,6 +48,7 @@ typedef struct
 {
   TholeWorkload *record;
   gboolean delete_asked;
+  gint64 ran_at, used_at;  /* true time: since when it runs and should, and when that was last of use to anybody */
 } SimRow;
 
 /* a request on its way or answered */
@@ -129,6 +131,7 @@ struct _Sim
   GHashTable *orphans;     /* id -> TholeOrphan */
   GHashTable *keys;        /* id -> subject */
   GHashTable *gone;        /* ids of removed rows */
+  GHashTable *uses;        /* id of a workload -> when it is stopped unless it is used (gint64) */
   gint64 newest;           /* event that was committed last */
   gint64 read;             /* event that the reader saw last */
   GHashTable *replayed;    /* id -> state, from the reader's events alone */
@@ -204,6 +207,10 @@ void    sim_calls_lost (Sim *sim);
 /* model.c: what must hold of every COMMIT */
 extern const TholeCommitWatch sim_commit_watch;
 void    sim_model_init (Sim *sim);
+/* Without use it is stopped after this time, 0 = never. */
+gint64  sim_idle_timeout (const TholeWorkload *record);
+/* A command in it ended well. */
+void    sim_model_used (Sim *sim, const char *target);
 /* what a loaded daemon must hold */
 void    sim_model_compare (Sim *sim);
 void    sim_reader_open (Sim *sim);

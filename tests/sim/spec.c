@@ -41,9 +41,12 @@ add_rest (Sim *sim, GString *spec)
                             (int) sim_between (sim, 0, 20));
   if (sim_chance (sim, 0.12))
     g_string_append_printf (spec, ",\"ttl\":%d", (int) sim_between (sim, 1, 400));
+  if (sim_chance (sim, 0.15))
+    g_string_append_printf (spec, ",\"idle_timeout\":%d", (int) sim_between (sim, 10, 200));
   if (sim_chance (sim, 0.25))
     g_string_append_printf (spec, ",\"pull\":\"%s\"", policies[sim_random (sim, 3)]);
-  if (sim_chance (sim, 0.2))
+  /* what an install step leaves is for the comparison */
+  if (sim_chance (sim, 0.2) && !sim->plan.alone)
     g_string_append_printf (spec, ",\"install\":{\"command\":[%s],\"image\":\"%s\",\"timeout\":%d}",
                             installs[sim_random (sim, G_N_ELEMENTS (installs))], sim_chance (sim, 0.8) ? "" : "other",
                             (int) sim_between (sim, 1, 30));
