@@ -33,6 +33,21 @@ fail (TholeCall *call, const GError *error)
   thole_call_problem (call, problem);
 }
 
+/* the number to begin after: the oldest when the caller named none */
+static gint64
+begin_of (TholeCall *call, gboolean *named)
+{
+  TholeEventLog *log = call->operations->events;
+  gint64 after = call->last_event_id >= 0 ? call->last_event_id : thole_query_int (call, "after", -1);
+
+  *named = after >= 0;
+  if (call->last_event_id < 0 && thole_query_boolean (call, "tail"))
+    return thole_event_log_newest (log);
+  return after >= 0 ? after : thole_event_log_oldest (log) - 1;
+}
+
+static void begin_page (TholeCall *call, gint64 after);
+
 static void
 paged (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -40,9 +55,17 @@ paged (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
   gint64 next = 0;
   g_autoptr (GPtrArray) events = thole_event_log_page_finish (call->operations->events, result, &next, &error);
+  gboolean named;
+  gint64 begin = begin_of (call, &named);
   GString *json;
 
   call->operations->calls--;
+  if (events == NULL && !named && g_error_matches (error, THOLE_ERROR, THOLE_ERROR_GONE))
+    {
+      /* the oldest one was forgotten while it was read: there is another one now */
+      begin_page (call, begin);
+      return;
+    }
   if (events == NULL)
     {
       fail (call, error);
@@ -62,22 +85,26 @@ paged (GObject *source, GAsyncResult *result, gpointer user_data)
   thole_call_return (call, 200, g_string_free_to_bytes (json));
 }
 
+static void
+begin_page (TholeCall *call, gint64 after)
+{
+  call->operations->calls++;
+  thole_event_log_page_async (call->operations->events, after, (guint) thole_query_int (call, "limit", 100), make_filter (call),
+                              paged, call);
+}
+
 void
 thole_op_event_list (TholeCall *call)
 {
   TholeEventLog *log = call->operations->events;
-  gint64 after = call->last_event_id >= 0 ? call->last_event_id : thole_query_int (call, "after", -1);
+  gboolean named;
+  gint64 after = begin_of (call, &named);
   g_autoptr (GError) error = NULL;
   TholeStream *stream;
 
-  if (call->last_event_id < 0 && thole_query_boolean (call, "tail"))
-    after = thole_event_log_newest (log);
-  else if (after < 0)
-    after = thole_event_log_oldest (log) - 1;
   if (!(call->want & THOLE_WANT_EVENTS))
     {
-      call->operations->calls++;
-      thole_event_log_page_async (log, after, (guint) thole_query_int (call, "limit", 100), make_filter (call), paged, call);
+      begin_page (call, after);
       return;
     }
   stream = thole_event_log_follow (log, after, make_filter (call), &error);

@@ -62,7 +62,8 @@ renumber (sqlite3 *handle, const char *path, gint64 newest, gint64 now, GError *
 {
   g_autofree char *sql = g_strdup_printf (
     "DELETE FROM events; INSERT INTO events (seq, time, type, subject, owner, actor, data) "
-    "VALUES (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT ", 'store.restored', 'store', '', 'daemon', '{}'); VACUUM",
+    "VALUES (%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT ", 'store.restored', 'store', '', 'daemon', '{}'); "
+    "PRAGMA auto_vacuum = INCREMENTAL; VACUUM",
     newest + JUMP, now);
 
   if (sqlite3_exec (handle, sql, NULL, NULL, NULL) == SQLITE_OK)

@@ -7,6 +7,10 @@
 #include "base/crash-point.h"
 #include "thole-error.h"
 
+/* free pages that are kept for what comes, and those that one transaction gives back at most: three times what it frees */
+#define SPARE_PAGES 1024
+#define GIVE_BACK "256"
+
 /* what a group of transactions has reached, taken over only by COMMIT */
 typedef struct
 {
@@ -163,13 +167,33 @@ run_with (Group *group, const char *sql, gint64 one, gint64 two, gint64 *first, 
 }
 
 static gboolean
+read_number (Group *group, const char *sql, gint64 *number, GError **error)
+{
+  sqlite3_stmt *statement = thole_connection_prepare (group->connection, sql, error);
+
+  return statement != NULL && thole_connection_run (group->connection, statement, number, error);
+}
+
+/* gives some of the space back when more than a quarter of the file is free; a little each time, so that nobody waits long */
+static gboolean
+shrink (Group *group, GError **error)
+{
+  gint64 spare, all;
+
+  if (!read_number (group, "PRAGMA freelist_count", &spare, error) || !read_number (group, "PRAGMA page_count", &all, error))
+    return FALSE;
+  return spare <= MAX (SPARE_PAGES, all / 4)
+         || thole_connection_execute (group->connection, "PRAGMA incremental_vacuum(" GIVE_BACK ")", error);
+}
+
+static gboolean
 forget_below (Group *group, gint64 first, GError **error)
 {
   first = MIN (first, group->newest);
   if (first <= group->oldest)
     return TRUE;
   return run_with (group, "DELETE FROM events WHERE seq < ?1", first, 0, NULL, error)
-         && run_with (group, "SELECT min(seq) FROM events", 0, 0, &group->oldest, error);
+         && run_with (group, "SELECT min(seq) FROM events", 0, 0, &group->oldest, error) && shrink (group, error);
 }
 
 /* The numbers go with the time as far as nobody sets the clock back; what stands behind a young one stays until that goes. */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "thole-error.h"
 
@@ -195,6 +196,17 @@ thole_connection_learn (TholeConnection *self, GError **error)
   return result == SQLITE_DONE;
 }
 
+/* The pages of a file that is begun can be given back one by one. Of one that is there this cannot be changed, and to ask for it
+ * would write. */
+static void
+prepare_new (sqlite3 *handle, const char *path)
+{
+  struct stat info;
+
+  if (stat (path, &info) == 0 && info.st_size == 0)
+    sqlite3_exec (handle, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL, NULL);
+}
+
 TholeConnection *
 thole_connection_open (const char *path, GError **error)
 {
@@ -219,6 +231,7 @@ thole_connection_open (const char *path, GError **error)
       thole_connection_close (self);
       return NULL;
     }
+  prepare_new (self->handle, path);
   for (guint i = 0; i < G_N_ELEMENTS (pragmas); i++)
     if (sqlite3_exec (self->handle, pragmas[i], NULL, NULL, NULL) != SQLITE_OK)
       {

@@ -164,6 +164,20 @@ def _(t):
         t.equal(ahead.status, 422, "a number that was never given")
 
 
+@case("who names no number gets the oldest there is, whatever is forgotten meanwhile", proves="row:87")
+def _(t):
+    with t.daemon({"events.keep": 1000, "events.ring": 16}) as thole:
+        writers = [EventWriter(thole, number, subject) for number, subject in enumerate(t.workloads(thole, 8))]
+        make_events(thole, writers, 1500)
+        goal, pages = newest(thole) + 4000, 0
+        while newest(thole) < goal:
+            page = thole.get("/v1/events?limit=1").expect(200).json
+            t.true(page["items"][0]["seq"] >= page["newest"] - 5000, f"it is an old one: {page}")
+            pages += 1
+        t.end(writers)
+        print(f"# {pages} first pages")
+
+
 @case("old events are forgotten by their age, too", proves="row:87")
 def _(t):
     with t.daemon({"events.keep_age": 3}) as thole:

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import tempfile
 import threading
+import time
 
 from daemon import THOLECTL, Daemon
 from memory import FOREVER, IMAGE, Checks, case, main
@@ -323,6 +324,38 @@ def _(t):
                           env=thole.spawn_environment())
     t.equal((done.returncode, "cannot restore" in done.stderr), (1, True), done.stderr)
     t.equal(contents(thole), before, "the store")
+
+
+@case("what is forgotten is given back to the disk while the store is in use", proves="DB-11 row:57")
+def _(t):
+    thole = t.filled(5)
+    full = sqlite3.connect(database(thole))
+    full.execute("INSERT INTO events (seq, time, type, subject, owner, actor, data) "
+                 "WITH RECURSIVE n (i) AS (SELECT (SELECT max(seq) + 1 FROM events) UNION ALL SELECT i + 1 FROM n LIMIT 60000) "
+                 "SELECT i, 1, 'workload.updated', 'wl-1', '', 'test', '{\"text\":\"' || hex(randomblob(150)) || '\"}' FROM n")
+    full.commit()
+    full.close()
+    before = os.path.getsize(database(thole))
+    t.true(before > 20 << 20, f"it is large ({before} bytes)")
+    thole.settings["events.keep"] = 1000
+    with thole:
+        subject, slowest, count = thole.listed("/v1/workloads")[0]["id"], 0.0, 0
+
+        def small():
+            nonlocal slowest, count
+            begin = time.monotonic()
+            thole.patch(f"/v1/workloads/{subject}", {"labels": {"n": str(count)}}).expect(200)
+            slowest, count = max(slowest, time.monotonic() - begin), count + 1
+            return os.path.getsize(database(thole)) < 8 << 20
+        t.until(small, 120, "the file is small", 0.002)
+        print(f"# {before >> 20} MiB became {os.path.getsize(database(thole)) >> 20}; {count} changes meanwhile, the slowest "
+              f"took {slowest * 1000:.0f} ms")
+        t.equal(back_up(thole, os.path.join(thole.directory, "copy.db"))["state"], "succeeded", "its copy is whole")
+
+        def few():
+            page = thole.get("/v1/events?limit=1").json
+            return page["newest"] - page["items"][0]["seq"] < 3000
+        t.until(few, 60, "few events are left")
 
 
 main(Store)
