@@ -195,7 +195,8 @@ on_started (GObject *source, GAsyncResult *result, gpointer user_data)
   else if (ended != NULL && thole_dict_int (ended, "exit_code", -1) == 0)
     open_bridge (task);
   else if (ended != NULL)
-    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "thole-agent does not start: %s", said);
+    g_task_return_new_error (task, THOLE_ERROR, cannot_run (said) ? THOLE_ERROR_UNSUPPORTED : THOLE_ERROR_FAILED,
+                             "thole-agent does not start: %s", said);
   else if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_INVALID))
     {
       g_task_return_new_error (task, THOLE_ERROR, cannot_run (error->message) ? THOLE_ERROR_UNSUPPORTED : THOLE_ERROR_UNAVAILABLE,

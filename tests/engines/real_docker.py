@@ -20,11 +20,15 @@ import warnings
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "flow"))
 
-from daemon import Client, Daemon, free_port, sanitized  # noqa: E402,F401
+from daemon import BUILD, Client, Daemon, free_port, sanitized  # noqa: E402,F401
 from tap import Checks, Skip, case, main  # noqa: E402,F401
 
 SCRIPT = os.path.join(ROOT, "tests", "dockerd.sh")
 IMAGE = "thole/busybox:latest"
+# the one that needs nothing of its container: a build with sanitizers makes it beside its own
+AGENT = os.path.join(BUILD, "agent", "thole-agent-alone")
+if not os.path.exists(AGENT):
+    AGENT = os.path.join(BUILD, "agent", "thole-agent")
 
 
 class Dockerd(Client):
