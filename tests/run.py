@@ -230,13 +230,13 @@ def suite_chaos(options):
 
 
 def suite_sim(options):
-    """Whole lives of a daemon and its engine, from seeds."""
+    """Whole lives of a daemon and its engine, from seeds; five minutes of fresh ones in the short form, one with sanitizers."""
     run = ["/usr/bin/python3", os.path.join(ROOT, "tests", "sim", "run")]
     if options["long"]:
         count = tap("sim", [*run, "--operations", "2000000"], {"THOLE_BUILD": GCC}, 4 * 3600)
         count.add(tap("sim-mutations", ["/usr/bin/python3", os.path.join(ROOT, "tests", "sim", "mutations")], None, 3600))
     else:
-        count = tap("sim", [*run, "--seconds", "120"], {"THOLE_BUILD": GCC}, 900)
+        count = tap("sim", [*run, "--seconds", "240"], {"THOLE_BUILD": GCC}, 900)
     # a daemon that was cut off leaves its memory behind
     sanitizers = dict(SANITIZERS, ASAN_OPTIONS=SANITIZERS["ASAN_OPTIONS"].replace("detect_leaks=1", "detect_leaks=0"))
     count.add(tap("sim-asan", [*run, "--once", "--fresh", "--steps", "1500", "--seconds", "600" if options["long"] else "60"],
