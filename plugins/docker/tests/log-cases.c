@@ -241,6 +241,32 @@ test_hundred_megabytes (Bench *b)
   g_assert_cmpint (peak, <, before + GROWTH_MAX);
 }
 
+/* A quarter of a million short lines, each the right one; ten times as many in the long form. */
+static void
+test_short_lines (Bench *b)
+{
+  guint rounds = g_strcmp0 (g_getenv ("THOLE_LONG"), "1") == 0 ? 2600 : 260;
+  g_autofree char *id = fresh_id ("short");
+  g_autofree char *script = NULL;
+  g_autofree char *text = NULL;
+  char *line;
+  guint count = 0;
+
+  script = g_strdup_printf ("n=0; while [ $n -lt 1000 ]; do n=$((n+1)); echo $n; done >/k; "
+                            "n=0; while [ $n -lt %u ]; do n=$((n+1)); cat /k; done", rounds);
+  run_ok (b, id, script, NULL);
+  text = read_log (b, id, "{'follow': <true>}");
+  line = text;
+  while (*line != '\0')
+    {
+      guint64 number = g_ascii_strtoull (line, &line, 10);
+
+      g_assert_cmpint (number, ==, count++ % 1000 + 1);
+      g_assert_cmpint (*line++, ==, '\n');
+    }
+  g_assert_cmpint (count, ==, rounds * 1000);
+}
+
 /* Nobody reads: the engine is not read either, and nothing grows. */
 static void
 test_slow_reader (Bench *b)
@@ -282,6 +308,7 @@ add_log_cases (void)
   add_case ("log/close-following", test_close_following);
   add_case ("log/long-line", test_long_line);
   add_case ("log/hundred-megabytes", test_hundred_megabytes);
+  add_case ("log/short-lines", test_short_lines);
   add_case ("log/slow-reader", test_slow_reader);
   add_case ("log/missing", test_missing);
 }
