@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "app.h"
 
+#include "access/secret-file.h"
 #include "app-measure.h"
 #include "base/log.h"
 #include "http/http.h"
@@ -154,12 +155,16 @@ open_store (TholeApp *self, GError **error)
   const char *store = thole_config_string (self->config, "daemon", "store");
   g_autofree char *uri = g_strcmp0 (store, "sqlite:") == 0 ? g_strconcat ("sqlite:", self->state_dir, "/thole.db", NULL)
                                                           : g_strdup (store);
+  guchar key[THOLE_AUDIT_HASH];
 
   if (self->options.restore != NULL && !restore (self, uri, error))
     return FALSE;
   self->db = thole_db_open (uri, self->clock, THOLE_DB_THREADED, error);
   if (self->db == NULL)
     return FALSE;
+  if (!thole_secret_file_key (self->state_dir, "audit-key", key, sizeof key, error))
+    return FALSE;
+  thole_db_set_audit_key (self->db, key);
   self->events = thole_event_log_new (self->db, (guint) thole_config_int (self->config, "events", "ring"));
   thole_event_log_set_keep (self->events, self->clock, thole_config_int (self->config, "events", "keep"),
                             microseconds (self->config, "events", "keep_age"));
@@ -264,6 +269,8 @@ open_operations (TholeApp *self, GError **error)
     .agent = agent_path (config),
     .provision_timeout = microseconds (config, "workload", "provision_timeout"),
     .orphan_grace = microseconds (config, "reconcile", "orphan_grace"),
+    .audit = thole_config_int (config, "audit", "keep"),
+    .audit_age = microseconds (config, "audit", "keep_age"),
     .never_destroy = thole_config_bool (config, "reconcile", "never_destroy"),
     .memory = thole_config_int (config, "workload", "memory"),
     .pids = thole_config_int (config, "workload", "pids"),

@@ -13,6 +13,7 @@
 
 #define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
 #define MAX_RANDOM 64
+#define MIN_KEY 32      /* characters */
 
 static gboolean
 fail (const char *file, const char *what, int number, GError **error)
@@ -124,4 +125,31 @@ thole_secret_file_have (const char *file, char *(*make) (void), GError **error)
   if (failure != NULL)
     g_propagate_error (error, failure);
   return text;
+}
+
+static char *
+make_key (void)
+{
+  g_autofree char *key = thole_secret_random (32);
+
+  return g_strconcat (key, "\n", NULL);
+}
+
+gboolean
+thole_secret_file_key (const char *folder, const char *name, guchar *key, gsize size, GError **error)
+{
+  g_autofree char *file = g_build_filename (folder, name, NULL);
+  char *text = thole_secret_file_have (file, make_key, error);
+  gboolean good;
+
+  if (text == NULL)
+    return FALSE;
+  g_strchomp (text);
+  good = strlen (text) >= MIN_KEY;
+  if (good)
+    crypto_generichash (key, size, (const guchar *) text, strlen (text), NULL, 0);
+  else
+    fail (file, "holds no key", 0, error);
+  thole_secret_free (text);
+  return good;
 }

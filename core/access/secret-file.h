@@ -18,6 +18,9 @@ gboolean thole_secret_file_make (const char *file, const char *text, GError **er
 /* Reads it, after making it of @make() when it is missing. */
 char    *thole_secret_file_have (const char *file, char *(*make) (void), GError **error);
 
+/* A key of @size bytes (16 to 64) of the text in @folder/@name, which is made when it is missing. */
+gboolean thole_secret_file_key  (const char *folder, const char *name, guchar *key, gsize size, GError **error);
+
 /* Returns: (transfer full): @bytes random bytes, at most 64, as base64url */
 char    *thole_secret_random    (gsize bytes);
 /* Wipes and frees. */

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/account.h"
 
+#include "operations/trail.h"
+
 #include "thole-dict.h"
 #include "thole-json.h"
 
@@ -92,6 +94,7 @@ thole_call_edit (TholeCall *call, TholeEdit *edit, guint status, gpointer record
   answer->call = call;
   answer->status = status;
   answer->record = record;
+  thole_trail_add (call, thole_edit_txn (edit), record != NULL ? thole_record_id (record) : NULL);
   thole_edit_commit (edit, stored, answer);
 }
 

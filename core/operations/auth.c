@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/account.h"
 
+#include "operations/trail.h"
+
 #include "thole-dict.h"
 #include "thole-json.h"
 
@@ -51,6 +53,7 @@ set_up_hashed (TholeCall *call, char *hash)
   edit = thole_edit_new (accounts);
   thole_txn_limit (thole_edit_txn (edit), &thole_user_type, "disabled", "0", 1);
   thole_edit_add (edit, user);
+  thole_trail_add (call, thole_edit_txn (edit), user->email);
   thole_edit_commit (edit, set_up, call);
 }
 
@@ -128,6 +131,7 @@ thole_op_auth_refresh (TholeCall *call)
     }
   call->state = g_strdup (principal->name);
   call->state_free = g_free;
+  thole_trail_add (call, thole_edit_txn (edit), principal->name);
   thole_edit_commit (edit, refreshed, call);
 }
 

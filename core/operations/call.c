@@ -3,6 +3,7 @@
 #include "access/audit.h"
 #include "operations/idempotency.h"
 #include "operations/operation.h"
+#include "operations/trail.h"
 
 #include <string.h>
 
@@ -48,6 +49,14 @@ thole_call_free (TholeCall *call)
   g_free (call);
 }
 
+static void
+answer (TholeCall *call)
+{
+  if (call->key != NULL)
+    thole_idempotency_leave (call);
+  call->done (call, call->user_data);
+}
+
 /* the one end of every call: audit, those who wait for its key, the face */
 static void
 finish (TholeCall *call)
@@ -56,9 +65,8 @@ finish (TholeCall *call)
     thole_audit (call->principal->name, call->def->name, call->target != NULL ? call->target : "",
                  call->reply.problem != NULL ? thole_error_word (call->reply.problem->code) : "done",
                  call->request_id != NULL ? call->request_id : "");
-  if (call->key != NULL)
-    thole_idempotency_leave (call);
-  call->done (call, call->user_data);
+  if (!call->dispatched || thole_trail_end (call, answer))
+    answer (call);
 }
 
 void
@@ -155,14 +163,30 @@ validate (TholeCall *call)
   return FALSE;
 }
 
+static void
+handle (TholeCall *call)
+{
+  call->def->handle (call);
+}
+
+void
+thole_operations_handle (TholeCall *call)
+{
+  if (thole_trail_first (call))
+    thole_trail_begin (call, handle);
+  else
+    handle (call);
+}
+
 void
 thole_operations_dispatch (TholeOperations *self, TholeCall *call)
 {
   call->operations = self;
+  call->dispatched = TRUE;
   if (!thole_access_decide (call->principal, call->def->permission))
     thole_call_fail (call, THOLE_ERROR_FORBIDDEN, "this needs the permission %s", call->def->permission);
   else if (self->draining && call->def->kind != THOLE_OPERATION_READ)
     thole_call_fail (call, THOLE_ERROR_INTERRUPTED, "the daemon is going down");
   else if (validate (call) && thole_idempotency_enter (call))
-    call->def->handle (call);
+    thole_operations_handle (call);
 }

@@ -12,6 +12,7 @@
 #include "operations/room.h"
 #include "operations/timebase.h"
 #include "operations/tracker.h"
+#include "operations/trail.h"
 #include "operations/wait.h"
 
 #define CARE_PAUSE (60 * G_USEC_PER_SEC)
@@ -44,6 +45,7 @@ care (gpointer user_data)
   thole_tracker_retain (self);
   thole_idempotency_retain (self);
   thole_rooms_retain (self);
+  thole_trail_retain (self);
   return G_SOURCE_CONTINUE;
 }
 

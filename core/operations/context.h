@@ -32,6 +32,7 @@ typedef struct
   gboolean never_destroy;    /* orphans are only listed */
   guint sessions;            /* live ones of one workload */
   guint caller_sessions;     /* and of one owner, 0 = no limit */
+  gint64 audit, audit_age;   /* rows that are kept, and for how long in µs; 0 = all, for ever */
   const char *agent;         /* (nullable): path of thole-agent on this machine; borrowed */
   gint64 memory, pids;       /* of a workload that asks for none */
   double cpu;

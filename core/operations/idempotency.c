@@ -237,7 +237,7 @@ thole_idempotency_leave (TholeCall *call)
       TholeCall *follower = followers->pdata[i];
 
       if (thole_idempotency_enter (follower))
-        follower->def->handle (follower);
+        thole_operations_handle (follower);
     }
   g_clear_pointer (&followers, g_ptr_array_unref);
 }

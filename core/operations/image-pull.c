@@ -6,6 +6,7 @@
 #include "operations/subject.h"
 #include "operations/tracker.h"
 #include "operations/verb.h"
+#include "operations/trail.h"
 #include "thole-dict.h"
 #include "thole-json.h"
 
@@ -207,5 +208,6 @@ thole_op_image_pull (TholeCall *call)
   thole_txn_insert (txn, self->record);
   thole_tracker_event (txn, self->record, self->record->created_at);
   thole_idempotency_remember (call, txn, self->record->id, self->record->id);
+  thole_trail_add (call, txn, image);
   thole_db_commit (call->operations->db, txn, stored, call);
 }

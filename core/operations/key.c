@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/account.h"
 
+#include "operations/trail.h"
+
 #include "access/secret-file.h"
 #include "thole-dict.h"
 #include "thole-json.h"
@@ -174,5 +176,6 @@ thole_op_key_create (TholeCall *call)
   self->text = thole_identity_make_key (call->operations->identity, record);
   edit = thole_edit_new (accounts);
   thole_edit_add (edit, record);
+  thole_trail_add (call, thole_edit_txn (edit), record->id);
   thole_edit_commit (edit, made, call);
 }

@@ -97,6 +97,8 @@ struct _TholeCall
   TholeOperations *operations;
   gpointer state;
   GDestroyNotify state_free;
+  gboolean dispatched;
+  gboolean audited;        /* of trail.c: its row is in the transaction, or before it */
   gpointer key;            /* of idempotency.c */
   GDestroyNotify key_free;
 };
@@ -106,6 +108,9 @@ void       thole_call_free (TholeCall *call);
 
 /* Decides, validates, then lets the operation work. */
 void       thole_operations_dispatch (TholeOperations *self, TholeCall *call);
+
+/* Lets the operation of a call that was checked work. */
+void       thole_operations_handle (TholeCall *call);
 
 /* For operations: each ends the call. */
 void       thole_call_return  (TholeCall *call, guint status, GBytes *body /* transfer full, nullable */);

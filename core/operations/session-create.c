@@ -3,6 +3,7 @@
 #include "operations/idempotency.h"
 #include "operations/room.h"
 #include "operations/verb.h"
+#include "operations/trail.h"
 
 #include "base/crash-point.h"
 #include "thole-dict.h"
@@ -317,6 +318,7 @@ thole_op_session_create (TholeCall *call)
   call->state_free = creation_free;
   txn = thole_txn_new ();
   thole_idempotency_remember (call, txn, record->id, "");
+  thole_trail_add (call, txn, record->id);
   thole_txn_insert (txn, record);
   thole_txn_event (txn, created_event (call, record));
   thole_crash_point ("session.create");

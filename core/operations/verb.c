@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/verb.h"
+#include "operations/trail.h"
 
 #include "thole-dict.h"
 #include "thole-json.h"
@@ -181,6 +182,7 @@ granted (TholeSubject *subject, gpointer user_data)
   if (is_long (change))
     begin_operation (call, change);
   thole_idempotency_remember (call, change->txn, subject->now->id, call->reply.operation != NULL ? call->reply.operation : "");
+  thole_trail_add (call, change->txn, NULL);
   thole_change_commit (change, stored, call);
 }
 

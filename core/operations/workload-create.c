@@ -4,6 +4,7 @@
 #include "operations/drive.h"
 #include "operations/timebase.h"
 #include "operations/verb.h"
+#include "operations/trail.h"
 
 #include "thole-dict.h"
 #include "thole-json.h"
@@ -181,6 +182,7 @@ thole_op_workload_create (TholeCall *call)
   call->reply.operation = g_strdup (self->operation->id);
   txn = thole_txn_new ();
   thole_idempotency_remember (call, txn, self->record->id, self->operation->id);
+  thole_trail_add (call, txn, self->record->id);
   if (call->operations->limits.workloads > 0)
     thole_txn_limit (txn, &thole_workload_type, "owner", self->record->owner, call->operations->limits.workloads);
   thole_txn_insert (txn, self->record);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/crash-point.h"
 #include "operations/verb.h"
+#include "operations/trail.h"
 
 #include "thole-dict.h"
 
@@ -83,6 +84,7 @@ granted (TholeSubject *subject, gpointer user_data)
   thole_record_set (&change->next->intent, intent);
   thole_change_reason (change, "signal", self->signal);
   thole_idempotency_remember (call, change->txn, subject->now->id, "");
+  thole_trail_add (call, change->txn, NULL);
   thole_change_commit (change, stored, call);
 }
 

@@ -23,6 +23,9 @@ typedef struct
   /* From any thread. To the file @path, as thole_db_backup_async() says. */
   gboolean   (*backup) (TholeBacking *self, const char *path, gboolean over, TholeCopyProgress progress,
                         gpointer user_data, GCancellable *cancellable, GError **error);
+  /* Rows of the audit, and whether all of them are as they were written; from any thread. */
+  GPtrArray *(*audit)  (TholeBacking *self, const TholeAuditQuery *query, GError **error);
+  TholeAuditVerdict *(*verify) (TholeBacking *self, GError **error);
   void       (*close)  (TholeBacking *self);
 } TholeBackingClass;
 
@@ -32,6 +35,8 @@ struct _TholeBacking
   char *instance;
   /* of the events; the writer's own after the opening */
   gint64 oldest, newest;
+  TholeAuditHead audit;
+  guchar audit_key[THOLE_AUDIT_HASH]; /* set before the first transaction */
 };
 
 /* @path: a file or ":memory:". Returns: (transfer full) */

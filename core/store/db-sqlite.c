@@ -153,6 +153,8 @@ static const TholeBackingClass sqlite_class = {
   .load = load,
   .events = events,
   .backup = backup,
+  .audit = thole_sqlite_audit,
+  .verify = thole_sqlite_audit_verify,
   .close = close_sqlite,
 };
 
@@ -265,7 +267,8 @@ prepare_content (TholeSqlite *self, TholeClock *clock, gboolean file, GError **e
   if (!thole_migrate (self->writer->handle, self->path, clock, thole_migrations, thole_n_migrations,
                       thole_n_migrations, error))
     return FALSE;
-  if (read_instance (self, clock, error) && read_range (self, error) && thole_connection_learn (self->writer, error)
+  if (read_instance (self, clock, error) && read_range (self, error)
+      && thole_sqlite_audit_head (self->writer, &self->backing.audit, error) && thole_connection_learn (self->writer, error)
       && (self->reader = file ? thole_connection_open (self->path, error) : self->writer) != NULL)
     return TRUE;
   g_prefix_error (error, "%s: ", self->path);

@@ -224,6 +224,101 @@ thole_db_events_finish (TholeDb *self, GAsyncResult *result, GError **error)
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
+/* the audit ----------------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  TholeDb *db;
+  TholeAuditQuery query;
+} AuditReading;
+
+static void
+audit_reading_free (gpointer data)
+{
+  AuditReading *reading = data;
+
+  thole_audit_query_clear (&reading->query);
+  db_unref (reading->db);
+  g_free (reading);
+}
+
+static void
+read_audit (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  gboolean verify = g_task_get_source_tag (task) == thole_db_verify_async;
+  AuditReading *reading = data;
+  TholeBacking *backing = reading->db->backing;
+  GError *error = NULL;
+  gpointer result;
+
+  if (!begin_reading (reading->db))
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INTERRUPTED, "the store was closed");
+      return;
+    }
+  result = verify ? (gpointer) backing->class->verify (backing, &error)
+                  : (gpointer) backing->class->audit (backing, &reading->query, &error);
+  end_reading (reading->db);
+  if (result != NULL)
+    g_task_return_pointer (task, result, verify ? (GDestroyNotify) thole_audit_verdict_free : (GDestroyNotify) g_ptr_array_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+begin_audit (TholeDb *self, gpointer tag, TholeAuditQuery query, GCancellable *cancellable, GAsyncReadyCallback callback,
+             gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
+  AuditReading *reading = g_new (AuditReading, 1);
+
+  g_atomic_int_inc (&self->ref_count);
+  *reading = (AuditReading){ self, query };
+  g_task_set_source_tag (task, tag);
+  g_task_set_task_data (task, reading, audit_reading_free);
+  if (self->flags & THOLE_DB_INLINE)
+    read_audit (task, NULL, reading, cancellable);
+  else
+    g_task_run_in_thread (task, read_audit);
+}
+
+void
+thole_db_set_audit_key (TholeDb *self, const guchar *key)
+{
+  memcpy (self->backing->audit_key, key, sizeof self->backing->audit_key);
+}
+
+void
+thole_db_audit_async (TholeDb *self, TholeAuditQuery *query, GCancellable *cancellable, GAsyncReadyCallback callback,
+                      gpointer user_data)
+{
+  begin_audit (self, thole_db_audit_async, *query, cancellable, callback, user_data);
+}
+
+GPtrArray *
+thole_db_audit_finish (TholeDb *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_async_result_is_tagged (result, thole_db_audit_async), NULL);
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
+thole_db_verify_async (TholeDb *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+  TholeAuditQuery none = { 0 };
+
+  begin_audit (self, thole_db_verify_async, none, cancellable, callback, user_data);
+}
+
+TholeAuditVerdict *
+thole_db_verify_finish (TholeDb *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_async_result_is_tagged (result, thole_db_verify_async), NULL);
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/* back-up ------------------------------------------------------------------------------------------------- */
+
 typedef struct
 {
   TholeDb *db;

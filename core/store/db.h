@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "model/event.h"
 #include "model/record.h"
+#include "store/audit.h"
 
 typedef struct _TholeDb TholeDb;
 typedef struct _TholeTxn TholeTxn;
@@ -32,6 +33,11 @@ void      thole_txn_event  (TholeTxn *txn, TholeEvent *event);
 void      thole_txn_prune  (TholeTxn *txn, gint64 first);
 /* Forgets the oldest events, at most @limit of them, as far as they are from before @time; the newest always stays. */
 void      thole_txn_expire (TholeTxn *txn, gint64 time, guint limit);
+/* @row (transfer full) gets its number and its hash in the transaction. */
+void      thole_txn_audit  (TholeTxn *txn, TholeAuditRow *row);
+/* Forgets rows of the audit, the oldest first and not too many at once: all but the newest @keep, and those from before
+ * @before (µs since the epoch, 0 = none). What is left can still be verified; the newest always stays. */
+void      thole_txn_forget (TholeTxn *txn, gint64 keep, gint64 before);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeTxn, thole_txn_free)
 
 /* Called from the main loop after COMMIT (@error NULL) or when nothing of it was done. */
@@ -80,6 +86,17 @@ void        thole_db_backup_async  (TholeDb *self, const char *path, gboolean ov
                                     gpointer progress_data, GCancellable *cancellable, GAsyncReadyCallback callback,
                                     gpointer user_data);
 gboolean    thole_db_backup_finish (TholeDb *self, GAsyncResult *result, GError **error);
+
+/* The key of the audit, THOLE_AUDIT_HASH bytes; before the first transaction. */
+void        thole_db_set_audit_key (TholeDb *self, const guchar *key);
+/* Rows of the audit, read in a thread; @query (transfer full members).
+ * thole_db_audit_finish returns: (transfer full) (element-type TholeAuditRow) */
+void        thole_db_audit_async   (TholeDb *self, TholeAuditQuery *query, GCancellable *cancellable,
+                                    GAsyncReadyCallback callback, gpointer user_data);
+GPtrArray  *thole_db_audit_finish  (TholeDb *self, GAsyncResult *result, GError **error);
+/* Is every row as it was written? Reads all of them. thole_db_verify_finish returns: (transfer full) */
+void        thole_db_verify_async  (TholeDb *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+TholeAuditVerdict *thole_db_verify_finish (TholeDb *self, GAsyncResult *result, GError **error);
 
 /* The uuid that all engine objects carry; made when the store is. */
 const char *thole_db_instance (TholeDb *self);

@@ -10,12 +10,15 @@
 /* free pages that are kept for what comes, and those that one transaction gives back at most: three times what it frees */
 #define SPARE_PAGES 1024
 #define GIVE_BACK "256"
+#define FORGET_AT_ONCE 10000 /* rows of the audit */
 
 /* what a group of transactions has reached, taken over only by COMMIT */
 typedef struct
 {
   TholeConnection *connection;
   gint64 oldest, newest;
+  const guchar *audit_key;
+  TholeAuditHead audit;
 } Group;
 
 /* "UNIQUE constraint failed: workloads.owner, workloads.name" -> "workloads_owner_name: ..." */
@@ -229,6 +232,11 @@ act (Group *group, TholeAction *action, GError **error)
       return forget_below (group, action->limit, error);
     case THOLE_ACTION_EXPIRE:
       return expire (group, action, error);
+    case THOLE_ACTION_AUDIT:
+      return thole_sqlite_audit_add (group->connection, group->audit_key, &group->audit, action->audit, error);
+    case THOLE_ACTION_FORGET:
+      return thole_sqlite_audit_prune (group->connection, group->audit_key, &group->audit, action->limit, action->time,
+                                       FORGET_AT_ONCE, error);
     }
   g_return_val_if_reached (FALSE);
 }
@@ -290,7 +298,7 @@ gboolean
 thole_sqlite_apply (TholeBacking *backing, TholeTxn *const *txns, guint n_txns, GError **errors, GError **error)
 {
   TholeSqlite *self = (TholeSqlite *) backing;
-  Group group = { self->writer, backing->oldest, backing->newest };
+  Group group = { self->writer, backing->oldest, backing->newest, backing->audit_key, backing->audit };
   gboolean done;
 
   g_mutex_lock (&self->writer->lock);
@@ -299,6 +307,7 @@ thole_sqlite_apply (TholeBacking *backing, TholeTxn *const *txns, guint n_txns, 
     {
       backing->oldest = group.oldest;
       backing->newest = group.newest;
+      backing->audit = group.audit;
     }
   else if (!sqlite3_get_autocommit (self->writer->handle))
     sqlite3_exec (self->writer->handle, "ROLLBACK", NULL, NULL, NULL);

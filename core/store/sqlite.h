@@ -56,5 +56,15 @@ int              thole_row_bind (sqlite3_stmt *statement, int index, gconstpoint
 /* Returns: (transfer full) */
 gpointer         thole_row_read (sqlite3_stmt *statement, const TholeRecordType *type, GError **error);
 
+/* The audit. @head goes on with what was added. */
+gboolean         thole_sqlite_audit_add   (TholeConnection *connection, const guchar *key, TholeAuditHead *head,
+                                           TholeAuditRow *row, GError **error);
+/* Forgets the oldest rows, at most @limit: all but the newest @keep, and those from before @before (0 = none). */
+gboolean         thole_sqlite_audit_prune (TholeConnection *connection, const guchar *key, const TholeAuditHead *head,
+                                           gint64 keep, gint64 before, guint limit, GError **error);
+gboolean         thole_sqlite_audit_head  (TholeConnection *connection, TholeAuditHead *head, GError **error);
+GPtrArray       *thole_sqlite_audit       (TholeBacking *backing, const TholeAuditQuery *query, GError **error);
+TholeAuditVerdict *thole_sqlite_audit_verify (TholeBacking *backing, GError **error);
+
 gboolean         thole_sqlite_apply (TholeBacking *backing, TholeTxn *const *txns, guint n_txns, GError **errors,
                                      GError **error);

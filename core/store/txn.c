@@ -8,6 +8,7 @@ action_clear (gpointer data)
   TholeAction *action = data;
 
   g_clear_pointer (&action->record, thole_record_unref);
+  g_clear_pointer (&action->audit, thole_audit_row_free);
   g_free (action->column);
   g_free (action->value);
 }
@@ -82,4 +83,16 @@ void
 thole_txn_expire (TholeTxn *txn, gint64 time, guint limit)
 {
   add (txn, (TholeAction){ .kind = THOLE_ACTION_EXPIRE, .time = time, .limit = limit });
+}
+
+void
+thole_txn_audit (TholeTxn *txn, TholeAuditRow *row)
+{
+  add (txn, (TholeAction){ .kind = THOLE_ACTION_AUDIT, .audit = row });
+}
+
+void
+thole_txn_forget (TholeTxn *txn, gint64 keep, gint64 before)
+{
+  add (txn, (TholeAction){ .kind = THOLE_ACTION_FORGET, .limit = keep, .time = before });
 }

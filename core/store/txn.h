@@ -16,6 +16,8 @@ typedef enum
   THOLE_ACTION_EVENT,  /* event */
   THOLE_ACTION_PRUNE,  /* limit: first number that stays */
   THOLE_ACTION_EXPIRE, /* time, limit */
+  THOLE_ACTION_AUDIT,  /* audit */
+  THOLE_ACTION_FORGET, /* of the audit: limit: newest that are kept, time: and those from before */
 } TholeActionKind;
 
 typedef struct
@@ -24,6 +26,7 @@ typedef struct
   const TholeRecordType *type;
   gpointer record;
   TholeEvent *event;
+  TholeAuditRow *audit;
   char *column;
   char *value; /* or the id */
   gint64 limit;

@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The audit: who did what, in the transaction in which it was done, so that nobody changes it unseen."""
+import json
+import os
+import sqlite3
+
+from daemon import Client
+from memory import FOREVER, Memory, case, main
+
+COLUMNS = ["time", "actor", "credential", "address", "action", "target", "decision", "reason", "result", "request", "hash"]
+
+
+class Audit(Memory):
+    SETTINGS = {"http.trusted_proxies": "127.0.0.1"}
+
+    def rows(self, query=""):
+        return self.thole.get("/v1/audit?limit=1000" + query).expect(200).json["items"]
+
+    def last(self, action):
+        return self.rows(f"&tail=true&action={action}")[-1]
+
+    def verdict(self):
+        return self.thole.get("/v1/audit/verify").expect(200).json
+
+    def database(self):
+        connection = sqlite3.connect(os.path.join(self.thole.state, "thole.db"), isolation_level=None, timeout=30)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+
+@case("what is done, refused and guessed is told: who, from where, by what, on what, why", "AU-09")
+def _(t):
+    user = t.thole.post("/v1/users", {"email": "ann@example.org", "password": "a good password", "roles": ["developer"]},
+                        {"X-Request-Id": "mine"}).expect(201)
+    row = t.last("user.create")
+    t.equal((row["actor"], row["credential"], row["decision"], row["reason"], row["result"]),
+            ("uid:0" if os.getuid() == 0 else row["actor"], "peer", "allowed", "user.create", "done"))
+    t.equal((row["target"], row["address"]), (user.json["id"], f"unix:{os.getuid()}"))
+    t.equal(row["request"], user.headers["x-request-id"])
+    outside = t.thole.tcp(token=False)
+    login = {"email": "ann@example.org", "password": "wrong wrong"}
+    outside.post("/v1/auth/login", login, {"X-Forwarded-For": "192.0.2.5"}).expect(401)
+    row = t.last("auth.login")
+    t.equal((row["actor"], row["address"], row["target"], row["decision"], row["result"]),
+            ("anonymous", "192.0.2.5", "ann@example.org", "denied", "unauthenticated"))
+    token = outside.post("/v1/auth/login", {**login, "password": "a good password"}).expect(200).json["token"]
+    t.equal(t.last("auth.login")["result"], "done")
+    ann = Client(port=t.thole.tcp_port, token=token)
+    ann.post("/v1/users", {"email": "x@example.org", "password": "a good password"}).expect(403)
+    row = t.last("user.create")
+    t.equal((row["actor"], row["decision"], row["result"]), (user.json["id"], "denied", "forbidden"))
+    t.true(row["credential"].startswith("token "), row["credential"])
+    workload = t.run(FOREVER)
+    t.verb(workload, "stop", wait="stopped")
+    t.equal([r["result"] for r in t.rows(f"&target={workload['id']}")], ["done", "done"])
+    t.thole.post(f"/v1/workloads/{workload['id']}/pause").expect(409)
+    t.equal(t.last("workload.pause")["result"], "illegal_transition")
+    # a password is in none of them
+    t.true("good password" not in json.dumps(t.rows()), "no password")
+    t.equal(t.verdict()["good"], True)
+    # nobody else reads it, not even who reads all else
+    viewer = t.thole.post("/v1/users", {"email": "v@example.org", "password": "a good password", "roles": ["viewer"]}).expect(201)
+    token = outside.post("/v1/auth/login", {"email": "v@example.org", "password": "a good password"}).expect(200).json["token"]
+    Client(port=t.thole.tcp_port, token=token).get("/v1/audit").expect(403)
+    t.true(viewer.json["id"] != "", "made")
+
+
+@case("what goes to the engine is told before, and an idempotent replay once", "AU-09")
+def _(t):
+    workload = t.run(FOREVER)
+    t.exec(workload, ["print", "x"])
+    rows = [r for r in t.rows(f"&target={workload['id']}") if r["action"] == "workload.exec"]
+    t.equal([r["result"] for r in rows], ["begun"])
+    body, head = {"spec": t.spec(FOREVER)}, {"Idempotency-Key": "once"}
+    first = t.thole.post("/v1/workloads?wait=running", body, head).expect(201).json
+    t.thole.post("/v1/workloads?wait=running", body, head).expect(201, 200)
+    t.equal(len(t.rows(f"&target={first['id']}&action=workload.create")), 1)
+
+
+@case("filters, pages, tail")
+def _(t):
+    rows = t.rows()
+    t.equal([r["seq"] for r in rows], list(range(1, len(rows) + 1)))
+    page = t.thole.get("/v1/audit?limit=2&after=3").expect(200).json
+    t.equal(([r["seq"] for r in page["items"]], page["next_after"]), ([4, 5], 5))
+    t.equal([r["seq"] for r in t.thole.get("/v1/audit?limit=2&tail=true").expect(200).json["items"]], [len(rows) - 1, len(rows)])
+    t.equal(t.rows("&action=user.*"), [r for r in rows if r["action"].startswith("user.")])
+    t.equal(t.rows("&result=unauthenticated"), [r for r in rows if r["result"] == "unauthenticated"])
+    t.equal(t.rows(f"&since={rows[4]['time']}"), [r for r in rows if r["time"] >= rows[4]["time"]])
+    t.equal(t.rows("&since=2050-01-01T00:00:00Z"), [])
+    t.equal(t.thole.get("/v1/audit?since=yesterday").expect(422).pointers, ["/since"])
+
+
+@case("any byte of any row that is changed is found and the row named; so is a row that is missing or put in")
+def _(t):
+    good = t.verdict()
+    t.equal((good["good"], good["first"]), (True, 1))
+    database, tried = t.database(), 0
+    for seq in (1, good["last"] // 2, good["last"]):
+        for column in COLUMNS:
+            (value,) = database.execute(f"SELECT {column} FROM audit WHERE seq = ?", (seq,)).fetchone()
+            if column == "time":
+                changed = [value ^ (1 << bit) for bit in (0, 7, 20, 45)]
+            else:
+                changed = [value[:i] + chr(ord(value[i]) ^ 1) + value[i + 1:] for i in range(len(value))]
+                changed += [value + "x", value[:-1] if value else "y", value + "\0", value.upper() + "_"]
+            for other in changed:
+                database.execute(f"UPDATE audit SET {column} = ? WHERE seq = ?", (other, seq))
+                verdict = t.verdict()
+                t.equal((verdict["good"], verdict.get("broken")), (False, seq), f"{column} of {seq} as {other!r}")
+                tried += 1
+            database.execute(f"UPDATE audit SET {column} = ? WHERE seq = ?", (value, seq))
+    print(f"# {tried} changes")
+    names = ", ".join(["seq", *COLUMNS])
+    for seq in (1, good["last"] // 2, good["last"]):
+        row = database.execute(f"SELECT {names} FROM audit WHERE seq = ?", (seq,)).fetchone()
+        database.execute("DELETE FROM audit WHERE seq = ?", (seq,))
+        t.equal(t.verdict().get("broken"), seq, f"{seq} without")
+        database.execute(f"INSERT INTO audit ({names}) VALUES ({', '.join('?' * len(row))})", row)
+    t.equal(t.verdict(), good)
+    row = (good["last"] + 1,) + row[1:]
+    database.execute(f"INSERT INTO audit ({names}) VALUES ({', '.join('?' * len(row))})", row)
+    t.equal(t.verdict().get("broken"), good["last"] + 1)
+    database.execute("DELETE FROM audit WHERE seq = ?", (good["last"] + 1,))
+    t.equal(t.verdict(), good)
+    database.close()
+
+
+@case("the chain goes on over a restart and a kill")
+def _(t):
+    before = t.verdict()["last"]
+    t.thole.restart()
+    t.till_ready()
+    t.run(FOREVER)
+    t.thole.kill()
+    t.thole.start()
+    t.till_ready()
+    t.run(FOREVER)
+    after = t.verdict()
+    t.true(after["good"] and after["last"] > before, after)
+
+
+@case("what cannot be audited is not done")
+def _(t):
+    workload = t.run(FOREVER)
+    database = t.database()
+    database.execute("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'no audit'); END")
+    for reply in (t.thole.post(f"/v1/workloads/{workload['id']}/stop"), t.thole.post("/v1/workloads", {"spec": t.spec(FOREVER)}),
+                  t.thole.post("/v1/users", {"email": "no@example.org", "password": "a good password"}),
+                  t.thole.post(f"/v1/workloads/{workload['id']}/exec", {"command": ["print", "x"]}),
+                  t.thole.tcp(token=False).post("/v1/auth/login", {"email": "ann@example.org", "password": "a good password"})):
+        t.true(reply.status >= 500 or reply.status == 409, f"{reply}")
+        t.true(b"token" not in reply.body, "nobody is let in")
+    database.execute("DROP TRIGGER no")
+    t.equal(t.get(workload)["state"], "running")
+    t.equal(len(t.mine()), 1)
+    t.thole.get("/v1/users/no@example.org").expect(404)
+    database.close()
+    t.verb(workload, "stop", wait="stopped")
+    t.equal(t.verdict()["good"], True)
+
+
+main(Audit)
