@@ -331,7 +331,7 @@ set_words (CliArguments *arguments, GVariantDict *spec)
 static gboolean
 set_spec (CliArguments *arguments, GVariantDict *spec, GError **error)
 {
-  double ttl;
+  double ttl, idle;
 
   set_words (arguments, spec);
   set_string (arguments, spec, "workdir", "working_dir");
@@ -341,10 +341,13 @@ set_spec (CliArguments *arguments, GVariantDict *spec, GError **error)
   set_string (arguments, spec, "pull", "pull");
   set_flag (arguments, spec, "tty", "tty");
   set_flag (arguments, spec, "stdin", "stdin");
-  if (!cli_arguments_duration (arguments, "ttl", MAX_TTL, -1, &ttl, error))
+  if (!cli_arguments_duration (arguments, "ttl", MAX_TTL, -1, &ttl, error)
+      || !cli_arguments_duration (arguments, "idle-timeout", MAX_TTL, -1, &idle, error))
     return FALSE;
   if (ttl >= 0)
     g_variant_dict_insert (spec, "ttl", "d", ttl);
+  if (idle >= 0)
+    g_variant_dict_insert (spec, "idle_timeout", "d", idle);
   return set_pairs (arguments, spec, "env", "env", TRUE, error)
          && set_list (arguments, spec, "publish", "ports", parse_port, error)
          && set_list (arguments, spec, "volume", "mounts", parse_mount, error)

@@ -37,6 +37,7 @@ static const CliOption options[] = {
   { "stdin", 0, CLI_OPTION_FLAG, NULL, NULL, N_("The main process has an open standard input") },
   { "pull", 0, CLI_OPTION_VALUE, N_("WHEN"), "never|if-missing|always", N_("When the image is pulled") },
   { "ttl", 0, CLI_OPTION_VALUE, N_("TIME"), NULL, N_("Removed by the daemon so long after its creation") },
+  { "idle-timeout", 0, CLI_OPTION_VALUE, N_("TIME"), NULL, N_("Stopped by the daemon when nobody used it for so long") },
   { "json", 0, CLI_OPTION_VALUE, N_("FILE"), "file", N_("Begin with the spec (or whole body) in this file, - for standard input") },
   { "rm", 0, CLI_OPTION_FLAG, NULL, NULL, N_("Remove it at its end; not with -d") },
   { "detach", 'd', CLI_OPTION_FLAG, NULL, NULL, N_("Leave it running, print its id") },

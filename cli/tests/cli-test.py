@@ -267,11 +267,12 @@ def _(t):
     body = t.body("--name", name, "--backend", "box", "-e", "A=1", "-e", "B=x=y", "-p", "80", "-p", "8080:81/udp", "-p",
                   "127.0.0.1:1:2", "-p", "[::1]:3:4", "-v", "/srv:/srv:ro", "-v", "data:/data", "-w", "/", "-u", "1:1",
                   "--memory", "64m", "--cpu", "0.5", "--pids", "99", "--label", "app=web", "-l", "x", "--restart",
-                  "on-failure:3", "--network", "none", "--tty", "--stdin", "--pull", "never", "--ttl", "1h30m", "--hostname",
-                  "h", "--entrypoint", "/bin/sh", "sleep", "a", "b")
+                  "on-failure:3", "--network", "none", "--tty", "--stdin", "--pull", "never", "--ttl", "1h30m",
+                  "--idle-timeout", "10m", "--hostname", "h", "--entrypoint", "/bin/sh", "sleep", "a", "b")
     t.equal(body, {"name": name, "backend": "box", "labels": {"app": "web", "x": ""}, "spec": {
         "image": "sleep", "args": ["a", "b"], "command": ["/bin/sh"], "env": {"A": "1", "B": "x=y"}, "working_dir": "/",
         "user": "1:1", "hostname": "h", "network": "none", "pull": "never", "tty": True, "stdin": True, "ttl": 5400.0,
+        "idle_timeout": 600.0,
         "ports": [{"container": 80, "host": 0, "protocol": "tcp"}, {"container": 81, "host": 8080, "protocol": "udp"},
                   {"container": 2, "host": 1, "protocol": "tcp", "address": "127.0.0.1"},
                   {"container": 4, "host": 3, "protocol": "tcp", "address": "::1"}],
