@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "http/http.h"
 #include "operations/context.h"
+#include "operations/secret.h"
 #include "schedule/health.h"
 #include "schedule/reconcile.h"
 #include "store/restore.h"
@@ -26,6 +27,7 @@ struct _TholeApp
   TholeIdentity *identity;
   TholeAccounts *accounts;
   TholeRates *rates;
+  TholeVault *vault;
   GPtrArray *proxies;    /* of GInetAddressMask */
   TholeDb *db;
   TholeEventLog *events;
@@ -236,7 +238,10 @@ open_accounts (TholeApp *self, GError **error)
   };
 
   self->accounts = thole_accounts_new (self->db, self->clock, error);
-  return self->accounts != NULL && thole_identity_open (self->identity, self->accounts, self->clock, &options, error);
+  if (self->accounts == NULL)
+    return FALSE;
+  self->vault = thole_vault_new (self->state_dir, error);
+  return self->vault != NULL && thole_identity_open (self->identity, self->accounts, self->clock, &options, error);
 }
 
 static void
@@ -282,6 +287,8 @@ open_operations (TholeApp *self, GError **error)
     return FALSE;
   self->operations->identity = self->identity;
   self->operations->rates = self->rates;
+  self->operations->vault = self->vault;
+  thole_secrets_renew (self->operations);
   self->health = thole_health_new (self->operations);
   self->reconcile = thole_reconcile_new (self->operations, microseconds (config, "reconcile", "period"));
   return TRUE;
@@ -482,6 +489,7 @@ thole_app_free (TholeApp *self)
   g_clear_pointer (&self->accounts, thole_accounts_free);
   g_clear_pointer (&self->identity, thole_identity_free);
   g_clear_pointer (&self->rates, thole_rates_free);
+  g_clear_pointer (&self->vault, thole_vault_free);
   g_clear_pointer (&self->proxies, g_ptr_array_unref);
   g_clear_pointer (&self->config, thole_config_free);
   g_clear_object (&self->cut);

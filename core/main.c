@@ -2,11 +2,20 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <glib-unix.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 
 #include "app.h"
 #include "base/notify.h"
 
 enum { EXIT_DONE = 0, EXIT_NOT_STARTED = 1, EXIT_USAGE = 2 };
+
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
 
 typedef struct
 {
@@ -111,6 +120,16 @@ options_clear (Options *options)
   g_free (options->app.tls_key);
 }
 
+/* no core file, and nobody else's debugger: passwords, keys and the values of secrets pass through here */
+static void
+keep_memory_private (void)
+{
+#ifndef SANITIZED
+  /* sanitizers look into the process themselves */
+  prctl (PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
 int
 main (int argc, char **argv)
 {
@@ -120,6 +139,7 @@ main (int argc, char **argv)
   int status = EXIT_DONE;
 
   signal (SIGPIPE, SIG_IGN);
+  keep_memory_private ();
   if (!parse (&options, &argc, &argv, &error))
     {
       fprintf (stderr, "tholed: %s\n", error->message);

@@ -10,10 +10,10 @@ static const char *const admin[] = { "*", NULL };
 static const char *const viewer[] = { "*.read", "workload.logs", "owner.any", NULL };
 static const char *const developer[] = { "workload.*", "session.*", "image.read",  "image.pull",  "operation.*", "event.read",
                                          "backend.read", "driver.read", "key.read",    "key.create",  "key.delete",
-                                         NULL };
+                                         "secret.*", NULL };
 static const char *const operator[] = { "workload.*", "session.*", "image.*",    "operation.*", "event.read",   "backend.*",
                                         "driver.read", "orphan.*",   "metrics.read", "key.read",    "key.create",
-                                        "key.delete",  "owner.any",  NULL };
+                                        "key.delete",  "secret.*",   "owner.any",  NULL };
 
 const TholeBuiltinRole thole_builtin_roles[] = {
   { "admin", "may do everything", admin },

@@ -365,6 +365,7 @@ test_pages (void)
   metrics = fake_request (fake, "GET", "/metrics", NULL, NULL);
   g_assert_cmpstr (ready->body, ==, "{\"ready\":true,\"reasons\":[]}");
   g_assert_cmpuint (not_ready->status, ==, 503);
+  g_assert_cmpuint (none->status, ==, 404);
   g_assert_cmpstr (not_ready->body, ==,
                    "{\"ready\":false,\"reasons\":[\"the store is not open\"]}");
   g_assert_nonnull (strstr (version->body, "\"version\":\"1.2.3\""));

@@ -105,7 +105,12 @@ append_map (GString *out, const TholeField *field, gboolean answer)
 
   if (either)
     g_string_append (out, "\"oneOf\":[{");
-  g_string_append (out, "\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}");
+  if (g_strcmp0 (field->format, "secrets") == 0)
+    g_string_append (out, "\"type\":\"object\",\"additionalProperties\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"object\","
+                          "\"required\":[\"secret\"],\"properties\":{\"secret\":{\"type\":\"string\"}},"
+                          "\"additionalProperties\":false}]}");
+  else
+    g_string_append (out, "\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\"}");
   append_bounds (out, field, "minProperties", "maxProperties");
   if (either)
     {

@@ -60,26 +60,65 @@ check_strings (TholeCheck *self, const TholeField *field, GVariant *value, gbool
 
 /* One member of a map; the pointer is at it. */
 static gboolean
-check_pair (TholeCheck *self, const TholeField *field, GVariantBuilder *builder, const char *key, GVariant *value)
+may_refer (const TholeField *field)
+{
+  return g_strcmp0 (field->format, "secrets") == 0;
+}
+
+/* {"secret": "NAME"} */
+static gboolean
+is_reference (const TholeField *field, GVariant *value)
+{
+  g_autoptr(GVariant) name = NULL;
+
+  if (!may_refer (field) || !g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT) || g_variant_n_children (value) != 1)
+    return FALSE;
+  name = g_variant_lookup_value (value, "secret", G_VARIANT_TYPE_STRING);
+  return name != NULL && thole_name_valid (g_variant_get_string (name, NULL));
+}
+
+/* is there one among the members? */
+static gboolean
+has_reference (const TholeField *field, GVariant *value)
+{
+  for (gsize i = 0, count = may_refer (field) ? g_variant_n_children (value) : 0; i < count; i++)
+    {
+      g_autoptr(GVariant) entry = g_variant_get_child_value (value, i);
+      g_autoptr(GVariant) boxed = g_variant_get_child_value (entry, 1);
+      g_autoptr(GVariant) member = g_variant_get_variant (boxed);
+
+      if (is_reference (field, member))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
+check_pair (TholeCheck *self, const TholeField *field, GVariantBuilder *builder, gboolean mixed, const char *key, GVariant *value)
 {
   const char *fault = field->kind == THOLE_FIELD_ENV ? thole_env_fault (key) : thole_label_fault (key);
 
   if (fault != NULL)
     thole_check_fault (self, "format", "%s", fault);
+  if (fault == NULL && is_reference (field, value))
+    {
+      g_variant_builder_add (builder, "{sv}", key, value);
+      return TRUE;
+    }
   if (!g_variant_is_of_type (value, G_VARIANT_TYPE_STRING))
-    thole_check_fault_type (self, "text");
+    thole_check_fault_type (self, may_refer (field) ? "text, or {\"secret\": NAME}" : "text");
   else if (g_variant_get_size (value) > MAX_MAP_VALUE)
     thole_check_fault (self, "length", "must have less than %u bytes", MAX_MAP_VALUE);
   else if (fault == NULL)
     {
-      g_variant_builder_add (builder, "{s@s}", key, value);
+      g_variant_builder_add (builder, mixed ? "{sv}" : "{s@s}", key, value);
       return TRUE;
     }
   return FALSE;
 }
 
 static gboolean
-check_map_members (TholeCheck *self, const TholeField *field, GVariantBuilder *builder, GVariant *value)
+check_map_members (TholeCheck *self, const TholeField *field, GVariantBuilder *builder, gboolean mixed, GVariant *value)
 {
   gboolean good = TRUE;
 
@@ -91,7 +130,7 @@ check_map_members (TholeCheck *self, const TholeField *field, GVariantBuilder *b
       g_autoptr(GVariant) member = g_variant_get_variant (boxed);
       gsize before = thole_check_enter (self, g_variant_get_string (key, NULL));
 
-      good &= check_pair (self, field, builder, g_variant_get_string (key, NULL), member);
+      good &= check_pair (self, field, builder, mixed, g_variant_get_string (key, NULL), member);
       thole_check_leave (self, before);
     }
   return good;
@@ -120,7 +159,7 @@ check_assignments (TholeCheck *self, const TholeField *field, GVariantBuilder *b
           g_autofree char *key = g_strndup (g_variant_get_string (member, NULL), (gsize) (equals - g_variant_get_string (member, NULL)));
           g_autoptr(GVariant) value = g_variant_ref_sink (g_variant_new_string (equals + 1));
 
-          fits = check_pair (self, field, builder, key, value);
+          fits = check_pair (self, field, builder, FALSE, key, value);
           if (!g_hash_table_add (seen, g_steal_pointer (&key)))
             {
               thole_check_fault (self, "exclusive", "is set twice");
@@ -136,14 +175,15 @@ check_assignments (TholeCheck *self, const TholeField *field, GVariantBuilder *b
 static GVariant *
 check_map (TholeCheck *self, const TholeField *field, GVariant *value)
 {
-  g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{ss}"));
-  gboolean list = field->kind == THOLE_FIELD_ENV && g_variant_is_of_type (value, G_VARIANT_TYPE ("av")), good;
+  gboolean list = field->kind == THOLE_FIELD_ENV && g_variant_is_of_type (value, G_VARIANT_TYPE ("av"));
+  gboolean mixed = !list && g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT) && has_reference (field, value), good;
+  g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (mixed ? G_VARIANT_TYPE_VARDICT : G_VARIANT_TYPE ("a{ss}"));
 
   if (!list && !g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT))
     return thole_check_fault_type (self, field->kind == THOLE_FIELD_ENV ? "an object of text, or a list of NAME=value" : "an object of text");
   if (!thole_check_bounds (self, field, (double) g_variant_n_children (value), "length", " items"))
     return NULL;
-  good = list ? check_assignments (self, field, &builder, value) : check_map_members (self, field, &builder, value);
+  good = list ? check_assignments (self, field, &builder, value) : check_map_members (self, field, &builder, mixed, value);
   return good ? g_variant_ref_sink (g_variant_builder_end (&builder)) : NULL;
 }
 

@@ -18,7 +18,7 @@ typedef enum
   THOLE_FIELD_ENUM,
   THOLE_FIELD_STRINGS,  /* as */
   THOLE_FIELD_LABELS,   /* a{ss} */
-  THOLE_FIELD_ENV,      /* a{ss}; input also takes ["A=1"] */
+  THOLE_FIELD_ENV,      /* a{ss}; input also takes ["A=1"]. With format=secrets a{sv} when a value is {"secret": NAME} */
   THOLE_FIELD_JSON,     /* any object */
   THOLE_FIELD_OBJECT,
   THOLE_FIELD_LIST,     /* of objects */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "access/rate.h"
+#include "access/vault.h"
 #include "backend/registry.h"
 #include "config/config.h"
 #include "events/log.h"
@@ -46,6 +47,7 @@ struct _TholeOperations
   TholeRegistry *registry;
   TholeIdentity *identity;     /* (nullable): borrowed; set before the first call */
   TholeRates *rates;           /* (nullable): the same */
+  TholeVault *vault;           /* (nullable): the same */
   TholeLimits limits;
 
   TholeCollection *workloads;  /* of TholeSubject */

@@ -166,7 +166,8 @@ thole_step_install (TholeStep *step)
 {
   TholeSlotArgs args = { .deadline = 120 };
 
-  step->spec = thole_step_spec (step->subject, TRUE);
+  if (!thole_step_take_spec (step, TRUE))
+    return;
   step->text = thole_install_id (step->subject);
   args.id = step->text;
   args.dict = step->spec;

@@ -156,6 +156,6 @@ make_volumes (TholeStep *step)
 void
 thole_step_provision (TholeStep *step)
 {
-  step->spec = thole_step_spec (step->subject, FALSE);
-  make_volumes (step);
+  if (thole_step_take_spec (step, FALSE))
+    make_volumes (step);
 }

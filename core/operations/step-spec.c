@@ -3,6 +3,7 @@
  *
  * The spec of a workload as it goes to the driver: without what is the core's alone, with the daemon's defaults.
  */
+#include "operations/secret.h"
 #include "operations/step.h"
 #include "thole-dict.h"
 #include "thole-json.h"
@@ -175,4 +176,16 @@ thole_step_spec (TholeSubject *subject, gboolean install)
   if (install)
     put_install (&out, spec);
   return g_variant_ref_sink (g_variant_dict_end (&out));
+}
+
+gboolean
+thole_step_take_spec (TholeStep *step, gboolean install)
+{
+  TholeSubject *subject = step->subject;
+  g_autoptr (GError) error = NULL;
+
+  step->spec = thole_secrets_resolve (subject->operations, subject->now->owner, thole_step_spec (subject, install), &error);
+  if (step->spec == NULL)
+    thole_step_fail (step, error);
+  return step->spec != NULL;
 }

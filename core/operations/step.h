@@ -67,6 +67,8 @@ void thole_step_orphaned  (TholeStep *step); /* its backend is not configured an
 
 /* The spec as it goes to the driver: without what is the core's alone, with the daemon's defaults. Returns: (transfer full) */
 GVariant *thole_step_spec (TholeSubject *subject, gboolean install);
+/* Takes it for the step, with the values of its secrets; FALSE: one is not there, and the step has failed. */
+gboolean  thole_step_take_spec (TholeStep *step, gboolean install);
 /* Returns: (transfer full): the id that a volume of @owner has at the engine */
 char     *thole_volume_id (const char *owner, const char *name);
 /* Returns: (transfer full): the id of the object of the install step */

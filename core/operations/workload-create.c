@@ -4,6 +4,7 @@
 #include "operations/drive.h"
 #include "operations/timebase.h"
 #include "operations/verb.h"
+#include "operations/secret.h"
 #include "operations/trail.h"
 
 #include "thole-dict.h"
@@ -161,6 +162,8 @@ thole_op_workload_create (TholeCall *call)
                                                                      : "no backend is configured%.0s", name);
   else
     check_spec (call, backend, spec, problem);
+  if (problem->n_fields == 0)
+    thole_secrets_check (call->operations, call->principal->name, spec, problem);
   if (problem->n_fields > 0)
     {
       thole_call_problem (call, g_steal_pointer (&problem));
