@@ -72,6 +72,8 @@ mem_call_free (MemCall *call)
     *call->gone = TRUE;
   g_queue_unlink (&call->driver->calls, &call->link);
   drop_data (call);
+  if (call->kept != NULL && call->kept_free != NULL)
+    call->kept_free (call->kept);
   mem_source_clear (&call->delay);
   mem_source_clear (&call->cancelled);
   g_object_unref (call->task);
@@ -132,9 +134,27 @@ answer_is_bent (MemCall *call)
     }
 }
 
+static gboolean
+answer_kept (gpointer data)
+{
+  MemCall *call = data;
+
+  mem_source_clear (&call->delay);
+  g_task_return_pointer (call->task, g_steal_pointer (&call->kept), call->kept_free);
+  mem_call_free (call);
+  return G_SOURCE_REMOVE;
+}
+
 void
 mem_call_return (MemCall *call, gpointer value, GDestroyNotify free_value)
 {
+  if (call->action == MEM_FAULT_STALE)
+    {
+      call->kept = value;
+      call->kept_free = free_value;
+      call->delay = mem_timer (call->driver, call->late, answer_kept, call);
+      return;
+    }
   if (answer_is_bent (call))
     {
       if (free_value != NULL)

@@ -60,6 +60,8 @@ struct _MemCall
   MemFaultAction action;
   int code;
   gint64 late;
+  gpointer kept;             /* (nullable): an answer that is given later */
+  GDestroyNotify kept_free;
   guint runs;                /* how often the work has been begun */
   gboolean waiting;          /* for being cancelled: nothing is done meanwhile */
   GSource *delay;            /* (nullable) */

@@ -89,7 +89,7 @@ parse_part (MemFault *fault, const char *key, const char *value)
       fault->code = value != NULL;
       good = value == NULL || strcmp (value, "after") == 0;
     }
-  else if (strcmp (key, "late") == 0)
+  else if (strcmp (key, "late") == 0 || strcmp (key, "stale") == 0)
     {
       number = 5 * G_USEC_PER_SEC;
       good = value == NULL || parse_number (value, 1000, 1e9, &number);
@@ -112,7 +112,7 @@ parse_part (MemFault *fault, const char *key, const char *value)
 static int
 action_of (const char *key)
 {
-  static const char *const actions[] = { "", "fail", "lose-answer", "repeat", "hang", "crash", "late" };
+  static const char *const actions[] = { "", "fail", "lose-answer", "repeat", "hang", "crash", "late", "stale" };
   static const char *const attributes[] = { "delay", "times", "after", "probability", "id", NULL };
 
   for (guint i = 1; i < G_N_ELEMENTS (actions); i++)

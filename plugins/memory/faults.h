@@ -16,6 +16,7 @@ typedef enum
   MEM_FAULT_HANG,        /* does nothing and answers nothing until cancelled */
   MEM_FAULT_CRASH,       /* ends this process before the work, or after it (`code` 1) */
   MEM_FAULT_LATE,        /* hangs until cancelled, then does it and answers `late` µs later */
+  MEM_FAULT_STALE,       /* does it, and answers `late` µs later what was true then */
 } MemFaultAction;
 
 typedef struct

@@ -167,6 +167,8 @@ check_state_event (Sim *sim, const TholeEvent *event, const TholeWorkload *old, 
   if (strcmp (event->type, "workload.state") != 0 || strcmp (from, thole_state_name (old->state)) != 0)
     sim_violation (sim, "%s went from %s to %s, its event is %s from %s", record->id, thole_state_name (old->state), to,
                    event->type, from);
+  if (record->state == THOLE_WORKLOAD_STATE_CRASHED && record->exit_code == THOLE_RECORD_NULL)
+    sim_violation (sim, "%s crashed, and nobody asked how", record->id);
   if (!(legal[old->state] & (1u << record->state)))
     sim_violation (sim, "%s went from %s to %s", record->id, from, to);
 }

@@ -116,6 +116,28 @@ test_late (void)
 }
 
 static void
+test_stale (void)
+{
+  Host *host = host_new ("faults", "workload.inspect:stale=2000:times=1", NULL);
+  g_autoptr (GVariant) made = call_create (host, "wl-1", "{'name': <'a'>}", NULL);
+  g_autoptr (GVariant) seen = NULL;
+  Answer answer = { NULL };
+
+  g_assert_nonnull (made);
+  host->workload->inspect_async (host->driver, "wl-1", no_options (), NULL, answer_take, &answer);
+  clock_pass (SECOND);
+  g_assert_true (call_start (host, "wl-1", NULL));
+  clock_pass (SECOND / 2);
+  g_assert_null (answer.result);
+  clock_pass (SECOND);
+  seen = host->workload->inspect_finish (host->driver, answer.result, NULL);
+  g_assert_cmpstr (thole_dict_string (seen, "state", ""), ==, "created");
+  assert_state (host, "wl-1", "running");
+  answer_clear (&answer);
+  host_free (host);
+}
+
+static void
 test_repeat (void)
 {
   Host *host = host_new ("faults", "*:repeat", NULL);
@@ -346,6 +368,7 @@ add_faults_tests (void)
   g_test_add_data_func ("/memory/faults/hang", &hang, test_no_answer_until_cancelled);
   g_test_add_data_func ("/memory/faults/lose-answer", &lost, test_no_answer_until_cancelled);
   g_test_add_func ("/memory/faults/late", test_late);
+  g_test_add_func ("/memory/faults/stale", test_stale);
   g_test_add_func ("/memory/faults/repeat", test_repeat);
   g_test_add_func ("/memory/faults/delay", test_delay);
   g_test_add_func ("/memory/faults/jitter", test_jitter_comes_from_the_seed);
