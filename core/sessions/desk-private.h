@@ -33,7 +33,6 @@ typedef struct
   gboolean end;
   guint rows, cols;
   int signal;
-  gsize window;
   guint64 input_at;     /* G_MAXUINT64 = none */
 } DeskWaiting;
 
@@ -56,6 +55,7 @@ typedef struct _DeskViewer
   GBytes *screen;       /* (nullable): painted, to be shown once the inner viewer stands */
   guint64 gap_from;     /* G_MAXUINT64 = none */
   gint64 painted_at;    /* µs monotonic, 0 = never */
+  gsize window;         /* granted and not used: whoever comes next behind it gets the rest */
   DeskWaiting waiting;
 } DeskViewer;
 

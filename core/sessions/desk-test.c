@@ -4,6 +4,7 @@
  * Viewers at a desk, over a real agent. */
 #include "sessions/agent-fixture.h"
 #include "sessions/desk.h"
+#include "thole-dict.h"
 
 #include <string.h>
 
@@ -12,6 +13,7 @@ typedef struct
   TholeViewer *viewer;
   GString *output, *screen;
   gboolean resumed, held, told, exited, closed, shown;
+  gboolean keeps; /* does not give back what it got */
   guint64 seq;
   TholeViewerEnd end;
 } Seen;
@@ -33,7 +35,8 @@ on_output (gpointer user_data, TholeChannel channel, guint64 seq, const guint8 *
   g_assert_cmpuint (seq, ==, self->seq);
   self->seq += length;
   g_string_append_len (self->output, (const char *) data, (gssize) length);
-  thole_viewer_grant (self->viewer, length);
+  if (!self->keeps)
+    thole_viewer_grant (self->viewer, length);
 }
 
 static void
@@ -148,16 +151,23 @@ on_viewers (gpointer user_data, guint viewers, gboolean came)
 }
 
 static void
-begin (Fixture *self)
+begin_with (Fixture *self, const char *script)
 {
   static const TholeDeskEvents desk_events = { .source = source, .viewers = on_viewers };
+  g_autofree char *text = g_strdup_printf ("{'id': <'a'>, 'command': <['/bin/sh', '-c', 'stty -echo; echo ready; %s']>, "
+                                           "'tty': <true>, 'rows': <int64 24>, 'cols': <int64 80>}", script);
   g_autoptr (GVariant) session = NULL;
 
   self->viewers = 0;
   self->fixture = thole_agent_fixture_new (NULL);
-  session = thole_agent_fixture_open (self->fixture, "{'id': <'a'>, 'command': <['/bin/sh', '-c', 'stty -echo; echo ready; exec cat']>, "
-                                                     "'tty': <true>, 'rows': <int64 24>, 'cols': <int64 80>}");
+  session = thole_agent_fixture_open (self->fixture, text);
   self->desk = thole_desk_new (thole_clock_system (), TRUE, 24, 80, &desk_events, self);
+}
+
+static void
+begin (Fixture *self)
+{
+  begin_with (self, "exec cat");
 }
 
 static void
@@ -268,6 +278,36 @@ test_end (void)
   end (&fixture);
 }
 
+/* what was granted before a gap and not used is good behind it */
+static void
+test_gap (void)
+{
+  Fixture fixture;
+  Seen *seen;
+  gint64 output = 0;
+
+  begin_with (&fixture, "head -c 3000000 /dev/zero; exec cat");
+  seen = attach (fixture.desk, THOLE_INPUT_LEASE, FALSE, THOLE_VIEW_OLDEST);
+  seen->keeps = TRUE;
+  while (output < 3000000)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (GVariant) told = thole_agent_fixture_call (fixture.fixture, THOLE_AGENT_CALL_STAT,
+                                                            g_variant_new_parsed ("{'id': <'a'>}"), &error);
+
+      g_assert_no_error (error);
+      output = thole_dict_int (told, "head", 0);
+    }
+  g_assert_false (seen->shown);
+  thole_viewer_grant (seen->viewer, 100);
+  thole_agent_fixture_await (&seen->shown);
+  g_string_truncate (seen->output, 0);
+  type (seen, "more\n");
+  await_text (seen, "more");
+  leave (seen);
+  end (&fixture);
+}
+
 /* a viewer may outlive its desk */
 static void
 test_free (void)
@@ -290,6 +330,7 @@ main (int argc, char **argv)
   g_test_add_func ("/desk/lease", test_lease);
   g_test_add_func ("/desk/roles", test_roles);
   g_test_add_func ("/desk/snapshot", test_snapshot);
+  g_test_add_func ("/desk/gap", test_gap);
   g_test_add_func ("/desk/end", test_end);
   g_test_add_func ("/desk/free", test_free);
   return g_test_run ();

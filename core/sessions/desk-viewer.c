@@ -112,6 +112,7 @@ on_output (gpointer user_data, TholeChannel channel, guint64 seq, const guint8 *
   DeskViewer *self = user_data;
 
   self->desk->active_at = thole_clock_now (self->desk->clock);
+  self->window -= MIN (self->window, length);
   self->viewer.events.output (self->viewer.user_data, channel, seq, data, length);
 }
 
@@ -222,7 +223,7 @@ hand_over (DeskViewer *self)
     thole_viewer_end_of_input (self->inner);
   if (waiting->signal != 0)
     thole_viewer_signal (self->inner, waiting->signal);
-  thole_viewer_grant (self->inner, waiting->window);
+  thole_viewer_grant (self->inner, self->window);
   g_byte_array_set_size (waiting->input, 0);
   *waiting = (DeskWaiting) { .input = waiting->input, .input_at = NOWHERE };
 }
@@ -272,10 +273,9 @@ viewer_grant (TholeViewer *viewer, gsize bytes)
 {
   DeskViewer *self = (DeskViewer *) viewer;
 
+  self->window = MIN (self->window + MIN (bytes, THOLE_VIEWER_MAX_WINDOW), THOLE_VIEWER_MAX_WINDOW);
   if (self->inner != NULL)
     thole_viewer_grant (self->inner, bytes);
-  else
-    self->waiting.window = MIN (self->waiting.window + MIN (bytes, THOLE_VIEWER_MAX_WINDOW), THOLE_VIEWER_MAX_WINDOW);
 }
 
 static gboolean
