@@ -238,6 +238,9 @@ def _(t):
     with thole:
         kept = thole.create({"image": IMAGE, "command": FOREVER}, name="kept")
         t.equal(back_up(thole, path)["state"], "succeeded")
+        older = sqlite3.connect(path)
+        older.executescript("PRAGMA auto_vacuum = NONE; VACUUM")
+        older.close()
         thole.create({"image": IMAGE, "command": FOREVER}, name="later")
         newest = thole.get("/v1/events?tail=true").json["newest"]
     before = contents(thole)
@@ -263,6 +266,9 @@ def _(t):
     old = sqlite3.connect(os.path.join(thole.state, aside[0]))
     t.equal(old.execute("SELECT count(*) FROM workloads").fetchone()[0], 2, "the store before has both")
     old.close()
+    new = sqlite3.connect(database(thole))
+    t.equal(new.execute("PRAGMA auto_vacuum").fetchone()[0], 2, "the way in which pages are given back")
+    new.close()
     # the next start needs nothing
     with thole:
         t.equal(len(thole.listed("/v1/workloads")), 1)
