@@ -123,8 +123,9 @@ typedef struct
   GVariant *(*inspect_finish) (TholeDriver *self, GAsyncResult *result, GError **error);
 
   /* mandatory. Idempotent by (instance, @id): what exists and is ours is returned with `adopted` = true.
-   * @spec is a "spec" dictionary; options: `secrets` a{say}. The image is present (image/1) or the engine gets it, now or at
-   * the start, with options `credentials` as for `pull`.
+   * @spec is a "spec" dictionary; options: `secrets` a{say}: a name that begins with `/` is a file (mode 0400), any other
+   * a variable of the environment; their values are never logged and never in an error. The image is present (image/1) or the
+   * engine gets it, now or at the start, with options `credentials` as for `pull`.
    * Returns a{sv}: `engine_id` s, `handle` ay (at most 4 KiB, opaque), `adopted` b.
    * Errors: IMAGE_NOT_FOUND, AUTH, INVALID, CONFLICT (name or port taken), EXISTS (there, but not ours), LIMIT (no room). */
   void      (*create_async)   (TholeDriver *self, const char *id, GVariant *spec, GVariant *options,

@@ -10,8 +10,8 @@
 
 /* finding -------------------------------------------------------------------------------------------------- */
 
-static TholeSecret *
-find_named (TholeOperations *self, const char *owner, const char *name)
+TholeSecret *
+thole_secret_find (TholeOperations *self, const char *owner, const char *name)
 {
   TholeAccounts *accounts = self->identity != NULL ? thole_identity_accounts (self->identity) : NULL;
   g_autoptr (GPtrArray) all = accounts != NULL ? thole_accounts_all (accounts, &thole_secret_type) : NULL;
@@ -40,93 +40,11 @@ find (TholeCall *call)
   TholeSecret *secret = accounts != NULL ? thole_accounts_lookup (accounts, &thole_secret_type, call->target) : NULL;
 
   if (accounts != NULL && secret == NULL)
-    secret = find_named (call->operations, call->principal->name, call->target);
+    secret = thole_secret_find (call->operations, call->principal->name, call->target);
   if (accounts == NULL || (secret != NULL && shown (call, secret)))
     return secret;
   thole_call_fail (call, THOLE_ERROR_NOT_FOUND, "no secret %.64s", call->target);
   return NULL;
-}
-
-/* in specs ------------------------------------------------------------------------------------------------- */
-
-/* (nullable): the environment, when something in it stands for a secret */
-static GVariant *
-references (GVariant *spec)
-{
-  return thole_dict_value (spec, "env", "a{sv}");
-}
-
-void
-thole_secrets_check (TholeOperations *self, const char *owner, GVariant *spec, TholeProblem *problem)
-{
-  g_autoptr (GVariant) env = references (spec);
-  GVariantIter iter;
-  GVariant *value;
-  const char *key;
-
-  if (env == NULL)
-    return;
-  g_variant_iter_init (&iter, env);
-  while (g_variant_iter_next (&iter, "{&sv}", &key, &value))
-    {
-      g_autoptr (GVariant) member = value;
-      g_autofree char *pointer = g_strconcat ("/spec/env/", key, NULL);
-      const char *name = g_variant_is_of_type (member, G_VARIANT_TYPE_VARDICT) ? thole_dict_string (member, "secret", "") : NULL;
-
-      if (name != NULL && find_named (self, owner, name) == NULL)
-        thole_problem_add (problem, pointer, "choice", "no secret %.64s", name);
-    }
-}
-
-static gboolean
-add_value (TholeOperations *self, const char *owner, GVariantBuilder *out, const char *key, GVariant *member, GError **error)
-{
-  TholeSecret *secret;
-  const char *name;
-  char *value;
-
-  if (g_variant_is_of_type (member, G_VARIANT_TYPE_STRING))
-    {
-      g_variant_builder_add (out, "{ss}", key, g_variant_get_string (member, NULL));
-      return TRUE;
-    }
-  name = thole_dict_string (member, "secret", "");
-  secret = find_named (self, owner, name);
-  value = secret != NULL && self->vault != NULL ? thole_vault_open (self->vault, secret->id, secret->sealed, NULL) : NULL;
-  if (value == NULL)
-    {
-      g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, secret != NULL ? "the secret %s cannot be opened: is the key another one?"
-                                                                          : "there is no secret %s", name);
-      return FALSE;
-    }
-  g_variant_builder_add (out, "{ss}", key, value);
-  thole_secret_free (value);
-  return TRUE;
-}
-
-GVariant *
-thole_secrets_resolve (TholeOperations *self, const char *owner, GVariant *spec, GError **error)
-{
-  g_autoptr (GVariant) given = spec;
-  g_autoptr (GVariant) env = references (given);
-  g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a{ss}"));
-  GVariantDict dict;
-
-  if (env == NULL)
-    return g_steal_pointer (&given);
-  for (gsize i = 0; i < g_variant_n_children (env); i++)
-    {
-      g_autoptr (GVariant) entry = g_variant_get_child_value (env, i);
-      g_autoptr (GVariant) member = NULL;
-      const char *key;
-
-      g_variant_get (entry, "{&sv}", &key, &member);
-      if (!add_value (self, owner, &builder, key, member, error))
-        return NULL;
-    }
-  g_variant_dict_init (&dict, given);
-  g_variant_dict_insert_value (&dict, "env", g_variant_builder_end (&builder));
-  return g_variant_ref_sink (g_variant_dict_end (&dict));
 }
 
 void
@@ -183,7 +101,7 @@ thole_op_secret_create (TholeCall *call)
 
   if (accounts == NULL)
     return;
-  if (find_named (call->operations, call->principal->name, name) != NULL)
+  if (thole_secret_find (call->operations, call->principal->name, name) != NULL)
     {
       thole_call_fail (call, THOLE_ERROR_EXISTS, "there is a secret %s already", name);
       return;

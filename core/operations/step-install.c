@@ -132,7 +132,7 @@ create (TholeStep *step)
 {
   TholeSlotArgs args = { .id = step->text, .dict = step->spec, .deadline = 120 };
 
-  thole_step_call (step, THOLE_SLOT_WORKLOAD_CREATE, &args, created);
+  thole_step_create (step, &args, NULL, created);
 }
 
 static void
@@ -166,10 +166,8 @@ thole_step_install (TholeStep *step)
 {
   TholeSlotArgs args = { .deadline = 120 };
 
-  if (!thole_step_take_spec (step, TRUE))
-    return;
+  step->spec = thole_step_spec (step->subject, TRUE);
   step->text = thole_install_id (step->subject);
   args.id = step->text;
-  args.dict = step->spec;
-  thole_step_call (step, THOLE_SLOT_WORKLOAD_CREATE, &args, created_first);
+  thole_step_create (step, &args, NULL, created_first);
 }

@@ -71,9 +71,9 @@ created (TholeStep *step, TholeSlotResult *result, const GError *error)
 static void
 create_with (TholeStep *step, GVariant *options)
 {
-  TholeSlotArgs args = { .id = step->subject->now->id, .dict = step->spec, .options = options, .deadline = CREATE_DEADLINE };
+  TholeSlotArgs args = { .id = step->subject->now->id, .deadline = CREATE_DEADLINE };
 
-  thole_step_call (step, THOLE_SLOT_WORKLOAD_CREATE, &args, created);
+  thole_step_create (step, &args, options, created);
 }
 
 static void
@@ -156,6 +156,6 @@ make_volumes (TholeStep *step)
 void
 thole_step_provision (TholeStep *step)
 {
-  if (thole_step_take_spec (step, FALSE))
-    make_volumes (step);
+  step->spec = thole_step_spec (step->subject, FALSE);
+  make_volumes (step);
 }

@@ -155,9 +155,13 @@ thole_step_spec (TholeSubject *subject, gboolean install)
   GVariant *spec = thole_subject_spec (subject);
   g_autoptr (GVariant) health = thole_dict_value (spec, "health", "a{sv}");
   g_autofree char *name = g_strconcat (subject->now->name, install ? "-install" : "", NULL);
+  g_autoptr (GVariant) open_spec = NULL;
   GVariantDict out;
 
   g_variant_dict_init (&out, spec);
+  thole_secrets_hide (&out, spec);
+  open_spec = g_variant_ref_sink (g_variant_dict_end (&out));
+  g_variant_dict_init (&out, open_spec);
   for (guint i = 0; i < G_N_ELEMENTS (ours); i++)
     g_variant_dict_remove (&out, ours[i]);
   if (health != NULL)
@@ -171,21 +175,9 @@ thole_step_spec (TholeSubject *subject, gboolean install)
   g_variant_dict_insert (&out, "role", "s", "main");
   put_labels (&out, subject->now);
   put_resources (&out, spec, &subject->operations->limits);
-  put_files (&out, spec);
+  put_files (&out, open_spec);
   put_mounts (&out, spec, subject->now->owner);
   if (install)
     put_install (&out, spec);
   return g_variant_ref_sink (g_variant_dict_end (&out));
-}
-
-gboolean
-thole_step_take_spec (TholeStep *step, gboolean install)
-{
-  TholeSubject *subject = step->subject;
-  g_autoptr (GError) error = NULL;
-
-  step->spec = thole_secrets_resolve (subject->operations, subject->now->owner, thole_step_spec (subject, install), &error);
-  if (step->spec == NULL)
-    thole_step_fail (step, error);
-  return step->spec != NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "operations/secret.h"
 #include "operations/step.h"
 
 #include "base/crash-point.h"
@@ -94,6 +95,24 @@ thole_step_call (TholeStep *step, TholeSlot slot, const TholeSlotArgs *args,
   thole_crash_point (thole_slot_name (slot));
   thole_backend_call_async (step->backend, slot, args, cancellable ? step->cancel : NULL, called, step);
   thole_crash_point ("called");
+}
+
+void
+thole_step_create (TholeStep *step, const TholeSlotArgs *args, GVariant *options,
+                   void (*then) (TholeStep *step, TholeSlotResult *result, const GError *error))
+{
+  TholeSubject *subject = step->subject;
+  TholeSlotArgs with = *args;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) given = thole_secrets_give (subject->operations, subject->now->owner, thole_subject_spec (subject), options,
+                                                   &error);
+
+  with.dict = step->spec;
+  with.options = given;
+  if (error != NULL)
+    thole_step_fail (step, error);
+  else
+    thole_step_call (step, THOLE_SLOT_WORKLOAD_CREATE, &with, then);
 }
 
 void

@@ -38,6 +38,9 @@ void thole_step_begin (TholeSubject *subject, TholeBackend *backend, TholeStepFu
 /* Calls a slot for the subject; @then comes exactly once. Cancelled with the step. */
 void thole_step_call  (TholeStep *step, TholeSlot slot, const TholeSlotArgs *args,
                        void (*then) (TholeStep *step, TholeSlotResult *result, const GError *error));
+/* Creates step->spec at the engine, with the secrets that the workload refers to. @options: (nullable) */
+void thole_step_create (TholeStep *step, const TholeSlotArgs *args, GVariant *options,
+                        void (*then) (TholeStep *step, TholeSlotResult *result, const GError *error));
 /* The end: stores the outcome (@input THOLE_N_INPUTS = only what was seen or created). */
 void thole_step_done  (TholeStep *step, TholeInput input);
 /* The end: inspects first, then stores the outcome with what was seen. */
@@ -67,8 +70,6 @@ void thole_step_orphaned  (TholeStep *step); /* its backend is not configured an
 
 /* The spec as it goes to the driver: without what is the core's alone, with the daemon's defaults. Returns: (transfer full) */
 GVariant *thole_step_spec (TholeSubject *subject, gboolean install);
-/* Takes it for the step, with the values of its secrets; FALSE: one is not there, and the step has failed. */
-gboolean  thole_step_take_spec (TholeStep *step, gboolean install);
 /* Returns: (transfer full): the id that a volume of @owner has at the engine */
 char     *thole_volume_id (const char *owner, const char *name);
 /* Returns: (transfer full): the id of the object of the install step */

@@ -29,6 +29,12 @@ creation_free (gpointer data)
   g_free (self);
 }
 
+static guint
+given (GVariant *file, const char *key)
+{
+  return thole_dict_string (file, key, "")[0] != '\0';
+}
+
 /* every capability that the spec asks for and the backend lacks, and every name that is taken */
 static void
 check_spec (TholeCall *call, TholeBackend *backend, GVariant *spec, TholeProblem *problem)
@@ -44,8 +50,8 @@ check_spec (TholeCall *call, TholeBackend *backend, GVariant *spec, TholeProblem
       g_autoptr (GVariant) file = g_variant_get_child_value (files, i);
       g_autofree char *pointer = g_strdup_printf ("/spec/files/%" G_GSIZE_FORMAT, i);
 
-      if (thole_dict_string (file, "content", "")[0] != '\0' && thole_dict_string (file, "content_base64", "")[0] != '\0')
-        thole_problem_add (problem, pointer, "exclusive", "either content or content_base64");
+      if (given (file, "content") + given (file, "content_base64") + given (file, "secret") > 1)
+        thole_problem_add (problem, pointer, "exclusive", "one of content, content_base64 and secret");
     }
 }
 
@@ -162,8 +168,7 @@ thole_op_workload_create (TholeCall *call)
                                                                      : "no backend is configured%.0s", name);
   else
     check_spec (call, backend, spec, problem);
-  if (problem->n_fields == 0)
-    thole_secrets_check (call->operations, call->principal->name, spec, problem);
+  thole_secrets_check (call->operations, call->principal->name, spec, problem);
   if (problem->n_fields > 0)
     {
       thole_call_problem (call, g_steal_pointer (&problem));

@@ -79,8 +79,8 @@ static const MemProgramPlace place = {
 const char *
 mem_workload_variable (MemWorkload *self, const char *name)
 {
-  g_autoptr (GVariant) secret = NULL;
   const char *value = NULL;
+  GBytes *secret;
 
   if (strcmp (name, "PWD") == 0)
     return self->working_dir != NULL ? self->working_dir : "/";
@@ -88,9 +88,8 @@ mem_workload_variable (MemWorkload *self, const char *name)
     return self->user != NULL ? self->user : "root";
   if (self->env != NULL && g_variant_lookup (self->env, name, "&s", &value))
     return value;
-  if (self->secrets == NULL || !g_variant_lookup (self->secrets, name, "@ay", &secret))
-    return NULL;
-  return g_variant_is_of_type (secret, G_VARIANT_TYPE_BYTESTRING) ? g_variant_get_bytestring (secret) : NULL;
+  secret = self->secrets != NULL ? g_hash_table_lookup (self->secrets, name) : NULL;
+  return secret != NULL ? g_bytes_get_data (secret, NULL) : NULL;
 }
 
 static void
@@ -188,7 +187,7 @@ mem_workload_free (MemWorkload *self)
   g_clear_pointer (&self->health, mem_health_free);
   g_clear_pointer (&self->log, mem_log_unref);
   g_clear_pointer (&self->tree, mem_tree_free);
-  g_clear_pointer (&self->secrets, g_variant_unref);
+  g_clear_pointer (&self->secrets, g_hash_table_unref);
   g_ref_string_release (self->instance);
   g_free (self->id);
   g_free (self);
@@ -205,6 +204,32 @@ mem_workload_restore (MemWorld *world, const char *instance, const char *id, gui
   g_hash_table_replace (world->workloads, self->id, self);
   g_queue_push_tail_link (&world->order, &self->link);
   return self;
+}
+
+/* Returns: (transfer full) (nullable) */
+static GHashTable *
+take_secrets (GVariant *secrets)
+{
+  GHashTable *table;
+  GVariantIter iter;
+  const char *name;
+  GVariant *bytes;
+
+  if (secrets == NULL)
+    return NULL;
+  table = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_bytes_unref);
+  g_variant_iter_init (&iter, secrets);
+  while (g_variant_iter_loop (&iter, "{&s@ay}", &name, &bytes))
+    {
+      gsize length;
+      const char *data = g_variant_get_fixed_array (bytes, &length, 1);
+      char *text = g_malloc (length + 1);
+
+      memcpy (text, data, length);
+      text[length] = '\0';
+      g_hash_table_replace (table, g_strdup (name), g_bytes_new_take (text, length));
+    }
+  return table;
 }
 
 MemWorkload *
@@ -226,7 +251,7 @@ mem_workload_create (MemWorld *world, const char *instance, const char *id, GVar
   if (!mem_spec_check (world, spec, error))
     return NULL;
   self = mem_workload_restore (world, instance, id, ++world->serial, spec, now);
-  self->secrets = secrets != NULL ? g_variant_ref (secrets) : NULL;
+  self->secrets = take_secrets (secrets);
   mem_journal_created (self, spec);
   mem_spec_write_files (self, spec, now);
   emit (self, "create");
@@ -484,9 +509,13 @@ mem_workload_read (MemWorkload *self, const char *path)
   g_autofree char *inside = NULL;
   const MemNode *node;
   MemTree *tree;
+  GBytes *secret;
 
   if (normal == NULL)
     return NULL;
+  secret = self->secrets != NULL && normal[0] == '/' ? g_hash_table_lookup (self->secrets, normal) : NULL;
+  if (secret != NULL)
+    return g_bytes_ref (secret);
   tree = mem_workload_tree (self, normal, &inside);
   node = mem_tree_find (tree, inside);
   if (node == NULL || node->kind != MEM_NODE_FILE)

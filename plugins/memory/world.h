@@ -119,7 +119,7 @@ struct _MemWorkload
   MemProgram *program;      /* (nullable): NULL also while one without words runs */
   char **words;             /* (nullable) */
   GVariant *env;            /* (nullable): a{ss} */
-  GVariant *secrets;        /* (nullable): a{say}, never written anywhere */
+  GHashTable *secrets;      /* (nullable): name or path -> GBytes with a NUL behind, never written anywhere */
   GVariant *mounts;         /* (nullable): aa{sv} */
   GArray *ports;            /* (nullable): of MemPort */
   MemHealth *health;        /* (nullable) */

@@ -26,6 +26,15 @@ def _(t):
     t.true(workload["stopped_at"] >= workload["started_at"] >= workload["created_at"], "the order of times")
 
 
+@case("a secret is in the environment and in a file that its owner alone may read", "CF-10")
+def _(t):
+    t.thole.post("/v1/secrets", {"name": "engine-secret", "value": "a $value\nof two lines"}).expect(201)
+    text = t.output("printf '%s' \"$TOKEN\"; cat /run/key; stat -c ' %a' /run/key", env={"TOKEN": {"secret": "engine-secret"}},
+                    files=[{"path": "/run/key", "secret": "engine-secret"}])
+    t.equal(text, "a $value\nof two linesa $value\nof two lines 400\n")
+    t.thole.delete("/v1/secrets/engine-secret").expect(204)
+
+
 @case("exit code 1 is `crashed`", "LC-12 LC-39 row:11")
 def _(t):
     workload = t.ended("echo last words >&2; exit 1")

@@ -38,6 +38,20 @@ def _(t):
     t.thole.post(f"/v1/workloads/{running['id']}/exec", {"command": ["env", "A"], "env": {"A": {"secret": "db"}}}).expect(422)
 
 
+@case("a file can hold it, an install step gets it, too; every wrong reference is named", "CF-10")
+def _(t):
+    t.thole.post("/v1/secrets", {"name": "key", "value": "-----BEGIN-----\nabc"}).expect(201)
+    spec = t.spec(script("cat /run/key", "exit 0"), files=[{"path": "/run/key", "secret": "key"}],
+                  install={"command": script("cat /run/key", "exit 0")})
+    workload = t.thole.create(spec, wait="stopped,crashed,error")
+    t.equal((workload["state"], workload["spec"]["files"][0]["secret"]), ("stopped", "key"))
+    t.holds(t.logs(workload), "-----BEGIN-----\nabc")
+    bad = t.spec(FOREVER, env={"A": {"secret": "none"}, "B": {"secret": "key"}},
+                 files=[{"path": "/a", "secret": "none"}, {"path": "/b", "secret": "key", "content": "x"}])
+    t.equal(sorted(t.thole.post("/v1/workloads", {"spec": bad}).expect(422).pointers), ["/spec/env/A", "/spec/files/0/secret", "/spec/files/1"])
+    t.thole.delete("/v1/secrets/key").expect(204)
+
+
 @case("it is found in no file, log, event or answer", "AU-32 CF-10")
 def _(t):
     t.run(script("env PASSWORD"), env=t.reference())
