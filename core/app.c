@@ -29,6 +29,7 @@ struct _TholeApp
   TholeRates *rates;
   TholeVault *vault;
   GPtrArray *proxies;    /* of GInetAddressMask */
+  TholeTickets *tickets;
   TholeDb *db;
   TholeEventLog *events;
   TholeRegistry *registry;
@@ -38,6 +39,7 @@ struct _TholeApp
   TholeMetrics *metrics;
   TholeMeasured measured;
   TholeHttp *http;
+  char **origins;
 
   /* shutdown */
   gboolean stopping;
@@ -333,7 +335,7 @@ serve (TholeApp *self, GError **error)
     .clock = self->clock, .identity = self->identity, .metrics = self->metrics, .version = THOLE_VERSION,
     .operations = thole_operations, .n_operations = THOLE_N_OPS,
     .dispatch = thole_operations_dispatch, .dispatch_data = self->operations,
-    .ready = ready_reasons, .ready_data = self, .rates = self->rates,
+    .ready = ready_reasons, .ready_data = self, .rates = self->rates, .tickets = self->tickets,
   };
 
   self->proxies = thole_http_proxies (self->config, error);
@@ -341,6 +343,8 @@ serve (TholeApp *self, GError **error)
     return FALSE;
   options.trusted_proxies = self->proxies;
   thole_http_options_configure (&options, self->config);
+  self->origins = thole_config_list (self->config, "http", "origins");
+  options.origins = (const char *const *) self->origins;
   self->http = thole_http_new (&options, error);
   for (guint i = 0; self->http != NULL && addresses[i] != NULL; i++)
     if (!thole_http_listen (self->http, addresses[i], error))
@@ -360,6 +364,8 @@ open_all (TholeApp *self, GError **error)
   if (self->identity == NULL || !open_store (self, error) || !open_accounts (self, error) || !open_backends (self, error)
       || !open_operations (self, error))
     return FALSE;
+  self->tickets = thole_tickets_new (self->clock);
+  self->operations->tickets = self->tickets;
   self->metrics = thole_metrics_new ();
   thole_metrics_process (self->metrics);
   self->measured = (TholeMeasured) { self->operations, self->db, self->events, self->registry };
@@ -487,10 +493,12 @@ thole_app_free (TholeApp *self)
   g_clear_pointer (&self->events, thole_event_log_free);
   g_clear_pointer (&self->db, thole_db_close);
   g_clear_pointer (&self->accounts, thole_accounts_free);
+  g_clear_pointer (&self->tickets, thole_tickets_free);
   g_clear_pointer (&self->identity, thole_identity_free);
   g_clear_pointer (&self->rates, thole_rates_free);
   g_clear_pointer (&self->vault, thole_vault_free);
   g_clear_pointer (&self->proxies, g_ptr_array_unref);
+  g_strfreev (self->origins);
   g_clear_pointer (&self->config, thole_config_free);
   g_clear_object (&self->cut);
   g_strfreev (self->options.listen);

@@ -23,5 +23,7 @@ thole_http_options_configure (TholeHttpOptions *options, TholeConfig *config)
   options->head_timeout = thole_config_number (config, "http", "head_timeout");
   options->body_timeout = thole_config_number (config, "http", "body_timeout");
   options->idle_timeout = thole_config_number (config, "http", "idle_timeout");
+  options->max_message = (gsize) thole_config_int (config, "http", "max_message");
+  options->ping = thole_config_number (config, "http", "ping");
   options->heartbeat = thole_config_number (config, "http", "heartbeat");
 }

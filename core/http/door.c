@@ -119,6 +119,27 @@ thole_door_watch (TholeDoor *self, TholeConn *conn)
     g_warning ("a connection cannot be watched: %s", g_strerror (errno));
 }
 
+void
+thole_door_wants (TholeDoor *self, TholeConn *conn, guint32 events)
+{
+  struct epoll_event event = { .events = events, .data.u64 = (guint64) conn->serial << 32 | (guint32) conn->fd };
+
+  if (conn->watched && conn->wants == events)
+    return;
+  if (epoll_ctl (self->epoll, conn->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, conn->fd, &event) != 0)
+    g_warning ("a connection cannot be watched: %s", g_strerror (errno));
+  conn->watched = TRUE;
+  conn->wants = events;
+}
+
+void
+thole_door_forget (TholeDoor *self, TholeConn *conn)
+{
+  if (conn->watched && epoll_ctl (self->epoll, EPOLL_CTL_DEL, conn->fd, NULL) != 0)
+    g_debug ("a connection was not watched: %s", g_strerror (errno));
+  conn->watched = FALSE;
+}
+
 /* Returns: FALSE when the connection is over */
 static gboolean
 drain (TholeDoor *self, TholeConn *conn)
@@ -223,6 +244,8 @@ on_event (TholeDoor *self, const struct epoll_event *event)
       if (!drain (self, conn))
         conn_close (conn);
     }
+  else if (conn->phase == THOLE_CONN_SOCKET)
+    thole_attach_ready (conn->attach, event->events);
   else if (gone)
     {
       conn->gone = TRUE;

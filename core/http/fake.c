@@ -264,6 +264,20 @@ thing_logs (TholeCall *call)
 }
 
 static void
+thing_attach (TholeCall *call)
+{
+  TholeFake *fake = (TholeFake *) call->operations;
+
+  call->reply.status = 200;
+  call->reply.kind = THOLE_REPLY_VIEW;
+  if (strcmp (call->target, "missing") == 0)
+    call->reply.problem = thole_problem_new (THOLE_ERROR_NOT_FOUND, "No thing `missing`");
+  else
+    call->reply.view = thole_fake_session_new (call->target, TRUE, &fake->sessions);
+  call->done (call, call->user_data);
+}
+
+static void
 thing_delete (TholeCall *call)
 {
   return_json (call, 204, NULL);
@@ -283,6 +297,8 @@ static const TholeOperationDef operations[] = {
   THING ("thing.later", "GET", "/v1/things/{id}/later", 200, ENGINE, thing_later),
   THING ("thing.hold", "POST", "/v1/things/{id}/hold", 200, ENGINE, thing_hold),
   THING ("thing.logs", "GET", "/v1/things/{id}/logs", 200, STREAM, thing_logs),
+  THING ("thing.attach", "GET", "/v1/things/{id}/attach", 101, STREAM, thing_attach),
+  THING ("thing.tty", "GET", "/v1/things/{id}/tty/ws", 101, STREAM, thing_attach),
   THING ("event.list", "GET", "/v1/events", 200, READ, thing_events),
 };
 
@@ -382,6 +398,9 @@ thole_fake_new (void)
     .body_timeout = 30,
     .idle_timeout = 75,
     .heartbeat = 15,
+    .max_message = 1048576,
+    .ping = 20,
+    .tickets = thole_tickets_new (thole_clock_system ()),
   };
   g_assert_no_error (error);
   g_file_get_contents (token_file, &self->token, NULL, &error);
@@ -510,6 +529,7 @@ thole_fake_free (TholeFake *self)
   g_main_loop_unref (self->loop);
   g_main_context_unref (self->context);
   thole_metrics_free (self->metrics);
+  thole_tickets_free (self->options.tickets);
   thole_identity_free (self->options.identity);
   g_bytes_unref (self->thing);
   g_free (self->token);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "http/fake-session.h"
 #include "http/http.h"
 
 typedef struct
@@ -23,6 +24,7 @@ typedef struct
   GBytes *thing;             /* what thing.get gives */
   gint dispatched, cancelled, closed_streams; /* atomic */
   gint64 last_event_id;
+  TholeFakeCounts sessions;
   gboolean not_ready;
   GQueue held; /* (element-type TholeCall): calls that thing.hold keeps until released */
   GMutex lock;

@@ -35,6 +35,9 @@ static const TholeMetricDef waiting_metric = {
 static const TholeMetricDef streams_metric = {
   "thole_http_streams", THOLE_METRIC_GAUGE, NULL, "Responses that go on: logs, statistics, events.",
 };
+static const TholeMetricDef sockets_metric = {
+  "thole_http_websockets", THOLE_METRIC_GAUGE, NULL, "Open WebSockets.",
+};
 static const TholeMetricDef bodies_metric = {
   "thole_http_body_bytes", THOLE_METRIC_GAUGE, "bytes", "Request bodies held in memory.",
 };
@@ -47,6 +50,7 @@ collect (TholeMetrics *metrics, gpointer user_data)
   thole_metric_set (thole_metrics_get (metrics, &connections_metric, NULL, NULL), self->n_conns);
   thole_metric_set (thole_metrics_get (metrics, &waiting_metric, NULL, NULL), self->n_waiting);
   thole_metric_set (thole_metrics_get (metrics, &streams_metric, NULL, NULL), self->n_streams);
+  thole_metric_set (thole_metrics_get (metrics, &sockets_metric, NULL, NULL), self->n_sockets);
   thole_metric_set (thole_metrics_get (metrics, &bodies_metric, NULL, NULL),
                     (double) self->body_bytes);
 }
@@ -153,6 +157,11 @@ on_tick (gpointer user_data)
 
       if (conn == NULL)
         continue;
+      if (conn->phase == THOLE_CONN_SOCKET)
+        {
+          thole_attach_tick (conn->attach);
+          continue;
+        }
       watch (self, conn);
       if (conn->deadline == 0 || now < conn->deadline)
         continue;
@@ -247,6 +256,8 @@ thole_http_shutdown_async (TholeHttp *self, GCancellable *cancellable, GAsyncRea
 
       if (conn != NULL && conn->phase == THOLE_CONN_IDLE)
         shutdown (conn->fd, SHUT_RD);
+      else if (conn != NULL && conn->attach != NULL)
+        thole_attach_hurry (conn->attach);
       else if (conn != NULL && conn->request != NULL)
         thole_request_hurry (conn->request);
     }
@@ -271,7 +282,7 @@ thole_http_shutdown_finish (TholeHttp *self, GAsyncResult *result, GError **erro
 static gint64
 tick_pause (const TholeHttpOptions *options)
 {
-  double shortest = MIN (MIN (options->head_timeout, options->body_timeout),
+  double shortest = MIN (MIN (MIN (options->head_timeout, options->body_timeout), options->ping),
                          MIN (options->idle_timeout, options->heartbeat));
 
   return CLAMP ((gint64) (shortest * G_USEC_PER_SEC / 8), MIN_TICK, MAX_TICK);
@@ -350,6 +361,13 @@ thole_http_free (TholeHttp *self)
   thole_source_clear (&self->finish);
   thole_source_clear (&self->cancelled);
   g_clear_object (&self->shutdown);
+  for (guint fd = 0; fd < self->conns->len; fd++)
+    {
+      TholeConn *conn = thole_http_conn (self, (int) fd);
+
+      if (conn != NULL && conn->attach != NULL)
+        thole_attach_free (conn->attach);
+    }
   g_clear_pointer (&self->door, thole_door_free);
   g_clear_pointer (&self->listener, thole_listener_free);
   g_clear_pointer (&self->tls, thole_tls_free);
@@ -369,5 +387,6 @@ thole_http_free (TholeHttp *self)
 void
 thole_http_counts (TholeHttp *self, TholeHttpCounts *counts)
 {
-  *counts = (TholeHttpCounts) { self->n_conns, self->n_waiting, self->n_streams, self->body_bytes };
+  *counts = (TholeHttpCounts) { self->n_conns, self->n_waiting, self->n_streams, self->n_sockets,
+                                self->body_bytes };
 }

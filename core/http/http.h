@@ -8,6 +8,7 @@
 #pragma once
 
 #include "access/rate.h"
+#include "access/ticket.h"
 #include "base/clock.h"
 #include "config/config.h"
 #include "metrics/registry.h"
@@ -41,6 +42,10 @@ typedef struct
   guint max_connections;
   gsize max_head, max_body;             /* bytes */
   double head_timeout, body_timeout, idle_timeout, heartbeat; /* seconds */
+  gsize max_message;                    /* bytes of one WebSocket message */
+  double ping;                          /* seconds between pings of a WebSocket */
+  const char *const *origins;           /* (nullable): whose pages may open WebSockets, beside those of the same host */
+  TholeTickets *tickets;                /* (nullable) */
 } TholeHttpOptions;
 
 /* Sets what [http] and [daemon] behind_proxy say. */
@@ -72,6 +77,7 @@ typedef struct
   guint connections;
   guint waiting;       /* requests whose call has not ended */
   guint streams;
+  guint sockets;       /* WebSockets */
   gsize body_bytes;    /* held of request bodies */
 } TholeHttpCounts;
 

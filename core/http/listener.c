@@ -8,6 +8,7 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -177,6 +178,23 @@ on_read (void *cls, uint64_t position, char *buffer, size_t size)
     }
 }
 
+/* The descriptor is ours from here on. The library keeps nothing of the connection: a copy of the descriptor goes on, and the
+ * library closes its own. */
+static void
+on_upgrade (void *cls, struct MHD_Connection *connection, void *context, const char *extra, size_t length, MHD_socket fd,
+            struct MHD_UpgradeResponseHandle *handle)
+{
+  TholeRequest *request = cls;
+  int copy = fcntl (fd, F_DUPFD_CLOEXEC, 0);
+
+  if (copy >= 0)
+    thole_attach_begin (request, copy, extra, length);
+  else
+    g_warning ("no descriptor for a WebSocket: %s", g_strerror (errno));
+  request->http->listener->due = TRUE;
+  MHD_upgrade_action (handle, MHD_UPGRADE_ACTION_CLOSE);
+}
+
 static struct MHD_Response *
 make_response (TholeRequest *request)
 {
@@ -184,6 +202,8 @@ make_response (TholeRequest *request)
   gsize size;
   gpointer data;
 
+  if (request->answer.status == MHD_HTTP_SWITCHING_PROTOCOLS)
+    return MHD_create_response_for_upgrade (on_upgrade, request);
   if (request->flow != NULL)
     return MHD_create_response_from_callback (MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, request,
                                               NULL);
@@ -206,7 +226,7 @@ send_answer (TholeListener *self, struct MHD_Connection *connection, TholeReques
     return MHD_NO;
   for (guint i = 0; i < answer->n_headers; i++)
     MHD_add_response_header (response, answer->headers[i].name, answer->headers[i].value);
-  if (answer->close)
+  if (answer->close && answer->status != MHD_HTTP_SWITCHING_PROTOCOLS)
     MHD_add_response_header (response, MHD_HTTP_HEADER_CONNECTION, "close");
   if (request->flow != NULL)
     thole_conn_phase (conn, THOLE_CONN_STREAM, self->http->options.heartbeat);
@@ -405,7 +425,8 @@ thole_listener_resume (TholeListener *self, TholeRequest *request)
 {
   request->suspended = FALSE;
   self->due = TRUE;
-  if (request->answered && request->flow == NULL && is_half_closed (request->conn))
+  if (request->answered && request->flow == NULL && request->answer.status != MHD_HTTP_SWITCHING_PROTOCOLS &&
+      is_half_closed (request->conn))
     send_past (request);
   MHD_resume_connection (request->conn->library);
 }

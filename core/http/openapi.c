@@ -246,6 +246,9 @@ status_text (guint status)
 {
   switch (status)
     {
+    case 101:
+      return "A WebSocket: thole.v1, tty, v5.channel.k8s.io, v4.channel.k8s.io or execbox.v1. What is refused after "
+             "the credential is told by its close code, 4000 and the status, and a JSON reason.";
     case 201:
       return "It was made; Location says where.";
     case 202:
@@ -265,7 +268,7 @@ append_responses (GString *out, const TholeOperationDef *def)
     {
       g_string_append_printf (out, "\"%u\":{", def->success[i]);
       append_text (out, "description", status_text (def->success[i]));
-      if (def->success[i] != 204)
+      if (def->success[i] != 204 && def->success[i] != 101)
         {
           g_string_append (out, ",\"content\":{");
           append_content (out, def);

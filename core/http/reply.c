@@ -135,6 +135,11 @@ problem_answer (TholeRequest *request, const TholeProblem *problem)
     thole_answer_header (answer, "WWW-Authenticate", "Bearer");
   if (problem->retry_after > 0)
     add_number (answer, "Retry-After", whole_seconds (problem->retry_after));
+  if (status == 426)
+    {
+      thole_answer_header (answer, "Upgrade", "websocket");
+      thole_answer_header (answer, "Sec-WebSocket-Version", "13");
+    }
   if (status == 405 && request->route != NULL)
     thole_answer_header (answer, "Allow", request->route->allow);
 }
@@ -250,16 +255,38 @@ body_answer (TholeRequest *request)
     thole_reply_status (request, reply->status);
 }
 
+/* Also when it is refused: the socket is then closed with the reason, for nothing else reaches the page of a browser. */
+static void
+upgrade_answer (TholeRequest *request)
+{
+  TholeAnswer *answer = &request->answer;
+
+  answer->status = 101;
+  request->answered = TRUE;
+  thole_answer_header (answer, "X-Request-Id", request->id);
+  thole_answer_header (answer, "Upgrade", "websocket");
+  thole_answer_header (answer, "Sec-WebSocket-Accept", request->upgrade.accept);
+  if (request->upgrade.offered)
+    thole_answer_header (answer, "Sec-WebSocket-Protocol", request->upgrade.codec->name);
+  thole_http_measure (request->http, request->def,
+                      request->call->reply.problem != NULL ? thole_error_status (request->call->reply.problem->code) : 101,
+                      request->begun);
+}
+
 void
 thole_reply_call (TholeRequest *request)
 {
   TholeReply *reply = &request->call->reply;
   TholeAnswer *answer = &request->answer;
 
-  if (reply->problem != NULL)
+  if (request->upgrades)
+    upgrade_answer (request);
+  else if (reply->problem != NULL)
     problem_answer (request, reply->problem);
   else if (reply->kind == THOLE_REPLY_VIEW)
-    thole_reply_problem (request, thole_problem_new (THOLE_ERROR_UNSUPPORTED, "This path is for a WebSocket"));
+    thole_reply_problem (request, request->obstacle != NULL
+                                    ? g_steal_pointer (&request->obstacle)
+                                    : thole_problem_new (THOLE_ERROR_UNSUPPORTED, "This path is for a WebSocket"));
   else if (reply->stream != NULL)
     stream_answer (request);
   else

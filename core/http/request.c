@@ -110,9 +110,27 @@ check_rate (TholeRequest *request)
   return FALSE;
 }
 
+/* a ticket in the query, which is taken out of it: @query becomes the rest */
+static TholePrincipal *
+ticket_principal (TholeRequest *request, GVariant **query)
+{
+  TholeTickets *tickets = request->http->options.tickets;
+  g_autofree char *ticket = NULL;
+  GVariantDict rest;
+
+  if (tickets == NULL || *query == NULL || request->path == NULL || strcmp (request->method, "GET") != 0 ||
+      !g_variant_lookup (*query, "ticket", "s", &ticket))
+    return NULL;
+  g_variant_dict_init (&rest, *query);
+  g_variant_dict_remove (&rest, "ticket");
+  g_variant_unref (*query);
+  *query = g_variant_ref_sink (g_variant_dict_end (&rest));
+  return thole_tickets_take (tickets, ticket, request->path);
+}
+
 /* Who is it? Nothing else is looked at before. */
 static gboolean
-authenticate (TholeRequest *request, gboolean secret)
+authenticate (TholeRequest *request, gboolean secret, GVariant **query)
 {
   if (secret)
     {
@@ -121,7 +139,9 @@ authenticate (TholeRequest *request, gboolean secret)
         "A credential does not belong in a query: it ends up in logs. Send `Authorization: Bearer`");
       return FALSE;
     }
-  request->principal = find_principal (request);
+  request->principal = ticket_principal (request, query);
+  if (request->principal == NULL)
+    request->principal = find_principal (request);
   if (request->principal == NULL && request->route != NULL && request->route->is_public)
     request->principal = thole_identity_anonymous (request->http->options.identity);
   if (!check_rate (request))
@@ -209,6 +229,19 @@ check_body (TholeRequest *request)
   http->body_bytes += size;
   request->reserved = size;
   return TRUE;
+}
+
+/* An operation that answers 101 is for WebSockets. Whether the caller may do it is still decided first. */
+static void
+check_upgrade (TholeRequest *request)
+{
+  const TholeHttpOptions *options = &request->http->options;
+  const TholeCodec *fallback = g_str_has_suffix (request->def->path, "/tty/ws") ? &thole_codec_tty : NULL;
+
+  if (request->def->success[0] != 101)
+    return;
+  request->obstacle = thole_upgrade_check (&request->head, request->method, options->origins, fallback, &request->upgrade);
+  request->upgrades = request->obstacle == NULL;
 }
 
 static char *
@@ -341,7 +374,7 @@ thole_request_begin (TholeRequest *request, gboolean http11)
   if (request->path != NULL)
     request->route = thole_routes_find (request->http->routes, request->path, &target);
   thole_request_from (request);
-  if (!authenticate (request, secret))
+  if (!authenticate (request, secret, &query))
     return;
   if (request->path == NULL)
     fail (request, THOLE_ERROR_MALFORMED,
@@ -360,6 +393,7 @@ thole_request_begin (TholeRequest *request, gboolean http11)
     }
   if (!check_body (request) || request->def == NULL)
     return;
+  check_upgrade (request);
   make_call (request, target, query);
   take_headers (request, request->call);
 }
@@ -517,6 +551,7 @@ thole_request_end (TholeRequest *request)
     }
   g_clear_pointer (&request->answer.body, g_bytes_unref);
   g_clear_pointer (&request->call, thole_call_free);
+  g_clear_pointer (&request->obstacle, thole_problem_free);
   g_clear_pointer (&request->principal, thole_principal_unref);
   g_free (request->path);
   if (request->http != NULL && (gint) request->http->spare->len < SPARE_MAX)

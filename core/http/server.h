@@ -15,11 +15,13 @@
 #include "http/http.h"
 #include "http/route.h"
 #include "http/tls.h"
+#include "http/upgrade.h"
 
 typedef struct _TholeDoor TholeDoor;
 typedef struct _TholeListener TholeListener;
 typedef struct _TholeConn TholeConn;
 typedef struct _TholeRequest TholeRequest;
+typedef struct _TholeAttach TholeAttach;
 
 #define THOLE_HTTP_CLASSES 6 /* of statuses: index 2 is 2xx */
 
@@ -42,7 +44,7 @@ struct _TholeHttp
   GPtrArray *conns;          /* index: descriptor; holes are NULL */
   guint n_conns;
   guint32 last_serial;
-  guint n_waiting, n_streams;
+  guint n_waiting, n_streams, n_sockets;
   gsize body_bytes, body_budget;
   GHashTable *waiting;       /* (element-type TholeRequest): requests whose call has not ended */
   GPtrArray *spare;          /* (element-type TholeRequest): ended ones, to be used again */
@@ -69,6 +71,7 @@ typedef enum
   THOLE_CONN_WORK,
   THOLE_CONN_WRITE,
   THOLE_CONN_STREAM,
+  THOLE_CONN_SOCKET, /* a WebSocket, no longer the library's */
 } TholeConnPhase;
 
 struct _TholeConn
@@ -93,6 +96,8 @@ struct _TholeConn
   GString *uri;            /* of the request at hand, as sent */
   TholeRequest *request;   /* (nullable): at hand */
   gpointer library;        /* (nullable): of listener.c */
+  TholeAttach *attach;     /* (nullable): of a WebSocket */
+  guint32 wants;           /* what the door waits for */
 };
 
 #define THOLE_ANSWER_HEADERS 20
@@ -136,6 +141,9 @@ struct _TholeRequest
   gboolean rated;
 
   TholeCall *call;         /* (nullable) */
+  gboolean upgrades;       /* to a WebSocket: @upgrade says which */
+  TholeUpgrade upgrade;
+  TholeProblem *obstacle;  /* (nullable): why it cannot become one */
   gboolean dispatching;    /* inside dispatch */
   gboolean waiting;        /* the call has not ended */
   gboolean answered;       /* @answer or @flow is ready */
@@ -163,6 +171,10 @@ char      **thole_door_addresses   (TholeDoor *self);
 void thole_door_shut (TholeDoor *self); /* no new connections; those at the door are closed */
 void        thole_door_watch       (TholeDoor *self, TholeConn *conn);
 void        thole_door_expire      (TholeDoor *self, TholeConn *conn);
+/* Of a WebSocket: waits for @events (EPOLLIN, EPOLLOUT) as long as they last. */
+void        thole_door_wants       (TholeDoor *self, TholeConn *conn, guint32 events);
+/* Looks after this descriptor no longer. */
+void        thole_door_forget      (TholeDoor *self, TholeConn *conn);
 /* Keeps a connection that the library is about to close, so that its answer arrives. FALSE: it
  * cannot be kept. */
 gboolean    thole_door_linger      (TholeDoor *self, TholeConn *conn);
@@ -198,6 +210,16 @@ void          thole_request_hurry  (TholeRequest *request);
 void          thole_request_end    (TholeRequest *request);
 /* The server needs it no more. */
 void          thole_request_orphan (TholeRequest *request);
+
+/* attach.c */
+/* The request was answered with 101. Takes @fd; @extra: what came after the head. */
+void          thole_attach_begin   (TholeRequest *request, int fd, const char *extra, gsize length);
+void          thole_attach_ready   (TholeAttach *self, guint32 events);
+void          thole_attach_tick    (TholeAttach *self);
+/* The daemon shuts down. */
+void          thole_attach_hurry   (TholeAttach *self);
+/* Also its connection. */
+void          thole_attach_free    (TholeAttach *self);
 
 /* reply.c */
 void          thole_answer_header  (TholeAnswer *answer, const char *name, const char *value);

@@ -31,7 +31,7 @@ static const struct
   { "access-control-request-method", THOLE_HEADER_PLAIN },
   { "baggage", THOLE_HEADER_PLAIN },
   { "cache-control", THOLE_HEADER_PLAIN },
-  { "connection", THOLE_HEADER_PLAIN },
+  { "connection", THOLE_HEADER_CONNECTION },
   { "cookie", THOLE_HEADER_PLAIN },
   { "date", THOLE_HEADER_PLAIN },
   { "dnt", THOLE_HEADER_PLAIN },
@@ -41,7 +41,7 @@ static const struct
   { "if-range", THOLE_HEADER_PLAIN },
   { "if-unmodified-since", THOLE_HEADER_PLAIN },
   { "keep-alive", THOLE_HEADER_PLAIN },
-  { "origin", THOLE_HEADER_PLAIN },
+  { "origin", THOLE_HEADER_ORIGIN },
   { "pragma", THOLE_HEADER_PLAIN },
   { "priority", THOLE_HEADER_PLAIN },
   { "proxy-connection", THOLE_HEADER_PLAIN },
@@ -55,13 +55,13 @@ static const struct
   { "sec-fetch-site", THOLE_HEADER_PLAIN },
   { "sec-fetch-user", THOLE_HEADER_PLAIN },
   { "sec-websocket-extensions", THOLE_HEADER_PLAIN },
-  { "sec-websocket-key", THOLE_HEADER_PLAIN },
-  { "sec-websocket-protocol", THOLE_HEADER_PLAIN },
-  { "sec-websocket-version", THOLE_HEADER_PLAIN },
+  { "sec-websocket-key", THOLE_HEADER_WS_KEY },
+  { "sec-websocket-protocol", THOLE_HEADER_WS_PROTOCOL },
+  { "sec-websocket-version", THOLE_HEADER_WS_VERSION },
   { "te", THOLE_HEADER_PLAIN },
   { "traceparent", THOLE_HEADER_PLAIN },
   { "tracestate", THOLE_HEADER_PLAIN },
-  { "upgrade", THOLE_HEADER_PLAIN },
+  { "upgrade", THOLE_HEADER_UPGRADE },
   { "upgrade-insecure-requests", THOLE_HEADER_PLAIN },
   { "user-agent", THOLE_HEADER_PLAIN },
   { "via", THOLE_HEADER_PLAIN },
@@ -136,6 +136,14 @@ is_host (const char *text, gsize length)
   return length <= 300;
 }
 
+/* lists, which may come in several fields */
+static gboolean
+may_repeat (TholeHeader header)
+{
+  return header == THOLE_HEADER_ACCEPT || header == THOLE_HEADER_CONNECTION ||
+         header == THOLE_HEADER_UPGRADE || header == THOLE_HEADER_WS_PROTOCOL;
+}
+
 static void
 check_value (TholeHead *head, TholeHeader header, const char *value, gsize length)
 {
@@ -175,7 +183,7 @@ thole_head_add (TholeHead *head, const char *name, gsize name_length, const char
     }
   if (header == THOLE_HEADER_PLAIN)
     return;
-  if (head->values[header].text != NULL && header != THOLE_HEADER_ACCEPT)
+  if (head->values[header].text != NULL && !may_repeat (header))
     {
       fault (head, header == THOLE_HEADER_HOST ? "two Host fields"
                                                : "a header field that may come once came twice");

@@ -9,6 +9,7 @@
 #define FIN 0x80
 #define RESERVED 0x70
 #define MASKED 0x80
+#define KEEP 4096 /* bytes */
 
 struct _TholeWsParser
 {
@@ -157,6 +158,19 @@ end_close (TholeWsParser *self)
   return 0;
 }
 
+/* nothing of a large message stays behind: there are many connections, and most are idle */
+static void
+message_reset (TholeWsParser *self)
+{
+  if (self->message->len <= KEEP)
+    {
+      g_byte_array_set_size (self->message, 0);
+      return;
+    }
+  g_byte_array_unref (self->message);
+  self->message = g_byte_array_new ();
+}
+
 static guint
 end_message (TholeWsParser *self)
 {
@@ -168,7 +182,7 @@ end_message (TholeWsParser *self)
     return THOLE_WS_INVALID_DATA;
   self->message_opcode = 0;
   self->events.message (self->user_data, text, self->message->data, self->message->len);
-  g_byte_array_set_size (self->message, 0);
+  message_reset (self);
   return 0;
 }
 
@@ -193,10 +207,29 @@ end_payload (TholeWsParser *self)
 }
 
 static void
+unmask (const TholeWsParser *self, guint8 *data, gsize length)
+{
+  guint8 mask[8];
+  guint64 word, piece;
+  gsize i = 0;
+
+  for (guint k = 0; k < 8; k++)
+    mask[k] = self->mask[(self->at + k) & 3];
+  memcpy (&word, mask, 8);
+  for (; i + 8 <= length; i += 8)
+    {
+      memcpy (&piece, data + i, 8);
+      piece ^= word;
+      memcpy (data + i, &piece, 8);
+    }
+  for (; i < length; i++)
+    data[i] ^= mask[i & 7];
+}
+
+static void
 take_payload (TholeWsParser *self, guint8 *data, gsize length)
 {
-  for (gsize i = 0; i < length; i++)
-    data[i] ^= self->mask[(self->at + i) & 3];
+  unmask (self, data, length);
   self->at += length;
   self->left -= length;
   if (is_control (self->opcode))
@@ -250,35 +283,34 @@ thole_ws_parser_feed (TholeWsParser *self, guint8 *data, gsize length)
   return fault;
 }
 
-void
-thole_ws_append_head (GByteArray *out, TholeWsOpcode opcode, gsize length)
+gsize
+thole_ws_head (guint8 *head, TholeWsOpcode opcode, gsize length)
 {
-  guint8 head[10] = { (guint8) (FIN | opcode) };
-  guint size = 2;
-
+  head[0] = (guint8) (FIN | opcode);
   if (length < 126)
-    head[1] = (guint8) length;
-  else if (length < 65536)
+    {
+      head[1] = (guint8) length;
+      return 2;
+    }
+  if (length < 65536)
     {
       head[1] = 126;
       head[2] = (guint8) (length >> 8);
       head[3] = (guint8) length;
-      size = 4;
+      return 4;
     }
-  else
-    {
-      head[1] = 127;
-      for (guint i = 0; i < 8; i++)
-        head[2 + i] = (guint8) ((guint64) length >> (56 - 8 * i));
-      size = 10;
-    }
-  g_byte_array_append (out, head, size);
+  head[1] = 127;
+  for (guint i = 0; i < 8; i++)
+    head[2 + i] = (guint8) ((guint64) length >> (56 - 8 * i));
+  return 10;
 }
 
 void
 thole_ws_append (GByteArray *out, TholeWsOpcode opcode, gconstpointer data, gsize length)
 {
-  thole_ws_append_head (out, opcode, length);
+  guint8 head[10];
+
+  g_byte_array_append (out, head, (guint) thole_ws_head (head, opcode, length));
   if (length > 0)
     g_byte_array_append (out, data, (guint) length);
 }

@@ -54,8 +54,9 @@ guint          thole_ws_parser_feed (TholeWsParser *self, guint8 *data, gsize le
 
 /* Appends one whole frame, unmasked. */
 void           thole_ws_append       (GByteArray *out, TholeWsOpcode opcode, gconstpointer data, gsize length);
-/* Appends only the head of a frame of @length bytes, for payloads that are written in parts. */
-void           thole_ws_append_head  (GByteArray *out, TholeWsOpcode opcode, gsize length);
+/* Writes only the head of a frame of @length bytes, for payloads that are sent in parts; @head has room for 10.
+ * Returns its length. */
+gsize          thole_ws_head         (guint8 *head, TholeWsOpcode opcode, gsize length);
 /* Appends a close frame; @reason is cut to 123 bytes at a character. */
 void           thole_ws_append_close (GByteArray *out, guint code, const char *reason);
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "access/rate.h"
+#include "access/ticket.h"
 #include "access/vault.h"
 #include "backend/registry.h"
 #include "config/config.h"
@@ -71,6 +72,7 @@ struct _TholeOperations
   guint execs;                 /* one-shot execs that run */
   gboolean backing_up;         /* a back-up of the store is about to begin */
   gboolean draining;           /* shutdown: no new work */
+  TholeTickets *tickets;       /* (nullable), borrowed */
   void (*changed) (TholeSubject *subject, gpointer user_data); /* (nullable): after each COMMIT of a workload */
   gpointer changed_data;
 };

@@ -39,6 +39,8 @@ closed (GObject *source, GAsyncResult *result, gpointer user_data)
 
   call->operations->calls--;
   seat->closing = FALSE;
+  if (seat->desk != NULL)
+    thole_desk_removing (seat->desk, FALSE);
   /* a workload that stopped meanwhile took it along */
   if (answer != NULL || subject == NULL || subject->now->state != THOLE_WORKLOAD_STATE_RUNNING)
     forget (call);
@@ -71,6 +73,7 @@ thole_op_session_delete (TholeCall *call)
     {
       arguments = g_variant_ref_sink (g_variant_new_parsed ("{'id': <%s>, 'grace_ms': <%x>}", seat->now->id, (gint64) 2000));
       seat->closing = TRUE;
+      thole_desk_removing (seat->desk, TRUE);
       call->operations->calls++;
       thole_agent_link_call_async (link, THOLE_AGENT_CALL_CLOSE, arguments, 0, NULL, closed, call);
     }

@@ -61,6 +61,20 @@ thole_op_session_attach (TholeCall *call)
     thole_call_view (call, thole_desk_session (seat->desk, role_of (call), thole_query_boolean (call, "take")));
 }
 
+/* ttyd's page has its socket and its token at fixed places beneath its own path */
+void
+thole_op_session_tty (TholeCall *call)
+{
+  thole_op_session_attach (call);
+}
+
+void
+thole_op_session_token (TholeCall *call)
+{
+  if (thole_call_seat (call) != NULL)
+    thole_call_return (call, 200, g_bytes_new_static ("{\"token\":\"\"}", 12));
+}
+
 /* the screen ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct

@@ -20,7 +20,7 @@ struct _TholeDesk
   struct _DeskViewer *holder; /* (nullable): who has control */
   gint64 typed_at;      /* when the holder typed last, µs monotonic */
   gint64 active_at;     /* µs since the epoch */
-  gboolean ended;
+  gboolean ended, removing;
   TholeViewerEnd end;
   char *end_detail;
   GSource *later;       /* tells viewers what changed for them */

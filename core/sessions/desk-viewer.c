@@ -182,7 +182,12 @@ on_exited (gpointer user_data, int code, int signal, guint64 seq)
 static void
 on_closed (gpointer user_data, TholeViewerEnd end, const char *detail)
 {
-  thole_desk_viewer_close (user_data, end, detail);
+  DeskViewer *self = user_data;
+
+  if (end == THOLE_VIEWER_ENDED && self->desk->removing)
+    thole_desk_viewer_close (self, THOLE_VIEWER_REMOVED, "the session was deleted");
+  else
+    thole_desk_viewer_close (self, end, detail);
 }
 
 static const TholeViewerEvents inner_events = {

@@ -184,6 +184,12 @@ thole_desk_free (TholeDesk *self, TholeViewerEnd end, const char *detail)
   thole_desk_unref (self);
 }
 
+void
+thole_desk_removing (TholeDesk *self, gboolean removing)
+{
+  self->removing = removing;
+}
+
 guint
 thole_desk_viewers (TholeDesk *self)
 {

@@ -39,6 +39,8 @@ TholeDesk    *thole_desk_new      (TholeClock *clock, gboolean tty, guint rows, 
 void          thole_desk_free     (TholeDesk *self, TholeViewerEnd end, const char *detail);
 /* Closes all viewers; new ones are closed at once, unless @end is THOLE_VIEWER_LOST. */
 void          thole_desk_end      (TholeDesk *self, TholeViewerEnd end, const char *detail);
+/* Its program is being ended on purpose: viewers are closed with THOLE_VIEWER_REMOVED, not with THOLE_VIEWER_ENDED. */
+void          thole_desk_removing (TholeDesk *self, gboolean removing);
 guint         thole_desk_viewers  (TholeDesk *self);
 /* When somebody typed or something came last, µs since the epoch; 0 = not since the desk is there. */
 gint64        thole_desk_active   (TholeDesk *self);
