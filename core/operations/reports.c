@@ -88,6 +88,32 @@ blame_engine (TholeSubject *subject, gpointer user_data)
   thole_change_commit (change, NULL, NULL);
 }
 
+static gboolean
+is_moving (TholeSubject *subject)
+{
+  TholeState state = subject->now->state;
+
+  return state == THOLE_WORKLOAD_STATE_PROVISIONING || state == THOLE_WORKLOAD_STATE_INSTALLING || state == THOLE_WORKLOAD_STATE_STARTING
+         || state == THOLE_WORKLOAD_STATE_STOPPING || state == THOLE_WORKLOAD_STATE_DELETING;
+}
+
+/* what was begun goes on at once: the comparison with a large engine takes its time, and the next crash may come before its end */
+static void
+go_on (TholeOperations *operations, TholeBackend *backend)
+{
+  g_autoptr (GPtrArray) subjects = g_ptr_array_new_with_free_func ((GDestroyNotify) thole_subject_unref);
+
+  for (guint i = 0; i < thole_collection_size (operations->workloads); i++)
+    {
+      TholeSubject *subject = thole_collection_index (operations->workloads, i);
+
+      if (is_of (subject, backend) && is_moving (subject))
+        g_ptr_array_add (subjects, thole_subject_ref (subject));
+    }
+  for (guint i = 0; i < subjects->len; i++)
+    thole_drive_kick (subjects->pdata[i]);
+}
+
 static void
 on_state (TholeBackend *backend, gpointer user_data)
 {
@@ -118,6 +144,8 @@ on_state (TholeBackend *backend, gpointer user_data)
   thole_txn_event (txn, thole_event_new (thole_clock_now (operations->clock), "backend.state", thole_backend_get_name (backend), "",
                                          "daemon", g_string_free (data, FALSE)));
   thole_db_commit (operations->db, txn, NULL, NULL);
+  if (state == THOLE_BACKEND_READY)
+    go_on (operations, backend);
 }
 
 void
