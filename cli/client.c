@@ -538,6 +538,58 @@ cli_client_stream (CliClient *self, const char *path, const char *accept, gint64
   return FALSE;
 }
 
+/* WebSockets -------------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  CliClient *client;
+  SoupMessage *message;
+  CliDialled dialled;
+  gpointer user_data;
+} Dial;
+
+static void
+on_dialled (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Dial *dial = user_data;
+  g_autoptr(GError) fault = NULL, error = NULL;
+  SoupWebsocketConnection *connection = soup_session_websocket_connect_finish (SOUP_SESSION (source), result, &fault);
+  guint status = soup_message_get_status (dial->message);
+
+  if (connection == NULL && (status == 429 || (status >= 500 && status != 501)))
+    g_set_error (&error, CLI_ERROR, CLI_UNREACHABLE, _("the daemon answered with status %u"), status);
+  else if (connection == NULL && status >= 400)
+    cli_problem_set (&error, status, NULL);
+  else if (connection == NULL)
+    explain (dial->client, fault, &error);
+  dial->dialled (connection, error, dial->user_data);
+  g_object_unref (dial->message);
+  g_free (dial);
+}
+
+void
+cli_client_dial (CliClient *self, const char *path, const char *protocol, GCancellable *cancellable, CliDialled dialled,
+                 gpointer user_data)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(SoupMessage) message = make_message (self, "GET", path, NULL, &error);
+  char *protocols[] = { (char *) protocol, NULL };
+  Dial *dial;
+
+  if (message == NULL)
+    {
+      dialled (NULL, error, user_data);
+      return;
+    }
+  dial = g_new0 (Dial, 1);
+  dial->client = self;
+  dial->message = g_steal_pointer (&message);
+  dial->dialled = dialled;
+  dial->user_data = user_data;
+  soup_session_websocket_connect_async (self->session, dial->message, NULL, protocols, G_PRIORITY_DEFAULT, cancellable,
+                                        on_dialled, dial);
+}
+
 /* paths ------------------------------------------------------------------------------------------------- */
 
 char *

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <gio/gio.h>
+#include <libsoup/soup.h>
 
 typedef struct _CliClient CliClient;
 
@@ -28,6 +29,9 @@ typedef struct
 
 /* Called once; exactly one of @reply and @error is set. @reply is (transfer full). */
 typedef void (*CliReplied) (CliReply *reply, const GError *error, gpointer user_data);
+
+/* Called once; exactly one of @connection (transfer full) and @error is set. CLI_UNREACHABLE: it may help to try again. */
+typedef void (*CliDialled) (SoupWebsocketConnection *connection, const GError *error, gpointer user_data);
 
 /* @url: (nullable): unix:PATH or http(s)://HOST:PORT. @token: (nullable): a bearer token. Returns: (transfer full) */
 CliClient    *cli_client_new    (const char *url, const char *token, GError **error);
@@ -53,6 +57,10 @@ CliReply     *cli_client_ask    (CliClient *self, const char *method, const char
 gboolean      cli_client_stream (CliClient *self, const char *path, const char *accept, gint64 last_event_id,
                                  GCancellable *cancellable, CliStream *stream, CliReply **refusal, GError **error);
 void          cli_stream_clear  (CliStream *stream);
+
+/* Opens a WebSocket that speaks @protocol. Once @cancellable is cancelled @dialled is still called, with an error. */
+void          cli_client_dial   (CliClient *self, const char *path, const char *protocol, GCancellable *cancellable,
+                                 CliDialled dialled, gpointer user_data);
 
 /* Returns: (transfer full): @format with one %s, for which @name is put escaped */
 char         *cli_path          (const char *format, const char *name) G_GNUC_FORMAT (1);

@@ -15,6 +15,7 @@ static const char values_function[] =
   "    workload) tholectl ps -a -q --output name 2>/dev/null ;;\n"
   "    backend) tholectl backends --output name 2>/dev/null ;;\n"
   "    image) tholectl images --output name 2>/dev/null ;;\n"
+  "    session) tholectl sessions --output name 2>/dev/null ;;\n"
   "    operation) tholectl operations --output name 2>/dev/null ;;\n"
   "    *) printf '%s' \"$1\" | tr '|' '\\n'; echo ;;\n"
   "  esac\n"
@@ -251,6 +252,7 @@ fish_source (const char *choices)
     { "workload", "(tholectl ps -a -q --output name 2>/dev/null)" },
     { "backend", "(tholectl backends --output name 2>/dev/null)" },
     { "image", "(tholectl images --output name 2>/dev/null)" },
+    { "session", "(tholectl sessions --output name 2>/dev/null)" },
     { "operation", "(tholectl operations --output name 2>/dev/null)" },
   };
   g_autofree char *kind = kind_of (choices);

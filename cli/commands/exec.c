@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../attach.h"
 #include "../cli.h"
+#include "../raw.h"
 #include "../workload-text.h"
 #include "thole-dict.h"
 
@@ -14,10 +16,13 @@
 #define MAX_TIME 86400.0
 
 static const CliOption options[] = {
+  { "interactive", 'i', CLI_OPTION_FLAG, NULL, NULL, N_("Stay attached and send our standard input as it comes") },
+  { "tty", 't', CLI_OPTION_FLAG, NULL, NULL, N_("Run it in a terminal, and stay attached") },
+  { "detach-keys", 0, CLI_OPTION_VALUE, N_("KEYS"), NULL, N_("What leaves a terminal (default ctrl-p,ctrl-q; none: nothing does)") },
   { "env", 'e', CLI_OPTION_MANY, N_("NAME[=VALUE]"), NULL, N_("Add to its environment; without a value ours") },
   { "workdir", 'w', CLI_OPTION_VALUE, N_("PATH"), NULL, N_("Its working directory") },
   { "user", 'u', CLI_OPTION_VALUE, N_("USER"), NULL, N_("Name, uid or uid:gid") },
-  { "timeout", 't', CLI_OPTION_VALUE, N_("TIME"), NULL, N_("Time until it is killed (default 60, 0 = the daemon's limit)") },
+  { "timeout", 0, CLI_OPTION_VALUE, N_("TIME"), NULL, N_("Time until it is killed (default 60, 0 = the daemon's limit)") },
   { "no-stdin", 'n', CLI_OPTION_FLAG, NULL, NULL, N_("Leave our standard input alone") },
   { NULL },
 };
@@ -105,6 +110,96 @@ make_body (Cli *cli, double *timeout, GError **error)
   return g_variant_ref_sink (g_variant_dict_end (&body));
 }
 
+/* interactive ------------------------------------------------------------------------------------------- */
+
+static GVariant *
+make_session (Cli *cli)
+{
+  CliArguments *arguments = cli->arguments;
+  const char *workdir = cli_arguments_get (arguments, "workdir"), *user = cli_arguments_get (arguments, "user");
+  const char *term = g_getenv ("TERM");
+  gboolean tty = cli_arguments_has (arguments, "tty");
+  GVariantDict body;
+  guint rows, cols;
+
+  g_variant_dict_init (&body, NULL);
+  g_variant_dict_insert_value (&body, "command",
+                               g_variant_new_strv ((const char *const *) arguments->words->pdata + 1,
+                                                   arguments->words->len - 1));
+  g_variant_dict_insert (&body, "tty", "b", tty);
+  if (tty && term != NULL && *term != '\0' && strcmp (term, "dumb") != 0)
+    g_variant_dict_insert (&body, "term", "s", term);
+  if (tty && cli_raw_size (&rows, &cols))
+    {
+      g_variant_dict_insert (&body, "rows", "x", (gint64) MIN (rows, 500));
+      g_variant_dict_insert (&body, "cols", "x", (gint64) MIN (cols, 1000));
+    }
+  if (workdir != NULL)
+    g_variant_dict_insert (&body, "working_dir", "s", workdir);
+  if (user != NULL)
+    g_variant_dict_insert (&body, "user", "s", user);
+  /* should we never come back */
+  g_variant_dict_insert (&body, "on_detach", "s", "stop-after");
+  add_environment (arguments, &body);
+  return g_variant_ref_sink (g_variant_dict_end (&body));
+}
+
+/* what becomes of it without us */
+static void
+dispose_session (Cli *cli, const char *id, CliAttachEnd end)
+{
+  g_autofree char *path = cli_path ("/v1/sessions/%s", id);
+  g_autoptr(CliReply) reply = NULL;
+  GVariantDict keep;
+
+  if (end == CLI_ATTACH_LEFT)
+    {
+      g_variant_dict_init (&keep, NULL);
+      g_variant_dict_insert (&keep, "on_detach", "s", "keep");
+      reply = cli_client_ask (cli->client, "PATCH", path, g_variant_dict_end (&keep), CLI_ANSWER_TIME, NULL, NULL);
+      cli_print_error (_("left; it goes on: tholectl attach %s"), id);
+    }
+  else if (end != CLI_ATTACH_HUNG_UP)
+    reply = cli_client_ask (cli->client, "DELETE", path, NULL, CLI_ANSWER_TIME, NULL, NULL);
+}
+
+static int
+run_attached (Cli *cli, GError **error)
+{
+  CliArguments *arguments = cli->arguments;
+  g_autofree char *path = cli_path ("/v1/workloads/%s/sessions", cli_arguments_word (arguments, 0));
+  const char *keys = cli_arguments_get (arguments, "detach-keys");
+  CliAttach attach = { .from = "oldest", .patience = CLI_PATIENCE, .detach_keys = keys != NULL ? keys : CLI_DETACH_KEYS };
+  g_autoptr(GVariant) body = NULL;
+  g_autoptr(CliReply) reply = NULL;
+  g_autoptr(GError) fault = NULL;
+  CliAttachEnd end = CLI_ATTACH_ENDED;
+  int code;
+
+  attach.tty = cli_arguments_has (arguments, "tty");
+  attach.input = cli_arguments_has (arguments, "interactive") && !cli_arguments_has (arguments, "no-stdin");
+  if (cli_arguments_has (arguments, "timeout"))
+    {
+      g_set_error (error, CLI_ERROR, CLI_USAGE, _("--timeout is not for -i and -t"));
+      return CLI_FAILED;
+    }
+  body = make_session (cli);
+  if (!cli_connect (cli, error))
+    return CLI_FAILED;
+  reply = cli_client_ask (cli->client, "POST", path, body, CLI_ANSWER_TIME, NULL, error);
+  if (reply == NULL)
+    return CLI_FAILED;
+  attach.session = reply->body != NULL ? thole_dict_string (reply->body, "id", "") : "";
+  code = cli_attach (cli, &attach, &end, &fault);
+  if (fault != NULL)
+    g_propagate_error (error, g_steal_pointer (&fault));
+  else
+    dispose_session (cli, attach.session, end);
+  return code;
+}
+
+/* to its end -------------------------------------------------------------------------------------------- */
+
 static void
 print_stream (GVariant *result, const char *key, int fd)
 {
@@ -120,7 +215,7 @@ print_stream (GVariant *result, const char *key, int fd)
 }
 
 static int
-run (Cli *cli, GError **error)
+run_to_end (Cli *cli, GError **error)
 {
   g_autofree char *path = cli_path ("/v1/workloads/%s/exec", cli_arguments_word (cli->arguments, 0));
   double timeout = 0;
@@ -149,11 +244,23 @@ run (Cli *cli, GError **error)
   return cli_exit_code (reply->body, "signal", CLI_FAILED);
 }
 
+static int
+run (Cli *cli, GError **error)
+{
+  if (cli_arguments_has (cli->arguments, "interactive") || cli_arguments_has (cli->arguments, "tty"))
+    return run_attached (cli, error);
+  return run_to_end (cli, error);
+}
+
 const CliCommand cli_command_exec = {
   .name = "exec",
   .arguments = "NAME COMMAND [ARGUMENT...]",
-  .summary = N_("Run one command inside a workload to its end"),
-  .doc = N_("A pipe or a file at our standard input is sent along (at most 1 MiB). Ends with the exit code of the command, 128 plus the signal when a signal ended it."),
+  .summary = N_("Run one command inside a workload"),
+  .doc = N_("A pipe or a file at our standard input is sent along (at most 1 MiB). Ends with the exit code "
+            "of the command, 128 plus the signal when a signal ended it. With -i or -t it becomes a session:"
+            " input of any length, a terminal, and it outlives a broken connection and the daemon; Ctrl-P "
+            "Ctrl-Q leaves it, see attach. A session whose tholectl was killed is stopped after five "
+            "minutes."),
   .options = options,
   .min = 2,
   .max = CLI_ANY,

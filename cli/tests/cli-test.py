@@ -35,7 +35,7 @@ THOLECTL = os.environ.get("THOLECTL", os.path.join(BUILD, "cli", "tholectl"))
 LOCALES = os.environ.get("THOLE_LOCALE_DIR", os.path.join(BUILD, "po"))
 TOKEN = "secret-token"
 ESCAPE = re.compile(r"\x1b")
-COMMANDS = ("run ps show start stop restart kill pause unpause suspend unsuspend rm logs exec top events drivers backends "
+COMMANDS = ("run ps show start stop restart kill pause unpause suspend unsuspend rm logs exec attach sessions top events drivers backends "
             "images pull rmi operations cancel why reconcile orphans backup version completion help").split()
 
 
@@ -232,6 +232,8 @@ WRONG = {"no command": [], "unknown command": ["fly"], "unknown option": ["ps", 
          "after": ["events", "--after", "x"], "shell": ["completion", "csh"], "help of nothing": ["help", "fly"],
          "url": ["--url", "ftp://x", "ps"], "empty unix url": ["--url", "unix:", "ps"],
          "token file": ["--token-file", "/nowhere", "ps"], "interval": ["top", "--interval", "x"],
+         "interactive timeout": ["exec", "-i", "--timeout", "3", "x", "y"], "attach from": ["attach", "--from", "here", "x"],
+         "read-only take": ["attach", "-r", "--take", "x"], "patience": ["attach", "--patience", "x", "y"],
          "rm timeout without wait": ["start", "--timeout", "3", "x"]}
 
 
@@ -258,7 +260,7 @@ def _(t):
     t.equal(body["spec"]["args"], ["--name", "x", "-e", "A=1", "--"])
     t.true("name" not in body, "no name")
     t.equal(t.body("sleep", "--", "echo", "--", "-x")["spec"]["args"], ["echo", "--", "-x"])
-    t.equal(t.good("exec", "-t", "5", t.workload(), "--", "show", "-x").json["command"], ["show", "-x"])
+    t.equal(t.good("exec", "--timeout", "5", t.workload(), "--", "show", "-x").json["command"], ["show", "-x"])
 
 
 @case("run makes the whole spec from its options")
@@ -693,7 +695,7 @@ def _(t):
 
 @case("exec sends environment, folder, user and time")
 def _(t):
-    seen = t.good("exec", "-e", "A=1", "-w", "/x", "-u", "0", "-t", "5", t.workload(), "show", "-e", "B").json
+    seen = t.good("exec", "-e", "A=1", "-w", "/x", "-u", "0", "--timeout", "5", t.workload(), "show", "-e", "B").json
     t.equal(seen, {"command": ["show", "-e", "B"], "env": {"A": "1"}, "working_dir": "/x", "user": "0", "timeout": 5.0})
 
 
