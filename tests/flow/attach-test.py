@@ -268,7 +268,7 @@ def _(t):
         process.communicate()
 
 
-@case("one types and others watch, until they take over", proves="TE-27")
+@case("one types and others watch, until they take over")
 def _(t):
     name = t.name()
     first = t.seat("exec", "-it", "-e", "PS1=ready:", name, "sh")

@@ -5,9 +5,10 @@ import { h, set, setText } from "./dom.js";
 import { logView } from "./log-view.js";
 import { formatTime, t } from "./messages.js";
 import { reason, showState, stateBadge } from "./state.js";
+import { terminalView } from "./terminal-view.js";
 import { whyView } from "./why-view.js";
 
-const PANES = { logs: ["Logs", logView], details: ["Details", whyView] };
+const PANES = { logs: ["Logs", logView], terminal: ["Terminal", terminalView], details: ["Details", whyView] };
 
 function tabs(id, chosen) {
   return h("nav", { class: "tabs", "aria-label": t("Views of this workload") }, Object.entries(PANES).map(([name, [label]]) =>
@@ -45,7 +46,7 @@ class Head {
   }
 }
 
-// word: logs or details; rest: what follows in the address.
+// word: logs, terminal or details; rest: what follows in the address.
 export function workloadView(context, signal, id, word, rest = "") {
   const { workloads } = context;
   const element = h("div", { class: "stack" });
