@@ -23,6 +23,7 @@ extern const CliCommand cli_command_logs;
 extern const CliCommand cli_command_exec;
 extern const CliCommand cli_command_attach;
 extern const CliCommand cli_command_sessions;
+extern const CliCommand cli_command_play;
 extern const CliCommand cli_command_top;
 extern const CliCommand cli_command_events;
 extern const CliCommand cli_command_drivers;

@@ -35,7 +35,7 @@ THOLECTL = os.environ.get("THOLECTL", os.path.join(BUILD, "cli", "tholectl"))
 LOCALES = os.environ.get("THOLE_LOCALE_DIR", os.path.join(BUILD, "po"))
 TOKEN = "secret-token"
 ESCAPE = re.compile(r"\x1b")
-COMMANDS = ("run ps show start stop restart kill pause unpause suspend unsuspend rm logs exec attach sessions top events drivers backends "
+COMMANDS = ("run ps show start stop restart kill pause unpause suspend unsuspend rm logs exec attach sessions play top events drivers backends "
             "images pull rmi operations cancel why reconcile orphans backup version completion help").split()
 
 
@@ -233,7 +233,7 @@ WRONG = {"no command": [], "unknown command": ["fly"], "unknown option": ["ps", 
          "url": ["--url", "ftp://x", "ps"], "empty unix url": ["--url", "unix:", "ps"],
          "token file": ["--token-file", "/nowhere", "ps"], "interval": ["top", "--interval", "x"],
          "interactive timeout": ["exec", "-i", "--timeout", "3", "x", "y"], "attach from": ["attach", "--from", "here", "x"],
-         "read-only take": ["attach", "-r", "--take", "x"], "patience": ["attach", "--patience", "x", "y"],
+         "speed": ["play", "--speed", "0", "x"], "read-only take": ["attach", "-r", "--take", "x"], "patience": ["attach", "--patience", "x", "y"],
          "rm timeout without wait": ["start", "--timeout", "3", "x"]}
 
 
@@ -697,6 +697,48 @@ def _(t):
 def _(t):
     seen = t.good("exec", "-e", "A=1", "-w", "/x", "-u", "0", "--timeout", "5", t.workload(), "show", "-e", "B").json
     t.equal(seen, {"command": ["show", "-e", "B"], "env": {"A": "1"}, "working_dir": "/x", "user": "0", "timeout": 5.0})
+
+
+RECORDING = """{"version": 2, "width": 80, "height": 24, "timestamp": 1}
+[0, "o", "first \\u001b[1mbold\\u001b[0m\\r\\n"]
+[0.2, "i", "typed"]
+[0.4, "o", "ä\\r\\n"]
+[500, "o", "last"]
+"""
+
+
+@case("play writes what was recorded, in time")
+def _(t):
+    with tempfile.NamedTemporaryFile("w", suffix=".cast", encoding="utf-8") as file:
+        file.write(RECORDING)
+        file.flush()
+        begin = time.monotonic()
+        out = t.good("play", "--idle", "0.2", file.name).out_bytes
+        t.equal(out.decode(), "first \x1b[1mbold\x1b[0m\r\nä\r\nlast")
+        t.true(time.monotonic() - begin >= 0.4, "its pauses")
+        t.equal(t.good("play", "-s", "1000", file.name).out_bytes, out)
+        code, seen = t.terminal("play", file.name, wait_for="ä".encode(), after=lambda process: process.send_signal(signal.SIGINT))
+        t.equal(code, 130)
+        t.holds(seen, "\x1b[?25h")
+
+
+NO_RECORDING = {"empty": "", "text": "hello", "version 1": '{"version": 1}', "an event that is none": '{"version": 2}\n[1]',
+                "not JSON": '{"version": 2}\n[1, "o"'}
+
+
+@case("play says what is no recording", each=sorted(NO_RECORDING))
+def _(t, what):
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(NO_RECORDING[what])
+        file.flush()
+        result = t.run("play", file.name)
+        t.equal((result.code, result.out), (1, ""))
+        t.holds(result.err, "line")
+
+
+@case("play of nothing ends with 3")
+def _(t):
+    t.equal(t.run("play", "/nowhere").code, 3)
 
 
 @case("exec tells that output was cut, and that the workload does not run")
