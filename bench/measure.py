@@ -13,7 +13,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "engines"))
 
-from real_docker import IMAGE, Daemon, Dockerd, free_port  # noqa: E402,F401
+from real_docker import AGENT, IMAGE, Daemon, Dockerd, free_port  # noqa: E402,F401
 
 SMOKE = os.environ.get("THOLE_BENCH") == "smoke"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -57,13 +57,15 @@ def middle(samples):
 class Both:
     """A private dockerd that also serves loopback TCP, and a tholed on it."""
 
+    settings = {}  # of the daemon
+
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="thole-bench-")
         self.port = free_port()
         self.engine = Dockerd(os.path.join(self.folder.name, "engine"), ["-H", f"tcp://127.0.0.1:{self.port}", "--tls=false"])
         self.engine.start()
         self.engine.make_image(IMAGE)
-        self.thole = Daemon({"docker": {"driver": "docker", "url": self.engine.url, "default": "true"}},
+        self.thole = Daemon({"docker": {"driver": "docker", "url": self.engine.url, "default": "true"}}, self.settings,
                             directory=os.path.join(self.folder.name, "thole"))
         os.makedirs(self.thole.directory)
         self.thole.start()
