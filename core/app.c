@@ -270,6 +270,8 @@ open_operations (TholeApp *self, GError **error)
     .idempotency_age = microseconds (config, "limits", "idempotency_age"),
     .idempotency_keys = (guint) thole_config_int (config, "limits", "idempotency_keys"),
     .workloads = thole_config_int (config, "limits", "workloads"),
+    .running = thole_config_int (config, "limits", "running"),
+    .key_running = thole_config_int (config, "limits", "key_running"),
     .execs = (guint) thole_config_int (config, "limits", "exec"),
     .sessions = (guint) thole_config_int (config, "limits", "sessions"),
     .caller_sessions = (guint) thole_config_int (config, "limits", "caller_sessions"),

@@ -15,7 +15,7 @@ typedef struct
   GHashTable *records; /* id -> record */
 } Table;
 
-enum { USERS, KEYS, REVOKED, ROLES, GROUPS, SECRETS, N_TABLES };
+enum { USERS, KEYS, REVOKED, ROLES, GROUPS, SECRETS, SETTINGS, N_TABLES };
 
 struct _TholeAccounts
 {
@@ -159,7 +159,7 @@ TholeAccounts *
 thole_accounts_new (TholeDb *db, TholeClock *clock, GError **error)
 {
   static const TholeRecordType *const types[N_TABLES] = { &thole_user_type, &thole_key_type, &thole_revoked_type,
-                                                         &thole_role_type, &thole_group_type, &thole_secret_type };
+                                                         &thole_role_type, &thole_group_type, &thole_secret_type, &thole_setting_type };
   TholeAccounts *self = g_new0 (TholeAccounts, 1);
 
   self->db = db;

@@ -10,6 +10,7 @@
 #include "operations/orphans.h"
 #include "operations/reports.h"
 #include "operations/room.h"
+#include "operations/settings.h"
 #include "operations/timebase.h"
 #include "operations/tracker.h"
 #include "operations/trail.h"
@@ -46,6 +47,7 @@ care (gpointer user_data)
   thole_idempotency_retain (self);
   thole_rooms_retain (self);
   thole_trail_retain (self);
+  thole_settings_retain (self);
   return G_SOURCE_CONTINUE;
 }
 

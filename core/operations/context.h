@@ -28,6 +28,7 @@ typedef struct
   gint64 idempotency_age;    /* µs */
   guint idempotency_keys;    /* remembered at once */
   gint64 workloads;          /* that one owner may have, 0 = no limit */
+  gint64 running, key_running; /* of them that may be to run, and that one API key may have started; 0 = no limit */
   guint execs;               /* one-shot execs at once */
   gint64 provision_timeout;  /* µs */
   gint64 orphan_grace;       /* µs */

@@ -3,6 +3,7 @@
 #include "operations/idempotency.h"
 #include "operations/room.h"
 #include "operations/verb.h"
+#include "operations/settings.h"
 #include "operations/trail.h"
 
 #include "base/crash-point.h"
@@ -264,6 +265,7 @@ static gboolean
 may_create (TholeCall *call, TholeSubject *subject, TholeRoom *room)
 {
   const TholeLimits *limits = &call->operations->limits;
+  gint64 sessions = thole_setting (call->operations, THOLE_SETTING_SESSIONS, subject->now->owner, subject->now->id, NULL);
   const char *name = thole_dict_string (call->body, "name", "");
 
   if (subject->now->state != THOLE_WORKLOAD_STATE_RUNNING)
@@ -280,8 +282,8 @@ may_create (TholeCall *call, TholeSubject *subject, TholeRoom *room)
       thole_call_fail (call, THOLE_ERROR_EXISTS, "the workload has a session named %s already", name);
       return FALSE;
     }
-  if (limits->sessions > 0 && thole_room_live (room) >= limits->sessions)
-    thole_call_fail (call, THOLE_ERROR_QUOTA_EXCEEDED, "a workload may have %u live sessions", limits->sessions);
+  if (sessions > 0 && thole_room_live (room) >= sessions)
+    thole_call_fail (call, THOLE_ERROR_QUOTA_EXCEEDED, "a workload may have %" G_GINT64_FORMAT " live sessions", sessions);
   else if (limits->caller_sessions > 0 && live_of_owner (call->operations, subject->now->owner) >= limits->caller_sessions)
     thole_call_fail (call, THOLE_ERROR_QUOTA_EXCEEDED, "one owner may have %u live sessions", limits->caller_sessions);
   else

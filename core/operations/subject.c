@@ -8,6 +8,7 @@
 #include "operations/drive.h"
 #include "operations/idle.h"
 #include "operations/room.h"
+#include "operations/settings.h"
 #include "operations/step.h"
 #include "operations/timebase.h"
 #include "operations/wait.h"
@@ -456,6 +457,8 @@ thole_change_commit (TholeChange *change, void (*done) (gpointer user_data, cons
   change->done = done;
   change->user_data = user_data;
   end_operation (change);
+  if (change->next->desired_state != THOLE_WORKLOAD_DESIRED_STATE_RUNNING)
+    thole_settings_free_charge (change->next);
   thole_idle_change (change);
   if (change->remove)
     thole_txn_remove (change->txn, &thole_workload_type, change->next->id);

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/verb.h"
+#include "operations/settings.h"
 #include "operations/trail.h"
 
 #include "thole-dict.h"
@@ -179,6 +180,7 @@ granted (TholeSubject *subject, gpointer user_data)
       thole_call_problem (call, problem);
       return;
     }
+  thole_settings_charge (call, change->next, change->txn);
   if (is_long (change))
     begin_operation (call, change);
   thole_idempotency_remember (call, change->txn, subject->now->id, call->reply.operation != NULL ? call->reply.operation : "");

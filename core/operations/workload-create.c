@@ -5,6 +5,7 @@
 #include "operations/timebase.h"
 #include "operations/verb.h"
 #include "operations/secret.h"
+#include "operations/settings.h"
 #include "operations/trail.h"
 
 #include "thole-dict.h"
@@ -161,6 +162,7 @@ thole_op_workload_create (TholeCall *call)
   TholeBackend *backend = thole_registry_lookup (call->operations->registry, name);
   Creation *self;
   TholeTxn *txn;
+  gint64 limit;
   guint mask = thole_wait_mask (call, &thole_workload_type, problem);
 
   if (backend == NULL)
@@ -191,8 +193,10 @@ thole_op_workload_create (TholeCall *call)
   txn = thole_txn_new ();
   thole_idempotency_remember (call, txn, self->record->id, self->operation->id);
   thole_trail_add (call, txn, self->record->id);
-  if (call->operations->limits.workloads > 0)
-    thole_txn_limit (txn, &thole_workload_type, "owner", self->record->owner, call->operations->limits.workloads);
+  limit = thole_setting (call->operations, THOLE_SETTING_WORKLOADS, self->record->owner, NULL, NULL);
+  if (limit > 0)
+    thole_txn_limit (txn, &thole_workload_type, "owner", self->record->owner, limit);
+  thole_settings_charge (call, self->record, txn);
   thole_txn_insert (txn, self->record);
   thole_txn_event (txn, created_event (call, self->record));
   thole_txn_insert (txn, self->operation);
