@@ -89,10 +89,12 @@ hide_environment (GVariantDict *out, GVariant *spec)
   const char *key;
   GVariant *value;
 
+  /* without a secret in it, it is an a{ss} already */
+  if (env == NULL)
+    return;
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{ss}"));
-  if (env != NULL)
-    g_variant_iter_init (&iter, env);
-  while (env != NULL && g_variant_iter_loop (&iter, "{&sv}", &key, &value))
+  g_variant_iter_init (&iter, env);
+  while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
     if (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING))
       g_variant_builder_add (&builder, "{ss}", key, g_variant_get_string (value, NULL));
   g_variant_dict_insert_value (out, "env", g_variant_builder_end (&builder));
