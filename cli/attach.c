@@ -68,6 +68,17 @@ stop (Attach *self, int code, CliAttachEnd end)
 
 /* input ------------------------------------------------------------------------------------------------- */
 
+/* what was typed at a program that has long not taken anything is lost, as at any terminal */
+static void
+give (Attach *self)
+{
+  gsize length = MIN (self->typed->len, cli_wire_room (self->wire));
+
+  if (length < self->typed->len)
+    cli_write (STDERR_FILENO, "\a", 1);
+  cli_wire_input (self->wire, self->typed->data, length);
+}
+
 static gboolean
 on_readable (int fd, GIOCondition condition, gpointer user_data)
 {
@@ -88,7 +99,7 @@ on_readable (int fd, GIOCondition condition, gpointer user_data)
   g_byte_array_set_size (self->typed, 0);
   leaves = cli_detach_keys_feed (&self->keys, piece, (gsize) got, self->typed);
   if (self->typed->len > 0)
-    cli_wire_input (self->wire, self->typed->data, self->typed->len);
+    give (self);
   if (leaves)
     stop (self, CLI_DONE, CLI_ATTACH_LEFT);
   /* until the program takes it; keys that leave must always be seen */

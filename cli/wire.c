@@ -202,6 +202,7 @@ cli_wire_room (CliWire *self)
 void
 cli_wire_input (CliWire *self, const guint8 *data, gsize length)
 {
+  g_return_if_fail (length <= cli_wire_room (self));
   g_byte_array_append (self->input, data, (guint) length);
   flush (self);
 }

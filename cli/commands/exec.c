@@ -157,7 +157,10 @@ dispose_session (Cli *cli, const char *id, CliAttachEnd end)
       g_variant_dict_init (&keep, NULL);
       g_variant_dict_insert (&keep, "on_detach", "s", "keep");
       reply = cli_client_ask (cli->client, "PATCH", path, g_variant_dict_end (&keep), CLI_ANSWER_TIME, NULL, NULL);
-      cli_print_error (_("left; it goes on: tholectl attach %s"), id);
+      if (reply != NULL)
+        cli_print_error (_("left; it goes on: tholectl attach %s"), id);
+      else
+        cli_print_error (_("left; it is stopped five minutes after the daemon is back: tholectl attach %s"), id);
     }
   else if (end != CLI_ATTACH_HUNG_UP)
     reply = cli_client_ask (cli->client, "DELETE", path, NULL, CLI_ANSWER_TIME, NULL, NULL);

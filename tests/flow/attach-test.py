@@ -238,6 +238,23 @@ def _(t):
     t.equal(seat.end(), 0)
 
 
+@case("however much is typed while the daemon is away, the keys that leave are seen")
+def _(t):
+    name = t.name()
+    seat = t.seat("exec", "-it", "-e", "PS1=ready:", name, "sh")
+    seat.see("ready:")
+    t.thole.kill()
+    try:
+        for _ in range(150):
+            seat.type("x" * 4095)
+        seat.see("\a")
+        seat.type("\x10\x11")
+        seat.see("after the daemon is back: tholectl attach se-")
+    finally:
+        t.thole.start()
+    t.equal(seat.end(), 0)
+
+
 @case("without the daemon it gives up after its patience")
 def _(t):
     name = t.name()
