@@ -12,7 +12,8 @@ const CliCommand *const cli_commands[] = {
   &cli_command_sessions, &cli_command_play,       &cli_command_top,      &cli_command_events,
   &cli_command_drivers,  &cli_command_backends,   &cli_command_images,   &cli_command_pull,
   &cli_command_rmi,      &cli_command_operations, &cli_command_cancel,   &cli_command_why,
-  &cli_command_reconcile, &cli_command_orphans,   &cli_command_backup,   &cli_command_version,
+  &cli_command_reconcile, &cli_command_orphans,   &cli_command_backup,   &cli_command_audit,
+  &cli_command_secret,   &cli_command_whoami,     &cli_command_version,
   &cli_command_completion, &cli_command_help,      NULL,
 };
 

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 
 from daemon import THOLECTL, Daemon
 from tap import Checks, case, main
@@ -256,11 +258,48 @@ def _(t):
     t.run("why", "nobody", code=3)
 
 
+@case("secrets are set from standard input and never shown")
+def _(t):
+    def value(text):
+        with tempfile.TemporaryFile() as file:
+            file.write(text.encode())
+            file.seek(0)
+            return subprocess.run([THOLECTL, "secret", "set", "pass"], stdin=file, capture_output=True, text=True,
+                                  env={**os.environ, "THOLE_URL": "unix:" + t.thole.path, "LC_ALL": "C.UTF-8"}, check=False)
+
+    t.equal(value("first value\n").returncode, 0)
+    again = value("second value")
+    t.equal(again.returncode, 0)
+    t.true("value" not in again.stdout, again.stdout)
+    t.equal(value("").returncode, 2)
+    t.equal(t.run("secret", "-o", "name").stdout, "pass\n")
+    t.true("second value" not in t.run("secret", "-o", "json").stdout, "no value")
+    t.equal(t.run("secret", "rm", "pass").stdout, "pass\n")
+    t.run("secret", "rm", "pass", code=3)
+    t.run("secret", "nonsense", code=2)
+
+
+@case("the audit is listed, written and checked; one tells who one is")
+def _(t):
+    t.equal(t.run("whoami").stdout, f"uid:{os.getuid()}\n")
+    t.true("secret.create" in t.run("audit", "--action", "secret.*").stdout, "the list")
+    rows = [json.loads(line) for line in t.run("audit", "export").stdout.splitlines()]
+    t.equal([row["seq"] for row in rows], list(range(1, len(rows) + 1)))
+    t.equal(t.run("audit", "verify").stdout, f"{len(rows)} rows are as they were written\n")
+    database = sqlite3.connect(os.path.join(t.thole.state, "thole.db"), isolation_level=None, timeout=30)
+    database.execute("UPDATE audit SET actor = 'nobody' WHERE seq = 2")
+    t.true("row 2: the row is not as it was written" in t.run("audit", "verify", code=1).stderr, "the row is named")
+    database.execute("UPDATE audit SET actor = ? WHERE seq = 2", (rows[1]["actor"],))
+    database.close()
+    t.run("audit", "verify")
+    t.run("audit", "nonsense", code=2)
+
+
 @case("without a daemon every command ends with 5")
 def _(t):
     for words in (["ps"], ["show", "x"], ["run", IMAGE], ["run", "-d", IMAGE], ["logs", "-f", "x"], ["events", "-f"], ["top"],
                   ["pull", "x"], ["exec", "x", "y"], ["stop", "x"], ["rm", "x"], ["version"], ["backends"],
-                  ["why", "x"], ["reconcile"], ["orphans"]):
+                  ["why", "x"], ["reconcile"], ["orphans"], ["audit"], ["audit", "verify"], ["secret"], ["whoami"]):
         t.run(*words, code=5, THOLE_URL="unix:" + os.path.join(t.thole.directory, "none"))
 
 
