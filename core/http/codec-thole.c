@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * thole.v1. Binary: to the client u8 channel, u64be seq, bytes; from it u8 0, bytes (none: end of input). Text: JSON with a type.
- * Nothing is lost by a cut: the client says up to where it has the output, and is told how much of its input was taken.
+ * Nothing is lost by a cut: the client says up to where it has the output, and is told how much of its input was taken. It keeps
+ * at most 256 KiB of input on the way that was not told as taken: behind more of it, its own acknowledgements would wait for a
+ * program that waits for them.
  */
 #include "http/codec.h"
 

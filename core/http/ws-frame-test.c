@@ -163,6 +163,106 @@ test_refused (void)
   expect (bytes, THOLE_WS_INVALID_DATA, "");
 }
 
+/* Codes that a peer may send, and that it may not. */
+static void
+test_close_codes (void)
+{
+  static const guint good[] = { 1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999 };
+  static const guint bad[] = { 0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535 };
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (good); i++)
+    {
+      guint8 code[] = { (guint8) (good[i] >> 8), (guint8) good[i] };
+      g_autofree char *log = g_strdup_printf ("close %u ;", good[i]);
+
+      client_frame (bytes, 0x88, code, sizeof code);
+      expect (bytes, 0, log);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      guint8 code[] = { (guint8) (bad[i] >> 8), (guint8) bad[i] };
+
+      client_frame (bytes, 0x88, code, sizeof code);
+      expect (bytes, THOLE_WS_PROTOCOL_ERROR, "");
+    }
+}
+
+/* Whole and cut into a fragment a byte. */
+static void
+test_utf8 (void)
+{
+  static const struct { const char *text; gboolean good; } texts[] = {
+    { "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5", TRUE },
+    { "\xc2\x80", TRUE }, { "\xe0\xa0\x80", TRUE }, { "\xf0\x90\x80\x80", TRUE }, { "\x7f", TRUE },
+    { "\xdf\xbf", TRUE }, { "\xef\xbf\xbf", TRUE }, { "\xf4\x8f\xbf\xbf", TRUE }, { "\xed\x9f\xbf", TRUE },
+    { "\xee\x80\x80", TRUE }, { "\xef\xbf\xbd", TRUE }, { "\xef\xbf\xbe", TRUE },
+    { "\x80", FALSE }, { "\xbf", FALSE }, { "\xc0\x80", FALSE }, { "\xc1\xbf", FALSE }, { "\xe0\x9f\xbf", FALSE },
+    { "\xf0\x8f\xbf\xbf", FALSE }, { "\xf4\x90\x80\x80", FALSE }, { "\xf8\x88\x80\x80\x80", FALSE },
+    { "\xed\xa0\x80", FALSE }, { "\xed\xbf\xbf", FALSE }, { "\xed\xa0\x80\xed\xb0\x80", FALSE }, { "\xfe", FALSE },
+    { "\xff", FALSE }, { "\xce", FALSE }, { "\xe1\xbd", FALSE }, { "\xf0\x90\x80", FALSE }, { "a\xce" "b", FALSE },
+  };
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    {
+      gsize length = strlen (texts[i].text);
+      g_autofree char *log = g_strdup_printf ("text %" G_GSIZE_FORMAT " %s;", length, texts[i].text);
+
+      client_frame (bytes, 0x81, texts[i].text, length);
+      expect (bytes, texts[i].good ? 0 : THOLE_WS_INVALID_DATA, texts[i].good ? log : "");
+      for (gsize at = 0; at < length; at++)
+        client_frame (bytes, (guint8) ((at == 0 ? 0x01 : 0x00) | (at == length - 1 ? 0x80 : 0)), texts[i].text + at, 1);
+      expect (bytes, texts[i].good ? 0 : THOLE_WS_INVALID_DATA, texts[i].good ? log : "");
+    }
+}
+
+/* Each way to write a length, at its ends. */
+static void
+test_lengths (void)
+{
+  static const gsize lengths[] = { 0, 1, 125, 126, 127, 128, 65535, 65536, 100000 };
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  g_autofree char *text = g_strnfill (100001, 'x');
+
+  for (guint i = 0; i < G_N_ELEMENTS (lengths); i++)
+    {
+      g_autofree char *log = g_strdup_printf ("binary %" G_GSIZE_FORMAT " %.*s;", lengths[i], (int) MIN (lengths[i], 20), text);
+
+      client_frame (bytes, 0x82, text, lengths[i]);
+      expect (bytes, 0, log);
+    }
+  client_frame (bytes, 0x82, text, 100001);
+  expect (bytes, THOLE_WS_TOO_BIG, "");
+  /* nor in fragments */
+  client_frame (bytes, 0x02, text, 60000);
+  client_frame (bytes, 0x80, text, 60000);
+  expect (bytes, THOLE_WS_TOO_BIG, "");
+}
+
+/* Control frames: as long as they may be, unasked, and many between two fragments. */
+static void
+test_controls (void)
+{
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  g_autoptr (GString) log = g_string_new (NULL);
+  g_autofree char *text = g_strnfill (125, 'y');
+
+  client_frame (bytes, 0x89, text, 125);
+  client_frame (bytes, 0x8a, "unasked", 7);
+  g_string_printf (log, "ping %s;pong unasked;", text);
+  client_frame (bytes, 0x02, "a", 1);
+  for (guint i = 0; i < 10; i++)
+    {
+      client_frame (bytes, 0x89, "z", 1);
+      g_string_append (log, "ping z;");
+      client_frame (bytes, 0x00, "", 0);
+    }
+  client_frame (bytes, 0x80, "b", 1);
+  g_string_append (log, "binary 2 ab;");
+  expect (bytes, 0, log->str);
+}
+
 static void
 test_accept (void)
 {
@@ -193,6 +293,10 @@ main (int argc, char **argv)
   g_test_add_func ("/ws-frame/fragments-with-control-between", test_fragments_with_control_between);
   g_test_add_func ("/ws-frame/close", test_close);
   g_test_add_func ("/ws-frame/refused", test_refused);
+  g_test_add_func ("/ws-frame/close-codes", test_close_codes);
+  g_test_add_func ("/ws-frame/utf8", test_utf8);
+  g_test_add_func ("/ws-frame/lengths", test_lengths);
+  g_test_add_func ("/ws-frame/controls", test_controls);
   g_test_add_func ("/ws-frame/accept", test_accept);
   g_test_add_func ("/ws-frame/close-reason-is-cut-at-a-character", test_close_reason_is_cut_at_a_character);
   return g_test_run ();

@@ -10,7 +10,7 @@
 #include "http/fake-session.h"
 #include "thole-json.h"
 
-#define TURNS 50 /* of the loop, at most, after each message */
+#define TURNS 10 /* of the loop, at most, after each message */
 
 int LLVMFuzzerTestOneInput (const guint8 *data, size_t size);
 
