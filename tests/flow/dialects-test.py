@@ -7,13 +7,17 @@ import hashlib
 import json
 import os
 import random
+import shutil
+import ssl
 import struct
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
-from daemon import BUILD, sanitized
-from memory import FOREVER, Kept, Skip, case, main, parallel
+from daemon import BUILD, Daemon, sanitized
+from memory import FOREVER, IMAGE, Kept, Skip, case, main, parallel
 from ws_client import CLOSE, Closed, Refused, Thole, WebSocket, channels
 
 AGENT = os.path.join(BUILD, "agent", "thole-agent")
@@ -429,6 +433,35 @@ def _(t, dialect):
     saying.join()
     t.equal((got, came.hexdigest()), (size, sent.hexdigest()))
     connection.end()
+
+
+@case("over TLS, bytes and ends come through as without", proves="TE-16 TE-25")
+def _(t):
+    folder = tempfile.mkdtemp(prefix="thole-wss-")
+    files = [os.path.join(folder, name) for name in ("crt", "key")]
+    if shutil.which("openssl") is None:
+        raise Skip("there is no openssl")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", files[1], "-out", files[0]],
+                   check=True, capture_output=True)
+    context = ssl.create_default_context(cafile=files[0])
+    with Daemon({"memory": {"driver": "memory", "default": "true", "images": IMAGE, "agent": "true"}},
+                {"daemon.agent": AGENT, "daemon.tls_certificate": files[0], "daemon.tls_key": files[1]}) as thole:
+        workload = thole.create(t.spec(FOREVER))
+        session = thole.post(f"/v1/workloads/{workload['id']}/sessions", {"command": ["cat"], "tty": False}).expect(201).json
+        viewer = Thole(thole.tcp(), session["id"], tls=context)
+        data = ALL * 800
+        viewer.input(data)
+        while len(viewer.output) < len(data):
+            viewer.step()
+            viewer.say("ack", seq=viewer.seq)
+        t.true(viewer.output == data, "what came back is what was sent")
+        viewer.input(b"")
+        t.equal(viewer.until("exit")["code"], 0)
+        closed = viewer.rest_of_it()
+        t.equal((closed.code, closed.word), (1000, "ended"))
+        thole.remove(workload)
+    shutil.rmtree(folder)
 
 
 @case("many look at one terminal", proves="TE-36")

@@ -32,14 +32,15 @@ class Closed(Exception):
 
 
 class WebSocket:
-    def __init__(self, client, path, protocol=None, headers=None, timeout=30):
-        """client: a Client of daemon.py, over its unix socket or TCP."""
+    def __init__(self, client, path, protocol=None, headers=None, timeout=30, tls=None):
+        """client: a Client of daemon.py, over its unix socket or TCP; tls: an SSLContext for TCP."""
         if client.path:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(timeout)
             self.socket.connect(client.path)
         else:
             self.socket = socket.create_connection(("127.0.0.1", client.port), timeout)
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost") if tls else self.socket
         self.rest, self.most = b"", 1 << 18
         key = base64.b64encode(os.urandom(16)).decode()
         head = {"Host": "localhost", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
