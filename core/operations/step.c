@@ -234,7 +234,11 @@ store_outcome (TholeSubject *subject, gpointer user_data)
   if (applied && step->input == THOLE_INPUT_STOPPED)
     change->next->health = THOLE_WORKLOAD_HEALTH_NONE;
   if (refused)
-    put_refusal (change, step);
+    {
+      put_refusal (change, step);
+      /* perhaps because it is otherwise than recorded */
+      subject->dirty = TRUE;
+    }
   subject->outage = FALSE;
   thole_step_cause (step, change);
   thole_change_commit (change, thole_step_stored, step);
