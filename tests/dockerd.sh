@@ -72,8 +72,19 @@ mount_cgroups () {
 # the name of this folder's bridge: at most 15 characters
 bridge_name () { echo "thole$(echo "$1" | cksum | cut -d' ' -f1 | tail -c 9)"; }
 
-# the third number of this folder's addresses
-subnet_number () { echo $(($(echo "$1" | cksum | cut -d' ' -f1) % 250 + 2)); }
+# the third number of this folder's addresses; the folder remembers it, so that no other bridge has the same
+subnet_number () {
+  local number
+  if [ ! -f "$1/subnet" ]; then
+    number=$(($(echo "$1" | cksum | cut -d' ' -f1) % 250 + 2))
+    for _ in $(seq 250); do
+      ip -4 -o address show | grep -qF " 10.231.$number.1/" || break
+      number=$(((number - 1) % 250 + 2))
+    done
+    echo "$number" >"$1/subnet"
+  fi
+  cat "$1/subnet"
+}
 
 # rules -A|-D DIR: the way to other machines
 rules () {

@@ -213,8 +213,9 @@ class DockerBed(Audited, Bench):
         return self.spec("sleep 100000", network="none", stop={"grace": 0.2})
 
     def crash_program(self, workload):
-        """The program ends unasked, by the engine's hand."""
+        """The program ends unasked, by the engine's hand. False: the order may have been lost with the daemon."""
         self.engine.post(f"/containers/{workload['engine_id']}/kill?signal=KILL").expect(204)
+        return True
 
 
 class MemoryBed(Audited, Checks):
@@ -251,7 +252,8 @@ class MemoryBed(Audited, Checks):
         try:
             self.order("exit", workload["id"], "3")
         except BROKEN:
-            pass
+            return False
+        return True
 
     def get(self, workload):
         return self.thole.get(f"/v1/workloads/{workload['id']}").expect(200).json

@@ -98,6 +98,7 @@ class Round:
         self.thole = bed.thole
         self.key = f"{operation.name}-{number}-{time.monotonic_ns()}"
         self.old = None
+        self.told = True
         self.faults = []
 
     def prepare(self):
@@ -118,7 +119,7 @@ class Round:
         """Asks once; the reply, or None when none came."""
         operation = self.operation
         if operation.trigger:
-            getattr(self.bed, operation.trigger)(self.old)
+            self.told = getattr(self.bed, operation.trigger)(self.old)
             return None
         body = operation.body
         if operation.method == "POST" and operation.before is None:
@@ -170,6 +171,9 @@ class Round:
                 time.sleep(0.02)
         self.thole.start_for(self.number + 1)
         self.bed.wait_ready()
+        # an order that died with the daemon, before or after it reached the engine
+        if not self.told and self.bed.get(self.old)["state"] == "running" and not self.changed():
+            self.ask()
         self.bed.until(self.changed, 20, "its restart")
         self.faults += self.bed.settle_all()
 
