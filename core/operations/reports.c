@@ -10,7 +10,6 @@
 #include <string.h>
 
 /* how long an engine may take to go after it has ended what it runs */
-#define LAST_BREATH (20 * G_USEC_PER_SEC)
 
 static gboolean
 is_of (TholeSubject *subject, TholeBackend *backend)
@@ -71,7 +70,7 @@ went_along (TholeSubject *subject)
   gboolean restarting = now->state == THOLE_WORKLOAD_STATE_STARTING && g_str_has_prefix (now->state_reason, "restarting")
                         && now->exit_signal[0] != '\0';
 
-  return (signalled || restarting) && now->stopped_at > thole_clock_now (subject->operations->clock) - LAST_BREATH;
+  return (signalled || restarting) && now->stopped_at > thole_clock_now (subject->operations->clock) - THOLE_LAST_BREATH;
 }
 
 static void
@@ -130,6 +129,8 @@ on_state (TholeBackend *backend, gpointer user_data)
         continue;
       subject->unsure = TRUE;
       subject->outage = thole_state_alive (subject->now->state) && !is_durable (backend);
+      if (subject->outage)
+        subject->left_at = thole_clock_monotonic (operations->clock);
       if (went_along (subject) && !is_durable (backend) && !operations->draining)
         thole_subject_acquire (subject, TRUE, blame_engine, NULL);
     }

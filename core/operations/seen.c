@@ -162,6 +162,13 @@ thole_seen_copy (TholeChange *change, GVariant *seen)
   next->stopped_at = MAX (next->started_at, thole_dict_int (seen, "finished_at", next->updated_at));
 }
 
+/* an answer from before its end may have come since: that does not mean that it outlived its engine */
+static gboolean
+just_left (TholeSubject *subject)
+{
+  return subject->left_at != 0 && thole_clock_monotonic (subject->operations->clock) - subject->left_at < THOLE_LAST_BREATH;
+}
+
 static void
 ending_reason (TholeChange *change, GVariant *seen)
 {
@@ -171,7 +178,7 @@ ending_reason (TholeChange *change, GVariant *seen)
 
   if (thole_dict_boolean (seen, "oom", FALSE))
     thole_change_reason (change, "oom_killed", "it used more memory than its limit");
-  else if (change->subject->outage)
+  else if (change->subject->outage || (signal[0] != '\0' && just_left (change->subject)))
     thole_change_reason (change, "engine_restarted", "its engine stopped and took it along");
   else if (signal[0] != '\0')
     thole_change_reason (change, "signalled", signal);

@@ -35,6 +35,9 @@ typedef struct
 #define THOLE_INTENT_IDLE "idle"
 #define THOLE_IDLE_REASON "nobody used it for %g s"
 
+/* µs around the end of an engine in which what a signal ends was taken along by it */
+#define THOLE_LAST_BREATH (20 * G_USEC_PER_SEC)
+
 struct _TholeSubject
 {
   gint ref_count;
@@ -55,6 +58,7 @@ struct _TholeSubject
   gboolean unsure;         /* what the engine has is not known: look before acting */
   gboolean dirty;          /* the engine reported something while a step was under way */
   gboolean outage;         /* its backend went away while it ran */
+  gint64 left_at;         /* monotonic µs: when its engine went away while it was alive, 0 = never */
   gboolean killing;        /* the stop under way does not wait */
   gboolean frozen;         /* its processes were frozen when last seen: to be thawed before a stop */
   guint tries;             /* attempts of the step that failed for reasons that may pass */

@@ -125,7 +125,7 @@ def judge(t, verb, workload):
     if state == GOALS[verb] or (not t.LIVE and state == "crashed" and "engine_restarted" in reason):
         return []
     # killed while it starts a container, dockerd forgets the task that containerd has by then, and cannot start it ever again
-    if state == "error" and "task" in reason and "already exists" in reason:
+    if state == "error" and ("task" in reason and "already exists" in reason or "id already in use" in reason):
         print(f"# {verb}: the engine's own words: {reason}")
         return []
     return [("wrong", f"{verb} ended as {state}: {reason}")]
