@@ -36,6 +36,21 @@ workload_event (TholeOperations *operations, TholeBackend *backend, GVariant *ev
     thole_drive_look (subject);
 }
 
+static gboolean
+is_durable (TholeBackend *backend)
+{
+  GVariant *facts = thole_backend_get_facts (backend);
+
+  return facts != NULL && thole_dict_boolean (facts, "durable", FALSE);
+}
+
+static void
+note_leaving (TholeSubject *subject, TholeBackend *backend)
+{
+  if (is_of (subject, backend) && thole_state_alive (subject->now->state))
+    subject->left_at = thole_clock_monotonic (subject->operations->clock);
+}
+
 static void
 on_event (TholeBackend *backend, GVariant *event, gpointer user_data)
 {
@@ -47,17 +62,14 @@ on_event (TholeBackend *backend, GVariant *event, gpointer user_data)
   if (strcmp (kind, "workload") == 0)
     workload_event (operations, backend, event);
   else if (strcmp (kind, "resync") == 0)
-    thole_compare (operations, backend, FALSE, NULL, NULL);
+    {
+      /* the engine may have been away for less than it takes to notice */
+      for (guint i = 0; !is_durable (backend) && i < thole_collection_size (operations->workloads); i++)
+        note_leaving (thole_collection_index (operations->workloads, i), backend);
+      thole_compare (operations, backend, FALSE, NULL, NULL);
+    }
   else if (strcmp (kind, "progress") == 0)
     thole_progress_report (operations, event);
-}
-
-static gboolean
-is_durable (TholeBackend *backend)
-{
-  GVariant *facts = thole_backend_get_facts (backend);
-
-  return facts != NULL && thole_dict_boolean (facts, "durable", FALSE);
 }
 
 /* an engine that is stopped ends what it runs before it goes away itself: until then that looks like anybody's signal */
