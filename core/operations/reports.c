@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-/* how long an engine may take to go after it has ended what it runs */
-
 static gboolean
 is_of (TholeSubject *subject, TholeBackend *backend)
 {
