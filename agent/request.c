@@ -103,6 +103,9 @@ request_serve (Agent *self, uint8_t type, const uint8_t *data, size_t length)
   if (length < 4)
     return false;
   number = (uint32_t) wire_get (data, 4);
+  /* a question that wants no answer */
+  if (number == 0 && (type == THOLE_AGENT_LIST || type == THOLE_AGENT_STAT))
+    return true;
   fields = (Fields) { data + 4, data + length, false };
   if (type == THOLE_AGENT_OPEN)
     open_serve (self, number, fields);

@@ -246,8 +246,8 @@ def suite_sim(options):
 
 def suite_fuzz(options):
     """Every parser that faces a peer."""
-    seconds = 300 if options["long"] else 20
-    return tap("fuzz", [os.path.join(ROOT, "tests", "fuzz", "run"), str(seconds)], None, 6 * seconds + 900)
+    seconds = 600 if options["long"] else 20
+    return tap("fuzz", [os.path.join(ROOT, "tests", "fuzz", "run"), str(seconds)], None, 8 * seconds + 900)
 
 
 def suite_plain(_):
