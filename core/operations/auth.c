@@ -31,6 +31,7 @@ set_up_hashed (TholeCall *call, char *hash)
   TholeUser *user = thole_record_new (&thole_user_type);
   g_autofree char *email = g_ascii_strdown (thole_dict_string (call->body, "email", ""), -1);
   char *id = thole_id_new (call->operations->clock, thole_user_type.prefix);
+  TholeLimit nobody = { .type = &thole_user_type, .column = "disabled", .value = "0", .asked = 1, .limit = 1 };
   TholeEdit *edit;
 
   thole_record_set (&user->id, id);
@@ -51,7 +52,7 @@ set_up_hashed (TholeCall *call, char *hash)
       return;
     }
   edit = thole_edit_new (accounts);
-  thole_txn_limit (thole_edit_txn (edit), &thole_user_type, "disabled", "0", 1);
+  thole_txn_limit (thole_edit_txn (edit), &nobody);
   thole_edit_add (edit, user);
   thole_trail_add (call, thole_edit_txn (edit), user->email);
   thole_edit_commit (edit, set_up, call);

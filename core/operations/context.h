@@ -28,6 +28,8 @@ typedef struct
   gint64 idempotency_age;    /* µs */
   guint idempotency_keys;    /* remembered at once */
   gint64 workloads;          /* that one owner may have, 0 = no limit */
+  double owner_cpu;          /* of all workloads of one owner, 0 = no limit; so the next */
+  gint64 owner_memory, owner_storage;
   gint64 running, key_running; /* of them that may be to run, and that one API key may have started; 0 = no limit */
   guint execs;               /* one-shot execs at once */
   gint64 provision_timeout;  /* µs */

@@ -3,7 +3,7 @@
 #include "operations/idempotency.h"
 #include "operations/room.h"
 #include "operations/verb.h"
-#include "operations/settings.h"
+#include "operations/quota.h"
 #include "operations/trail.h"
 
 #include "base/crash-point.h"
@@ -266,7 +266,9 @@ may_create (TholeCall *call, TholeSubject *subject, TholeRoom *room)
 {
   const TholeLimits *limits = &call->operations->limits;
   gint64 sessions = thole_setting (call->operations, THOLE_SETTING_SESSIONS, subject->now->owner, subject->now->id, NULL);
+  guint live = limits->caller_sessions > 0 ? live_of_owner (call->operations, subject->now->owner) : 0;
   const char *name = thole_dict_string (call->body, "name", "");
+  g_autofree char *why = NULL;
 
   if (subject->now->state != THOLE_WORKLOAD_STATE_RUNNING)
     {
@@ -283,9 +285,11 @@ may_create (TholeCall *call, TholeSubject *subject, TholeRoom *room)
       return FALSE;
     }
   if (sessions > 0 && thole_room_live (room) >= sessions)
-    thole_call_fail (call, THOLE_ERROR_QUOTA_EXCEEDED, "a workload may have %" G_GINT64_FORMAT " live sessions", sessions);
-  else if (limits->caller_sessions > 0 && live_of_owner (call->operations, subject->now->owner) >= limits->caller_sessions)
-    thole_call_fail (call, THOLE_ERROR_QUOTA_EXCEEDED, "one owner may have %u live sessions", limits->caller_sessions);
+    why = thole_quota_text (THOLE_SETTING_SESSIONS, thole_room_live (room), sessions, 1);
+  else if (limits->caller_sessions > 0 && live >= limits->caller_sessions)
+    why = g_strdup_printf ("live sessions of one owner: %u of %u used, 1 more asked for", live, limits->caller_sessions);
+  if (why != NULL)
+    thole_call_fail (call, THOLE_ERROR_QUOTA_EXCEEDED, "%s", why);
   else
     return TRUE;
   return FALSE;

@@ -11,7 +11,19 @@
 
 #define MAX_RETAIN 100 /* rows that are let go at once */
 
-static const char *const names[THOLE_N_SETTINGS] = { "workloads", "running", "key_running", "sessions" };
+static const struct
+{
+  const char *name;
+  TholeSettingUnit unit;
+} settings[THOLE_N_SETTINGS] = {
+  [THOLE_SETTING_WORKLOADS] = { "workloads", THOLE_UNIT_COUNT },
+  [THOLE_SETTING_RUNNING] = { "running", THOLE_UNIT_COUNT },
+  [THOLE_SETTING_KEY_RUNNING] = { "key_running", THOLE_UNIT_COUNT },
+  [THOLE_SETTING_CPU] = { "cpu", THOLE_UNIT_CORES },
+  [THOLE_SETTING_MEMORY] = { "memory", THOLE_UNIT_BYTES },
+  [THOLE_SETTING_STORAGE] = { "storage", THOLE_UNIT_BYTES },
+  [THOLE_SETTING_SESSIONS] = { "sessions", THOLE_UNIT_COUNT },
+};
 static const char *const levels[] = { "system", "user", "workload" };
 
 static TholeAccounts *
@@ -20,22 +32,50 @@ accounts_of (TholeOperations *self)
   return self->identity != NULL ? thole_identity_accounts (self->identity) : NULL;
 }
 
+const char *
+thole_setting_name (TholeSettingKind setting)
+{
+  return settings[setting].name;
+}
+
+TholeSettingUnit
+thole_setting_unit (TholeSettingKind setting)
+{
+  return settings[setting].unit;
+}
+
+void
+thole_setting_append (GString *json, TholeSettingKind setting, gint64 value)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  if (settings[setting].unit == THOLE_UNIT_CORES)
+    g_string_append (json, g_ascii_formatd (text, sizeof text, "%.15g", (double) value / THOLE_CORE));
+  else
+    g_string_append_printf (json, "%" G_GINT64_FORMAT, value);
+}
+
 static gint64
 fallback (TholeOperations *self, TholeSettingKind setting)
 {
-  switch (setting)
-    {
-    case THOLE_SETTING_WORKLOADS:
-      return self->limits.workloads;
-    case THOLE_SETTING_RUNNING:
-      return self->limits.running;
-    case THOLE_SETTING_KEY_RUNNING:
-      return self->limits.key_running;
-    case THOLE_SETTING_SESSIONS:
-    case THOLE_N_SETTINGS:
-    default:
-      return self->limits.sessions;
-    }
+  const TholeLimits *limits = &self->limits;
+  const gint64 values[THOLE_N_SETTINGS] = {
+    [THOLE_SETTING_WORKLOADS] = limits->workloads,
+    [THOLE_SETTING_RUNNING] = limits->running,
+    [THOLE_SETTING_KEY_RUNNING] = limits->key_running,
+    [THOLE_SETTING_CPU] = thole_setting_cores (limits->owner_cpu),
+    [THOLE_SETTING_MEMORY] = limits->owner_memory,
+    [THOLE_SETTING_STORAGE] = limits->owner_storage,
+    [THOLE_SETTING_SESSIONS] = limits->sessions,
+  };
+
+  return values[setting];
+}
+
+gint64
+thole_setting_cores (double cores)
+{
+  return (gint64) (cores * THOLE_CORE + 0.5);
 }
 
 /* Returns: (transfer full) (nullable): what is set at one place */
@@ -45,6 +85,15 @@ values_at (TholeOperations *self, const char *id)
   TholeSetting *record = thole_accounts_lookup (accounts_of (self), &thole_setting_type, id);
 
   return record != NULL && record->choices != NULL ? thole_json_parse (record->choices, strlen (record->choices), NULL) : NULL;
+}
+
+/* negative: it says nothing */
+static gint64
+value_of (GVariant *values, TholeSettingKind setting)
+{
+  if (settings[setting].unit != THOLE_UNIT_CORES)
+    return thole_dict_int (values, settings[setting].name, -1);
+  return thole_setting_cores (thole_dict_double (values, settings[setting].name, -1));
 }
 
 gint64
@@ -59,7 +108,7 @@ thole_setting (TholeOperations *self, TholeSettingKind setting, const char *owne
   for (guint i = 0; accounts_of (self) != NULL && i < G_N_ELEMENTS (places); i++)
     {
       g_autoptr (GVariant) values = places[i] != NULL ? values_at (self, places[i]) : NULL;
-      gint64 set = values != NULL ? thole_dict_int (values, names[setting], -1) : -1;
+      gint64 set = values != NULL ? value_of (values, setting) : -1;
 
       if (set < 0)
         continue;
@@ -69,38 +118,6 @@ thole_setting (TholeOperations *self, TholeSettingKind setting, const char *owne
   if (from != NULL)
     *from = origin;
   return value;
-}
-
-/* what runs ------------------------------------------------------------------------------------------------ */
-
-static void
-reserve (char **member, const char *column, const char *value, gint64 limit, TholeTxn *txn)
-{
-  thole_record_set (member, value);
-  if (limit > 0)
-    thole_txn_limit (txn, &thole_workload_type, column, value, limit);
-}
-
-void
-thole_settings_charge (TholeCall *call, TholeWorkload *record, TholeTxn *txn)
-{
-  const char *credential = call->principal->credential != NULL ? call->principal->credential : "";
-  TholeOperations *self = call->operations;
-
-  if (record->desired_state != THOLE_WORKLOAD_DESIRED_STATE_RUNNING || record->charged_owner[0] != '\0')
-    return;
-  reserve (&record->charged_owner, "charged_owner", record->owner,
-           thole_setting (self, THOLE_SETTING_RUNNING, record->owner, NULL, NULL), txn);
-  if (g_str_has_prefix (credential, "key "))
-    reserve (&record->charged_key, "charged_key", credential + strlen ("key "),
-             thole_setting (self, THOLE_SETTING_KEY_RUNNING, call->principal->name, NULL, NULL), txn);
-}
-
-void
-thole_settings_free_charge (TholeWorkload *record)
-{
-  thole_record_set (&record->charged_owner, "");
-  thole_record_set (&record->charged_key, "");
 }
 
 void
@@ -256,9 +273,8 @@ thole_op_workload_limit (TholeCall *call)
     put_place (call, place, NULL);
 }
 
-/* whose settings are asked for; FALSE when it has been answered */
-static gboolean
-find_place (TholeCall *call, const char **owner, const char **workload)
+gboolean
+thole_settings_asked (TholeCall *call, const char **owner, const char **workload)
 {
   const char *user = thole_query_string (call, "user");
   const char *name = thole_query_string (call, "workload");
@@ -285,43 +301,17 @@ thole_op_setting_effective (TholeCall *call)
   const char *owner, *workload, *from;
   GString *json;
 
-  if (!find_place (call, &owner, &workload))
+  if (!thole_settings_asked (call, &owner, &workload))
     return;
   json = g_string_new ("{");
   for (TholeSettingKind i = 0; i < THOLE_N_SETTINGS; i++)
     {
       gint64 value = thole_setting (call->operations, i, owner, workload, &from);
 
-      g_string_append_printf (json, "%s\"%s\":{\"value\":%" G_GINT64_FORMAT ",\"from\":\"%s\"}", i > 0 ? "," : "", names[i], value, from);
+      g_string_append_printf (json, "%s\"%s\":{\"value\":", i > 0 ? "," : "", settings[i].name);
+      thole_setting_append (json, i, value);
+      g_string_append_printf (json, ",\"from\":\"%s\"}", from);
     }
-  g_string_append_c (json, '}');
-  thole_call_return (call, 200, g_string_free_to_bytes (json));
-}
-
-/* what is used of it */
-void
-thole_op_quota_get (TholeCall *call)
-{
-  const char *credential = call->principal->credential != NULL ? call->principal->credential : "";
-  const char *key = g_str_has_prefix (credential, "key ") ? credential + strlen ("key ") : NULL;
-  const char *owner, *workload;
-  gint64 used[THOLE_SETTING_SESSIONS] = { 0 };
-  GString *json;
-
-  if (!find_place (call, &owner, &workload))
-    return;
-  for (guint i = 0; i < thole_collection_size (call->operations->workloads); i++)
-    {
-      const TholeWorkload *now = ((TholeSubject *) thole_collection_index (call->operations->workloads, i))->now;
-
-      used[THOLE_SETTING_WORKLOADS] += strcmp (now->owner, owner) == 0;
-      used[THOLE_SETTING_RUNNING] += strcmp (now->charged_owner, owner) == 0;
-      used[THOLE_SETTING_KEY_RUNNING] += key != NULL && strcmp (now->charged_key, key) == 0;
-    }
-  json = g_string_new ("{");
-  for (TholeSettingKind i = 0; i < THOLE_SETTING_SESSIONS; i++)
-    g_string_append_printf (json, "%s\"%s\":{\"used\":%" G_GINT64_FORMAT ",\"limit\":%" G_GINT64_FORMAT "}", i > 0 ? "," : "", names[i],
-                            used[i], thole_setting (call->operations, i, owner, workload, NULL));
   g_string_append_c (json, '}');
   thole_call_return (call, 200, g_string_free_to_bytes (json));
 }

@@ -8,7 +8,7 @@
 #include "operations/drive.h"
 #include "operations/idle.h"
 #include "operations/room.h"
-#include "operations/settings.h"
+#include "operations/quota.h"
 #include "operations/step.h"
 #include "operations/timebase.h"
 #include "operations/wait.h"
@@ -458,7 +458,7 @@ thole_change_commit (TholeChange *change, void (*done) (gpointer user_data, cons
   change->user_data = user_data;
   end_operation (change);
   if (change->next->desired_state != THOLE_WORKLOAD_DESIRED_STATE_RUNNING)
-    thole_settings_free_charge (change->next);
+    thole_quota_release (change->next);
   thole_idle_change (change);
   if (change->remove)
     thole_txn_remove (change->txn, &thole_workload_type, change->next->id);

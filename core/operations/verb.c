@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/verb.h"
-#include "operations/settings.h"
+#include "operations/quota.h"
 #include "operations/trail.h"
 
 #include "thole-dict.h"
@@ -174,13 +174,14 @@ granted (TholeSubject *subject, gpointer user_data)
   thole_change_apply (change, verb->input);
   if (verb->intent != NULL)
     thole_record_set (&change->next->intent, verb->intent);
-  if (verb->edit != NULL && !verb->edit (call, change, &problem))
+  if (verb->edit == NULL || verb->edit (call, change, &problem))
+    problem = thole_quota_charge (call, subject->now, change->next, change->txn);
+  if (problem != NULL)
     {
       thole_change_abandon (change);
       thole_call_problem (call, problem);
       return;
     }
-  thole_settings_charge (call, change->next, change->txn);
   if (is_long (change))
     begin_operation (call, change);
   thole_idempotency_remember (call, change->txn, subject->now->id, call->reply.operation != NULL ? call->reply.operation : "");

@@ -5,7 +5,7 @@
 #include "operations/timebase.h"
 #include "operations/verb.h"
 #include "operations/secret.h"
-#include "operations/settings.h"
+#include "operations/quota.h"
 #include "operations/trail.h"
 
 #include "thole-dict.h"
@@ -162,7 +162,7 @@ thole_op_workload_create (TholeCall *call)
   TholeBackend *backend = thole_registry_lookup (call->operations->registry, name);
   Creation *self;
   TholeTxn *txn;
-  gint64 limit;
+  TholeProblem *refusal;
   guint mask = thole_wait_mask (call, &thole_workload_type, problem);
 
   if (backend == NULL)
@@ -186,17 +186,20 @@ thole_op_workload_create (TholeCall *call)
       dry_run (call, self);
       return;
     }
+  txn = thole_txn_new ();
+  refusal = thole_quota_charge (call, NULL, self->record, txn);
+  if (refusal != NULL)
+    {
+      thole_txn_free (txn);
+      thole_call_problem (call, refusal);
+      return;
+    }
   self->operation = thole_tracker_record (call->operations, call->def->name, self->record->id, call->principal->name,
                                           call->request_id, "");
   thole_record_set (&self->record->operation, self->operation->id);
   call->reply.operation = g_strdup (self->operation->id);
-  txn = thole_txn_new ();
   thole_idempotency_remember (call, txn, self->record->id, self->operation->id);
   thole_trail_add (call, txn, self->record->id);
-  limit = thole_setting (call->operations, THOLE_SETTING_WORKLOADS, self->record->owner, NULL, NULL);
-  if (limit > 0)
-    thole_txn_limit (txn, &thole_workload_type, "owner", self->record->owner, limit);
-  thole_settings_charge (call, self->record, txn);
   thole_txn_insert (txn, self->record);
   thole_txn_event (txn, created_event (call, self->record));
   thole_txn_insert (txn, self->operation);

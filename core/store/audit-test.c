@@ -101,7 +101,7 @@ test_undone (void)
   TholeTxn *txn = txn_of (2, 1000);
   g_autoptr (GError) error = NULL;
 
-  thole_txn_limit (txn, &thole_workload_type, "owner", "ann", 0);
+  thole_txn_limit (txn, &(TholeLimit){ .type = &thole_workload_type, .column = "owner", .value = "ann", .asked = 1 });
   error = thole_fixture_commit (fixture, txn);
   g_assert_error (error, THOLE_ERROR, THOLE_ERROR_QUOTA_EXCEEDED);
   g_assert_no_error (thole_fixture_commit (fixture, txn_of (3, 2000)));

@@ -303,7 +303,7 @@ test_limit (void)
       TholeWorkload *workload = thole_fixture_workload (id, "ann", id);
       TholeTxn *txn = thole_txn_new ();
 
-      thole_txn_limit (txn, &thole_workload_type, "owner", "ann", 10);
+      thole_txn_limit (txn, &(TholeLimit){ .type = &thole_workload_type, .column = "owner", .value = "ann", .asked = 1, .limit = 10 });
       thole_txn_insert (txn, workload);
       thole_txn_event (txn, thole_fixture_event ("workload.created", id, "ann"));
       thole_record_unref (workload);

@@ -25,8 +25,21 @@ void      thole_txn_insert (TholeTxn *txn, gpointer record);
 void      thole_txn_update (TholeTxn *txn, gpointer record);
 /* It is no fault when the row is not there. */
 void      thole_txn_remove (TholeTxn *txn, const TholeRecordType *type, const char *id);
-/* Fails with QUOTA_EXCEEDED unless fewer than @limit rows of @type have @value in @column when it is reached. */
-void      thole_txn_limit  (TholeTxn *txn, const TholeRecordType *type, const char *column, const char *value, gint64 limit);
+/* What the rows of @type that have @value in @column may come to, all together. */
+typedef struct _TholeLimit TholeLimit;
+struct _TholeLimit
+{
+  const TholeRecordType *type;
+  const char *column, *value;
+  const char *sum;     /* (nullable): the column that is added up; NULL = the rows are counted */
+  const char *except;  /* (nullable): id of a row that does not count */
+  gint64 asked, limit; /* as much more must fit in */
+  guint kind;          /* for @tell */
+  /* (nullable): why it does not fit, for people; called in another thread. Returns: (transfer full) */
+  char *(*tell) (const TholeLimit *limit, gint64 used);
+};
+/* Fails with QUOTA_EXCEEDED unless it fits in when it is reached. */
+void      thole_txn_limit  (TholeTxn *txn, const TholeLimit *limit);
 /* @event (transfer full) gets its number at COMMIT. */
 void      thole_txn_event  (TholeTxn *txn, TholeEvent *event);
 /* Forgets the events below number @first; the newest always stays. */

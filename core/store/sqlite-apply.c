@@ -112,25 +112,43 @@ erase (Group *group, TholeAction *action, GError **error)
   return thole_connection_run (connection, statement, NULL, error);
 }
 
+/* @enough: it need not be known further; -1 = it is */
 static gboolean
-check_limit (Group *group, TholeAction *action, GError **error)
+measure (Group *group, const TholeLimit *bound, gint64 enough, gint64 *used, GError **error)
 {
-  g_autofree char *sql = g_strdup_printf ("SELECT count(*) FROM (SELECT 1 FROM %s WHERE %s = ? LIMIT ?)",
-                                          action->type->table, action->column);
+  /* that it is not empty is what the partial indexes ask for */
+  g_autofree char *rows = g_strdup_printf ("FROM %s WHERE %s = ?1 AND %s <> '' AND id IS NOT ?2", bound->type->table,
+                                           bound->column, bound->column);
+  /* total() cannot overflow, and is exact as far as a double is */
+  g_autofree char *sql = bound->sum != NULL ? g_strdup_printf ("SELECT CAST(min(total(%s), 9e18) AS INTEGER) %s", bound->sum, rows)
+                                            : g_strdup_printf ("SELECT count(*) FROM (SELECT 1 %s LIMIT ?3)", rows);
   /* there are as many as there are columns with a limit */
   sqlite3_stmt *statement = thole_connection_prepare (group->connection, g_intern_string (sql), error);
-  gint64 count;
 
   if (statement == NULL)
     return FALSE;
-  sqlite3_bind_text (statement, 1, action->value, -1, SQLITE_STATIC);
-  sqlite3_bind_int64 (statement, 2, MAX (action->limit, 0));
-  if (!thole_connection_run (group->connection, statement, &count, error))
+  sqlite3_bind_text (statement, 1, bound->value, -1, SQLITE_STATIC);
+  sqlite3_bind_text (statement, 2, bound->except, -1, SQLITE_STATIC);
+  if (bound->sum == NULL)
+    sqlite3_bind_int64 (statement, 3, enough);
+  return thole_connection_run (group->connection, statement, used, error);
+}
+
+static gboolean
+check_limit (Group *group, TholeAction *action, GError **error)
+{
+  const TholeLimit *bound = action->bound;
+  g_autofree char *why = NULL;
+  gint64 used;
+
+  if (!measure (group, bound, MAX (bound->limit, 0), &used, error))
     return FALSE;
-  if (count < action->limit)
+  if (bound->asked <= bound->limit - used)
     return TRUE;
-  g_set_error (error, THOLE_ERROR, THOLE_ERROR_QUOTA_EXCEEDED, "%s of %s '%s' are limited to %" G_GINT64_FORMAT,
-               action->type->table, action->column, action->value, action->limit);
+  if (!measure (group, bound, -1, &used, error))
+    return FALSE;
+  why = bound->tell != NULL ? bound->tell (bound, used) : g_strdup_printf ("the limit is %" G_GINT64_FORMAT, bound->limit);
+  g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_QUOTA_EXCEEDED, why);
   return FALSE;
 }
 

@@ -3,13 +3,21 @@
 #include "store/txn.h"
 
 static void
+limit_free (TholeLimit *limit)
+{
+  g_free ((char *) limit->value);
+  g_free ((char *) limit->except);
+  g_free (limit);
+}
+
+static void
 action_clear (gpointer data)
 {
   TholeAction *action = data;
 
   g_clear_pointer (&action->record, thole_record_unref);
   g_clear_pointer (&action->audit, thole_audit_row_free);
-  g_free (action->column);
+  g_clear_pointer (&action->bound, limit_free);
   g_free (action->value);
 }
 
@@ -59,11 +67,17 @@ thole_txn_remove (TholeTxn *txn, const TholeRecordType *type, const char *id)
 }
 
 void
-thole_txn_limit (TholeTxn *txn, const TholeRecordType *type, const char *column, const char *value, gint64 limit)
+thole_txn_limit (TholeTxn *txn, const TholeLimit *limit)
 {
-  g_return_if_fail (thole_record_field (type, column) != NULL);
-  add (txn, (TholeAction){ .kind = THOLE_ACTION_LIMIT, .type = type, .column = g_strdup (column),
-                           .value = g_strdup (value), .limit = limit });
+  TholeLimit *bound = g_new (TholeLimit, 1);
+
+  *bound = *limit;
+  bound->column = g_intern_string (limit->column);
+  bound->sum = g_intern_string (limit->sum);
+  bound->value = g_strdup (limit->value);
+  bound->except = g_strdup (limit->except);
+  add (txn, (TholeAction){ .kind = THOLE_ACTION_LIMIT, .type = limit->type, .bound = bound });
+  g_return_if_fail (thole_record_field (limit->type, limit->column) != NULL);
 }
 
 void

@@ -12,7 +12,7 @@ typedef enum
   THOLE_ACTION_INSERT, /* record */
   THOLE_ACTION_UPDATE, /* record */
   THOLE_ACTION_REMOVE, /* type, id */
-  THOLE_ACTION_LIMIT,  /* type, column, value, limit */
+  THOLE_ACTION_LIMIT,  /* bound */
   THOLE_ACTION_EVENT,  /* event */
   THOLE_ACTION_PRUNE,  /* limit: first number that stays */
   THOLE_ACTION_EXPIRE, /* time, limit */
@@ -27,8 +27,8 @@ typedef struct
   gpointer record;
   TholeEvent *event;
   TholeAuditRow *audit;
-  char *column;
-  char *value; /* or the id */
+  char *value; /* the id */
+  TholeLimit *bound;
   gint64 limit;
   gint64 time;
 } TholeAction;

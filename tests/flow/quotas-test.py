@@ -9,6 +9,7 @@ from daemon import Client
 from memory import FOREVER, Memory, case, main
 
 PASSWORD = "a good password"
+MIB, GIB = 1 << 20, 1 << 30
 
 
 class Quotas(Memory):
@@ -37,6 +38,10 @@ class Quotas(Memory):
 
     def effective(self, client, query=""):
         return {name: (one["value"], one["from"]) for name, one in client.get("/v1/settings/effective" + query).expect(200).json.items()}
+
+    def used(self, client, what):
+        one = client.get("/v1/quotas").expect(200).json[what]
+        return one["used"], one["limit"], one["from"]
 
     def after(self):
         super().after()
@@ -67,7 +72,12 @@ def at_once(jobs):
 def _(t):
     ann = f"users/{t.users['ann']['id']}"
     t.equal(t.effective(t.ann), {"workloads": (0, "default"), "running": (0, "default"), "key_running": (10, "default"),
+                                 "cpu": (0, "default"), "memory": (0, "default"), "storage": (0, "default"),
                                  "sessions": (5, "default")})
+    t.put("system", workloads=7, sessions=3, cpu=2.5, memory="3GiB", storage=10 * GIB)
+    t.put(ann, workloads=2, memory=GIB)
+    t.equal([t.effective(t.ann)[name] for name in ("cpu", "memory", "storage")],
+            [(2.5, "system"), (GIB, "user"), (10 * GIB, "system")])
     t.put("system", workloads=7, sessions=3)
     t.put(ann, workloads=2)
     t.equal(t.effective(t.ann)["workloads"], (2, "user"))
@@ -97,7 +107,48 @@ def _(t):
     statuses = collections.Counter(reply.status for reply in replies)
     t.equal(statuses[429], 17, f"{statuses}")
     t.equal({reply.code for reply in replies if reply.status == 429}, {"quota_exceeded"})
-    t.equal(t.ann.get("/v1/quotas").expect(200).json["workloads"], {"used": 3, "limit": 3})
+    t.equal({reply.json["detail"] for reply in replies if reply.status == 429}, {"workloads: 3 of 3 used, 1 more asked for"})
+    t.equal(t.used(t.ann, "workloads"), (3, 3, "user"))
+
+
+@case("CPU, memory and storage of an owner are never exceeded, however many are made or changed at once", "CF-01 CF-08 AU-23",
+      each=["cpu", "memory", "storage"])
+def _(t, what):
+    field, one, text = {"cpu": ("cpu", 0.1, ("CPU cores of all workloads", "0.1", "0.3")),
+                        "memory": ("memory", 100 * MIB, ("memory of all workloads", "100 MiB", "300 MiB")),
+                        "storage": ("disk", 100 * MIB, ("storage of all workloads", "100 MiB", "300 MiB"))}[what]
+    spec = lambda amount: {**t.spec(FOREVER), "resources": {field: amount}}
+    part = lambda share: round(one * share, 6) if what == "cpu" else int(one * share)
+    three = part(3)
+    t.put(f"users/{t.users['ann']['id']}", **{what: three})
+    replies = at_once([lambda: t.ann.post("/v1/workloads", {"spec": spec(one), "start": False})] * 16)
+    t.equal(collections.Counter(reply.status for reply in replies)[429], 13)
+    t.equal({reply.json["detail"] for reply in replies if reply.status == 429},
+            {f"{text[0]}: {text[2]} of {text[2]} used, {text[1]} more asked for"})
+    t.equal(t.used(t.ann, what), (three, three, "user"))
+    # of others it is not
+    t.login("bob").post("/v1/workloads", {"spec": spec(one), "start": False}).expect(201, 202)
+    # what is given back can be had again, once
+    ids = [reply.json["id"] for reply in replies if reply.status != 429]
+    for ident in ids:
+        t.wait(ident, "stopped")
+    patch = lambda ident, amount: t.ann.patch(f"/v1/workloads/{ident}", {"spec": {"resources": {field: amount}}})
+    patch(ids[0], part(0.5)).expect(200, 202)
+    statuses = collections.Counter(reply.status for reply in at_once(
+        [lambda ident=ident: patch(ident, part(1.5)) for ident in ids[1:]]))
+    t.equal(statuses[429], 1, f"{statuses}")
+    t.equal(t.used(t.ann, what), (three, three, "user"))
+    # without a limit of its own it could take all
+    t.equal(t.ann.post("/v1/workloads", {"spec": t.spec(FOREVER), "start": False}).expect(422).pointers, [f"/spec/resources/{field}"])
+    t.equal(patch(ids[0], 0).expect(422).pointers, [f"/spec/resources/{field}"])
+    # a limit that was lowered takes nothing away, and nothing more is given
+    t.put(f"users/{t.users['ann']['id']}", **{what: one})
+    patch(ids[0], part(0.25)).expect(200, 202)
+    patch(ids[0], part(0.5)).expect(429)
+    t.thole.restart()
+    t.till_ready()
+    t.ann.post("/v1/workloads", {"spec": spec(part(0.01)), "start": False}).expect(429)
+    t.equal(t.used(t.ann, what), (part(2.75), one, "user"))
 
 
 @case("exactly 10 workloads run per key under 200 starts at once", "AU-22 AU-23")
@@ -111,7 +162,8 @@ def _(t):
     t.equal({reply.code for reply in refused}, {"quota_exceeded"})
     t.equal(len(refused), 100)
     t.until(lambda: [t.get({"id": one})["state"] for one in ids].count("running") == 10, what="ten run")
-    t.equal(key.get("/v1/quotas").expect(200).json["key_running"], {"used": 10, "limit": 10})
+    t.equal({reply.json["detail"] for reply in refused}, {"running workloads of this API key: 10 of 10 used, 1 more asked for"})
+    t.equal(t.used(key, "key_running"), (10, 10, "default"))
     # another key has ten of its own; a place is free once one need not run any more
     still = [one for one in ids if t.get({"id": one})["state"] != "running"]
     key.post("/v1/workloads", {"spec": t.spec(FOREVER)}).expect(429)

@@ -423,9 +423,9 @@ check_refusal (Sim *sim, TholeTxn *txn, const GError *error)
       const TholeAction *action = &g_array_index (txn->actions, TholeAction, i);
 
       if (action->kind == THOLE_ACTION_LIMIT && g_error_matches (error, THOLE_ERROR, THOLE_ERROR_QUOTA_EXCEEDED)
-          && count_of (sim, action->value) < (guint) action->limit)
-        sim_violation (sim, "%s was refused with %u of %d workloads", action->value, count_of (sim, action->value),
-                       (int) action->limit);
+          && count_of (sim, action->bound->value) < (guint) action->bound->limit)
+        sim_violation (sim, "%s was refused with %u of %d workloads", action->bound->value, count_of (sim, action->bound->value),
+                       (int) action->bound->limit);
     }
   if (!g_error_matches (error, THOLE_ERROR, THOLE_ERROR_QUOTA_EXCEEDED) && !g_error_matches (error, THOLE_ERROR, THOLE_ERROR_EXISTS))
     sim_violation (sim, "a transaction was refused: %s", error->message);
