@@ -4,7 +4,9 @@
 
 #include "access/secret-file.h"
 #include "app-measure.h"
+#include "app-settings.h"
 #include "base/log.h"
+#include "base/service.h"
 #include "http/http.h"
 #include "operations/context.h"
 #include "operations/secret.h"
@@ -40,6 +42,8 @@ struct _TholeApp
   TholeMeasured measured;
   TholeHttp *http;
   char **origins;
+  char *tls[3];          /* (nullable): credentials of the service: certificate, key, authority of clients */
+  TholeLog *log;
 
   /* shutdown */
   gboolean stopping;
@@ -54,72 +58,49 @@ struct _TholeApp
 
 /* where things are -------------------------------------------------------------------------------------- */
 
-static char *
-default_dir (const char *given, const char *system, const char *user_base)
+static void
+copy_options (TholeAppOptions *copy, const TholeAppOptions *options)
 {
-  if (given != NULL)
-    return g_canonicalize_filename (given, NULL);
-  return getuid () == 0 ? g_strdup (system) : g_build_filename (user_base, "thole", NULL);
+  *copy = (TholeAppOptions) {
+    .config_files = g_strdupv (options->config_files),
+    .set = g_strdupv (options->set),
+    .listen = g_strdupv (options->listen),
+    .log_level = g_strdup (options->log_level),
+    .tls_certificate = g_strdup (options->tls_certificate),
+    .tls_key = g_strdup (options->tls_key),
+    .restore = options->restore != NULL ? g_canonicalize_filename (options->restore, NULL) : NULL,
+    .replace = options->replace,
+    .inherited = options->inherited != NULL ? g_ptr_array_ref (options->inherited) : NULL,
+  };
 }
 
-static int
-compare_names (gconstpointer a, gconstpointer b)
+static void
+clear_options (TholeAppOptions *options)
 {
-  return g_strcmp0 (*(const char *const *) a, *(const char *const *) b);
-}
-
-/* thole.conf and thole.conf.d/ *.conf in the order of their names, as far as they exist */
-static char **
-default_files (void)
-{
-  g_autofree char *base = getuid () == 0 ? g_strdup ("/etc/thole") : g_build_filename (g_get_user_config_dir (), "thole", NULL);
-  g_autofree char *folder = g_build_filename (base, "thole.conf.d", NULL);
-  g_autoptr (GPtrArray) files = g_ptr_array_new ();
-  g_autoptr (GPtrArray) parts = g_ptr_array_new ();
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  g_autofree char *first = g_build_filename (base, "thole.conf", NULL);
-  const char *name;
-
-  if (g_file_test (first, G_FILE_TEST_EXISTS))
-    g_ptr_array_add (files, g_steal_pointer (&first));
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    if (g_str_has_suffix (name, ".conf"))
-      g_ptr_array_add (parts, g_build_filename (folder, name, NULL));
-  g_ptr_array_sort (parts, compare_names);
-  for (guint i = 0; i < parts->len; i++)
-    g_ptr_array_add (files, parts->pdata[i]);
-  g_ptr_array_add (files, NULL);
-  return (char **) g_ptr_array_steal (files, NULL);
+  g_strfreev (options->config_files);
+  g_strfreev (options->set);
+  g_strfreev (options->listen);
+  g_free (options->log_level);
+  g_free (options->tls_certificate);
+  g_free (options->tls_key);
+  g_free (options->restore);
+  g_clear_pointer (&options->inherited, g_ptr_array_unref);
 }
 
 TholeApp *
 thole_app_new (const TholeAppOptions *options, GError **error)
 {
-  g_autoptr (GPtrArray) set = g_ptr_array_new_with_free_func (g_free);
-  g_auto (GStrv) files = options->config_files != NULL ? g_strdupv (options->config_files) : default_files ();
-  const struct { const char *key, *value; } named[] = {
-    { "log_level", options->log_level }, { "tls_certificate", options->tls_certificate }, { "tls_key", options->tls_key },
-  };
-  TholeConfig *config;
+  TholeConfig *config = thole_app_load_config (options, error);
   TholeApp *self;
 
-  for (guint i = 0; options->set != NULL && options->set[i] != NULL; i++)
-    g_ptr_array_add (set, g_strdup (options->set[i]));
-  for (guint i = 0; i < G_N_ELEMENTS (named); i++)
-    if (named[i].value != NULL)
-      g_ptr_array_add (set, g_strconcat ("daemon.", named[i].key, "=", named[i].value, NULL));
-  g_ptr_array_add (set, NULL);
-  config = thole_config_load ((const char *const *) files, (const char *const *) set->pdata, TRUE, error);
   if (config == NULL)
     return NULL;
   self = g_new0 (TholeApp, 1);
   self->config = config;
-  self->options.listen = g_strdupv (options->listen);
-  self->options.restore = options->restore != NULL ? g_canonicalize_filename (options->restore, NULL) : NULL;
-  self->options.replace = options->replace;
+  copy_options (&self->options, options);
   self->clock = thole_clock_system ();
-  self->state_dir = default_dir (options->state_dir, "/var/lib/thole", g_get_user_state_dir ());
-  self->runtime_dir = default_dir (options->runtime_dir, "/run/thole", g_get_user_runtime_dir ());
+  self->state_dir = thole_app_folder (options->state_dir, "STATE", "/var/lib/thole", g_get_user_state_dir ());
+  self->runtime_dir = thole_app_folder (options->runtime_dir, "RUNTIME", "/run/thole", g_get_user_runtime_dir ());
   self->cut = g_cancellable_new ();
   return self;
 }
@@ -133,12 +114,6 @@ make_folder (const char *path, GError **error)
     return TRUE;
   g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "cannot make the folder %s: %s", path, g_strerror (errno));
   return FALSE;
-}
-
-static gint64
-microseconds (TholeConfig *config, const char *section, const char *key)
-{
-  return (gint64) (thole_config_number (config, section, key) * G_USEC_PER_SEC);
 }
 
 static gboolean
@@ -171,7 +146,7 @@ open_store (TholeApp *self, GError **error)
   thole_db_set_audit_key (self->db, key);
   self->events = thole_event_log_new (self->db, (guint) thole_config_int (self->config, "events", "ring"));
   thole_event_log_set_keep (self->events, self->clock, thole_config_int (self->config, "events", "keep"),
-                            microseconds (self->config, "events", "keep_age"));
+                            thole_app_microseconds (self->config, "events", "keep_age"));
   return TRUE;
 }
 
@@ -235,7 +210,7 @@ open_accounts (TholeApp *self, GError **error)
   TholeIdentityOptions options = {
     .state_dir = self->state_dir,
     .token_keys = thole_config_string (self->config, "auth", "token_keys"),
-    .token_life = microseconds (self->config, "auth", "token_life"),
+    .token_life = thole_app_microseconds (self->config, "auth", "token_life"),
     .development = strcmp (thole_config_string (self->config, "auth", "mode"), "dev") == 0,
   };
 
@@ -246,49 +221,13 @@ open_accounts (TholeApp *self, GError **error)
   return self->vault != NULL && thole_identity_open (self->identity, self->accounts, self->clock, &options, error);
 }
 
-static void
-open_rates (TholeApp *self)
-{
-  TholeRateLimits limits = {
-    .key = (guint) thole_config_int (self->config, "limits", "key_rate"),
-    .user = (guint) thole_config_int (self->config, "limits", "user_rate"),
-    .address = (guint) thole_config_int (self->config, "limits", "address_rate"),
-    .local = (guint) thole_config_int (self->config, "limits", "local_rate"),
-  };
-
-  self->rates = thole_rates_new (self->clock, &limits);
-}
-
 static gboolean
 open_operations (TholeApp *self, GError **error)
 {
   TholeConfig *config = self->config;
-  TholeLimits limits = {
-    .queue = (guint) thole_config_int (config, "limits", "queue"),
-    .operations = (guint) thole_config_int (config, "limits", "operations"),
-    .operation_age = microseconds (config, "limits", "operation_age"),
-    .idempotency_age = microseconds (config, "limits", "idempotency_age"),
-    .idempotency_keys = (guint) thole_config_int (config, "limits", "idempotency_keys"),
-    .workloads = thole_config_int (config, "limits", "workloads"),
-    .running = thole_config_int (config, "limits", "running"),
-    .owner_cpu = thole_config_number (config, "limits", "cpu"),
-    .owner_memory = thole_config_int (config, "limits", "memory"),
-    .owner_storage = thole_config_int (config, "limits", "storage"),
-    .key_running = thole_config_int (config, "limits", "key_running"),
-    .execs = (guint) thole_config_int (config, "limits", "exec"),
-    .sessions = (guint) thole_config_int (config, "limits", "sessions"),
-    .caller_sessions = (guint) thole_config_int (config, "limits", "caller_sessions"),
-    .agent = agent_path (config),
-    .provision_timeout = microseconds (config, "workload", "provision_timeout"),
-    .orphan_grace = microseconds (config, "reconcile", "orphan_grace"),
-    .audit = thole_config_int (config, "audit", "keep"),
-    .audit_age = microseconds (config, "audit", "keep_age"),
-    .never_destroy = thole_config_bool (config, "reconcile", "never_destroy"),
-    .memory = thole_config_int (config, "workload", "memory"),
-    .pids = thole_config_int (config, "workload", "pids"),
-    .cpu = thole_config_number (config, "workload", "cpu"),
-  };
+  TholeLimits limits = thole_app_limits (config);
 
+  limits.agent = agent_path (config);
   self->operations = thole_operations_new (self->clock, self->db, self->events, self->registry, &limits, error);
   if (self->operations == NULL)
     return FALSE;
@@ -297,7 +236,7 @@ open_operations (TholeApp *self, GError **error)
   self->operations->vault = self->vault;
   thole_secrets_renew (self->operations);
   self->health = thole_health_new (self->operations);
-  self->reconcile = thole_reconcile_new (self->operations, microseconds (config, "reconcile", "period"));
+  self->reconcile = thole_reconcile_new (self->operations, thole_app_microseconds (config, "reconcile", "period"));
   return TRUE;
 }
 
@@ -329,13 +268,76 @@ ready_reasons (gpointer user_data)
   return (char **) g_ptr_array_free (reasons, FALSE);
 }
 
+/* the addresses that @self is to serve, but those that the service manager has opened for it */
 static gboolean
-serve (TholeApp *self, GError **error)
+listen_all (TholeApp *self, GError **error)
 {
   g_auto (GStrv) configured = thole_config_list (self->config, "daemon", "listen");
   g_autofree char *standard = g_strconcat ("unix:", self->runtime_dir, "/thole.sock", NULL);
-  char *fallback[] = { standard, NULL };
-  char **addresses = self->options.listen != NULL ? self->options.listen : configured[0] != NULL ? configured : fallback;
+  char *fallback[] = { standard, NULL }, *none[] = { NULL };
+  GPtrArray *inherited = self->options.inherited;
+  guint n_inherited = inherited != NULL ? inherited->len : 0;
+  char **wanted = self->options.listen != NULL ? self->options.listen : configured[0] != NULL ? configured
+                  : n_inherited > 0 ? none : fallback;
+  g_auto (GStrv) served = NULL;
+
+  for (guint i = 0; i < n_inherited; i++)
+    {
+      TholeInherited *one = inherited->pdata[i];
+
+      if (!thole_http_adopt (self->http, one->fd, one->name, error))
+        return FALSE;
+      one->fd = -1;
+    }
+  served = thole_http_addresses (self->http);
+  for (guint i = 0; wanted[i] != NULL; i++)
+    {
+      g_autofree char *numeric =
+        g_str_has_prefix (wanted[i], "localhost:") ? g_strconcat ("127.0.0.1", wanted[i] + strlen ("localhost"), NULL) : NULL;
+
+      if (!g_strv_contains ((const char *const *) served, numeric != NULL ? numeric : wanted[i]) &&
+          !thole_http_listen (self->http, wanted[i], error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* what [http] says; what it points to is kept in @self until the next time */
+static gboolean
+configure_http (TholeApp *self, TholeHttpOptions *options, GError **error)
+{
+  static const char *const names[] = { "tls-certificate", "tls-key", "tls-client-authority" };
+  const char **files[] = { &options->tls_certificate, &options->tls_key, &options->tls_client_authority };
+  GPtrArray *proxies = thole_http_proxies (self->config, error);
+
+  if (proxies == NULL)
+    return FALSE;
+  thole_http_options_configure (options, self->config);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      if (self->tls[i] == NULL)
+        self->tls[i] = thole_credential (names[i]);
+      if (*files[i] == NULL)
+        *files[i] = self->tls[i];
+    }
+  options->trusted_proxies = proxies;
+  options->origins = (const char *const *) thole_config_list (self->config, "http", "origins");
+  return TRUE;
+}
+
+/* after the last use of what they were before */
+static void
+keep_http (TholeApp *self, const TholeHttpOptions *options)
+{
+  g_clear_pointer (&self->proxies, g_ptr_array_unref);
+  g_strfreev (self->origins);
+  self->proxies = options->trusted_proxies;
+  self->origins = (char **) options->origins;
+}
+
+static gboolean
+serve (TholeApp *self, GError **error)
+{
   TholeHttpOptions options = {
     .clock = self->clock, .identity = self->identity, .metrics = self->metrics, .version = THOLE_VERSION,
     .operations = thole_operations, .n_operations = THOLE_N_OPS,
@@ -343,29 +345,24 @@ serve (TholeApp *self, GError **error)
     .ready = ready_reasons, .ready_data = self, .rates = self->rates, .tickets = self->tickets,
   };
 
-  self->proxies = thole_http_proxies (self->config, error);
-  if (self->proxies == NULL)
+  if (!configure_http (self, &options, error))
     return FALSE;
-  options.trusted_proxies = self->proxies;
-  thole_http_options_configure (&options, self->config);
-  self->origins = thole_config_list (self->config, "http", "origins");
-  options.origins = (const char *const *) self->origins;
+  keep_http (self, &options);
   self->http = thole_http_new (&options, error);
-  for (guint i = 0; self->http != NULL && addresses[i] != NULL; i++)
-    if (!thole_http_listen (self->http, addresses[i], error))
-      return FALSE;
-  return self->http != NULL;
+  return self->http != NULL && listen_all (self, error);
 }
 
 static gboolean
 open_all (TholeApp *self, GError **error)
 {
-  g_autofree char *token = g_build_filename (self->state_dir, "bootstrap-token", NULL);
+  g_autofree char *token = thole_secret_file_place (self->state_dir, "bootstrap-token");
+  TholeRateLimits rates;
 
   if (!make_folder (self->state_dir, error) || !make_folder (self->runtime_dir, error))
     return FALSE;
   self->identity = thole_identity_new (token, error);
-  open_rates (self);
+  rates = thole_app_rates (self->config);
+  self->rates = thole_rates_new (self->clock, &rates);
   if (self->identity == NULL || !open_store (self, error) || !open_accounts (self, error) || !open_backends (self, error)
       || !open_operations (self, error))
     return FALSE;
@@ -383,7 +380,7 @@ thole_app_start (TholeApp *self, void (*stopped) (gpointer user_data), gpointer 
 {
   GPtrArray *backends;
 
-  thole_log_setup (thole_config_string (self->config, "daemon", "log_level"));
+  self->log = thole_log_setup (thole_config_string (self->config, "daemon", "log_level"));
   self->stopped = stopped;
   self->user_data = user_data;
   if (!open_all (self, error))
@@ -398,6 +395,53 @@ char **
 thole_app_addresses (TholeApp *self)
 {
   return thole_http_addresses (self->http);
+}
+
+/* reload ------------------------------------------------------------------------------------------------ */
+
+static void
+apply (TholeApp *self, const TholeHttpOptions *http)
+{
+  TholeConfig *config = self->config;
+  TholeRateLimits rates = thole_app_rates (config);
+  TholeLimits limits = thole_app_limits (config);
+
+  thole_log_set_level (self->log, thole_config_string (config, "daemon", "log_level"));
+  thole_http_reconfigure (self->http, http);
+  keep_http (self, http);
+  thole_rates_limit (self->rates, &rates);
+  limits.agent = self->operations->limits.agent;
+  self->operations->limits = limits;
+  thole_event_log_set_keep (self->events, self->clock, thole_config_int (config, "events", "keep"),
+                            thole_app_microseconds (config, "events", "keep_age"));
+}
+
+gboolean
+thole_app_reload (TholeApp *self, GError **error)
+{
+  TholeConfig *fresh = self->stopping ? NULL : thole_app_load_config (&self->options, error);
+  g_autoptr (GPtrArray) proxies = fresh != NULL ? thole_http_proxies (fresh, error) : NULL;
+  g_auto (GStrv) taken = NULL;
+  g_auto (GStrv) later = NULL;
+  g_autofree char *now = NULL, *wait = NULL;
+  TholeHttpOptions http = { 0 };
+
+  if (proxies == NULL)
+    {
+      g_clear_pointer (&fresh, thole_config_free);
+      return self->stopping;
+    }
+  later = thole_config_take (self->config, fresh, &taken);
+  thole_config_free (fresh);
+  if (!configure_http (self, &http, error))
+    return FALSE;
+  apply (self, &http);
+  now = g_strjoinv (", ", taken);
+  wait = g_strjoinv (", ", later);
+  g_message ("the configuration was read again%s%s", now[0] != '\0' ? "; changed: " : ", nothing to change", now);
+  if (wait[0] != '\0')
+    g_warning ("changed in the configuration, but only a restart takes it over: %s", wait);
+  return TRUE;
 }
 
 /* stop: refuse, drain, close; each step waits for the one before ------------------------------------------ */
@@ -477,7 +521,7 @@ thole_app_stop (TholeApp *self)
   if (self->stopping)
     return;
   self->stopping = TRUE;
-  self->stop_by = thole_clock_monotonic (self->clock) + microseconds (self->config, "daemon", "shutdown_timeout");
+  self->stop_by = thole_clock_monotonic (self->clock) + thole_app_microseconds (self->config, "daemon", "shutdown_timeout");
   g_clear_pointer (&self->health, thole_health_free);
   g_clear_pointer (&self->reconcile, thole_reconcile_free);
   thole_operations_drain (self->operations);
@@ -506,8 +550,9 @@ thole_app_free (TholeApp *self)
   g_strfreev (self->origins);
   g_clear_pointer (&self->config, thole_config_free);
   g_clear_object (&self->cut);
-  g_strfreev (self->options.listen);
-  g_free (self->options.restore);
+  for (guint i = 0; i < G_N_ELEMENTS (self->tls); i++)
+    g_free (self->tls[i]);
+  clear_options (&self->options);
   g_free (self->state_dir);
   g_free (self->runtime_dir);
   g_free (self);

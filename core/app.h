@@ -20,12 +20,16 @@ typedef struct
   char *restore;          /* (nullable): a back-up that becomes the store first */
   gboolean replace;       /* also in place of a store that is there */
   char *tls_certificate, *tls_key; /* (nullable): PEM files */
+  GPtrArray *inherited;   /* (nullable) (element-type TholeInherited): descriptors to serve; what was taken has fd -1 then */
 } TholeAppOptions;
 
 /* Reads and checks the configuration; nothing is opened yet. Returns: (transfer full) */
 TholeApp *thole_app_new      (const TholeAppOptions *options, GError **error);
 /* Opens everything and serves. @stopped is called once after thole_app_stop() when all is closed. */
 gboolean  thole_app_start    (TholeApp *self, void (*stopped) (gpointer user_data), gpointer user_data, GError **error);
+/* Reads the configuration again and takes over what holds at once; what else has changed is named in the log. Nothing changes when it
+ * is wrong. */
+gboolean  thole_app_reload   (TholeApp *self, GError **error);
 /* Refuses new work, drains, closes; takes at most [daemon] shutdown_timeout and some. */
 void      thole_app_stop     (TholeApp *self);
 void      thole_app_free     (TholeApp *self);

@@ -260,9 +260,9 @@ def read_keys(paths):
     keys = []
     for where, line in lines_of(paths):
         cells = [cell.strip() for cell in line.split("|")]
-        if len(cells) != 6:
-            sys.exit(f"{where}: expected 6 columns, found {len(cells)}")
-        keys.append(cells)
+        if len(cells) not in (6, 7) or cells[6:] not in ([], ["reload"]):
+            sys.exit(f"{where}: expected 6 columns and perhaps reload, found {len(cells)}")
+        keys.append((cells + [""])[:7])
     return keys
 
 
@@ -272,12 +272,12 @@ def keys_header(paths):
 
 def keys_source(paths):
     out = [NOTE, '#include "keys.h"\n', "const TholeConfigKey thole_config_keys[] = {"]
-    for section, key, kind, default, bounds, doc in read_keys(paths):
+    for section, key, kind, default, bounds, doc, reload in read_keys(paths):
         low, _, high = bounds.partition("..")
         choices = c_string(bounds) if kind == "choice" else "NULL"
         low, high = (low, high) if bounds != "-" and kind != "choice" else ("0", "0")
         out.append(f"  {{ {c_string(section)}, {c_string(key)}, THOLE_CONFIG_{kind.upper()}, {c_string(default)}, "
-                   f"{low}, {high}, {choices}, {c_string(doc)} }},")
+                   f"{low}, {high}, {choices}, {c_string(doc)}, {'TRUE' if reload else 'FALSE'} }},")
     out.append("  { NULL },\n};")
     return "\n".join(out) + "\n"
 

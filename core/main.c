@@ -5,7 +5,9 @@
 #include <sys/prctl.h>
 
 #include "app.h"
+#include "base/clock.h"
 #include "base/notify.h"
+#include "base/service.h"
 
 enum { EXIT_DONE = 0, EXIT_NOT_STARTED = 1, EXIT_USAGE = 2 };
 
@@ -76,6 +78,33 @@ on_signal (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean
+on_reload (gpointer user_data)
+{
+  Daemon *daemon = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *begun = g_strdup_printf ("RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time ());
+
+  thole_notify (begun);
+  if (!thole_app_reload (daemon->app, &error))
+    g_warning ("the configuration stays as it was: %s", error->message);
+  thole_notify ("READY=1");
+  return G_SOURCE_CONTINUE;
+}
+
+/* the addresses, for `systemctl status` */
+static void
+tell_ready (TholeApp *app)
+{
+  g_auto (GStrv) addresses = thole_app_addresses (app);
+  g_autofree char *list = g_strjoinv (" ", addresses);
+  g_autofree char *state = g_strconcat ("READY=1\nSTATUS=serving at ", list, NULL);
+
+  thole_notify (state);
+  puts ("ready");
+  fflush (stdout);
+}
+
 static void
 on_stopped (gpointer user_data)
 {
@@ -89,14 +118,18 @@ run (TholeApp *app)
   g_autoptr (GError) error = NULL;
   guint term = g_unix_signal_add (SIGTERM, on_signal, &daemon);
   guint interrupt = g_unix_signal_add (SIGINT, on_signal, &daemon);
+  guint reload = 0;
+  GSource *watchdog = NULL;
   gboolean good = thole_app_start (app, on_stopped, &daemon, &error);
 
   if (good)
     {
-      thole_notify ("READY=1");
-      puts ("ready");
-      fflush (stdout);
+      reload = g_unix_signal_add (SIGHUP, on_reload, &daemon);
+      watchdog = thole_watchdog_new (NULL);
+      tell_ready (app);
       g_main_loop_run (daemon.loop);
+      g_source_remove (reload);
+      thole_source_clear (&watchdog);
     }
   else
     fprintf (stderr, "tholed: %s\n", error->message);
@@ -118,6 +151,7 @@ options_clear (Options *options)
   g_free (options->app.restore);
   g_free (options->app.tls_certificate);
   g_free (options->app.tls_key);
+  g_clear_pointer (&options->app.inherited, g_ptr_array_unref);
 }
 
 /* no core file, and nobody else's debugger: passwords, keys and the values of secrets pass through here */
@@ -140,6 +174,7 @@ main (int argc, char **argv)
 
   signal (SIGPIPE, SIG_IGN);
   keep_memory_private ();
+  options.app.inherited = thole_inherited_take ();
   if (!parse (&options, &argc, &argv, &error))
     {
       fprintf (stderr, "tholed: %s\n", error->message);

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes thole.conf and thole.conf(5) of core/config/keys.list, so that they name every key and no other.
 
-usage: generate.py conf|man VERSION OUTPUT KEYS_LIST
+usage: generate.py conf|man VERSION FOLDER OUTPUT KEYS_LIST      FOLDER: where the configuration is
 """
 import sys
 
@@ -21,7 +21,8 @@ SECTIONS = {
 
 class Key:
     def __init__(self, cells):
-        self.section, self.name, self.kind, self.default, self.bounds, self.doc = cells
+        self.section, self.name, self.kind, self.default, self.bounds, self.doc = cells[:6]
+        self.reload = cells[6:] == ["reload"]
 
     def type_text(self):
         text = TYPES[self.kind]
@@ -38,8 +39,8 @@ def read_keys(path):
             if not line.strip() or line.startswith("#"):
                 continue
             cells = [cell.strip() for cell in line.split("|")]
-            if len(cells) != 6 or cells[2] not in TYPES:
-                sys.exit(f"{path}:{number}: expected section | key | kind | default | bounds | doc")
+            if len(cells) not in (6, 7) or cells[2] not in TYPES:
+                sys.exit(f"{path}:{number}: expected section | key | kind | default | bounds | doc [ | reload]")
             keys.append(Key(cells))
     return keys
 
@@ -49,13 +50,14 @@ def sections(keys):
     return [(name, [key for key in keys if key.section == name]) for name in names]
 
 
-def conf(keys, _):
+def conf(keys, _version, _folder):
     out = ["# Configuration of tholed, see thole.conf(5). What begins with # has its default; files in thole.conf.d/*.conf",
            "# beside this one are read after it. A wrong section, key or value is an error: tholed --check-config tells."]
     for name, members in sections(keys):
         out += ["", f"[{name}]"]
         for key in members:
-            out += [f"# {key.doc} ({key.type_text()})", f"#{key.name}={key.default}", ""]
+            reload = "; a reload takes it over" if key.reload else ""
+            out += [f"# {key.doc} ({key.type_text()}{reload})", f"#{key.name}={key.default}", ""]
         out.pop()
     out += ["", "# One section for each engine; drivers are listed by: tholectl drivers",
             "[backend docker]", "driver=docker", "default=true", "#url=unix:///var/run/docker.sock"]
@@ -67,22 +69,27 @@ def roff(text):
     return "\\&" + text if text.startswith((".", "'")) else text
 
 
-def man(keys, version):
+def man(keys, version, folder):
     out = ['.\\" made by data/generate.py of core/config/keys.list; do not edit',
            f'.TH THOLE.CONF 5 "" "thole {version}" "File Formats"',
            ".SH NAME", "thole.conf \\- configuration of the Thole daemon", ".SH DESCRIPTION",
            "Sections in brackets hold lines KEY=VALUE; a line that begins with # is a comment. As root",
-           ".BR tholed (8)", "reads", ".IR /etc/thole/thole.conf ,", "then", ".I /etc/thole/thole.conf.d/*.conf",
+           ".BR tholed (8)", "reads", f".IR {roff(folder)}/thole.conf ,", "then",
+           f".I {roff(folder)}/thole.conf.d/*.conf",
            "in the order of their names; what is read later rules.",
            "Above the files stand environment variables THOLE_SECTION_KEY (in upper case), above those the option",
            "\\fB\\-\\-set\\fR SECTION.KEY=VALUE.", ".PP",
            "A section, key or value that is wrong is an error which names file and line. \\fBtholed \\-\\-check\\-config\\fR",
-           "tells without starting."]
+           "tells without starting.", ".PP",
+           "On SIGHUP (\\fBsystemctl reload tholed\\fR) the daemon reads all of it again. Keys of which it is said below that a reload",
+           "takes them over hold at once; what else has changed is named in the log and waits for a restart. While the new",
+           "configuration is wrong the old one holds."]
     for name, members in sections(keys):
         out += [f".SH [{name}]", *([SECTIONS[name]] if name in SECTIONS else [])]
         for key in members:
             default = f"Default: {roff(key.default)}." if key.default else "No default."
-            out += [".TP", f"\\fB{roff(key.name)}\\fR ({roff(key.type_text())})", f"{roff(key.doc)}.", default]
+            out += [".TP", f"\\fB{roff(key.name)}\\fR ({roff(key.type_text())})", f"{roff(key.doc)}.",
+                    default + (" A reload takes it over." if key.reload else "")]
     out += [".SH [backend NAME]", "One section for each configured engine. Keys other than these are the driver's own, strings all.",
             ".TP", "\\fBdriver\\fR (text)", "Id of the driver, as in \\fBtholectl drivers\\fR.",
             ".TP", "\\fBdefault\\fR (true or false)", "Workloads that name no backend go here.",
@@ -95,10 +102,10 @@ def man(keys, version):
 
 
 def main():
-    if len(sys.argv) != 5 or sys.argv[1] not in ("conf", "man"):
+    if len(sys.argv) != 6 or sys.argv[1] not in ("conf", "man"):
         sys.exit(__doc__)
-    text = {"conf": conf, "man": man}[sys.argv[1]](read_keys(sys.argv[4]), sys.argv[2])
-    with open(sys.argv[3], "w", encoding="utf-8") as file:
+    text = {"conf": conf, "man": man}[sys.argv[1]](read_keys(sys.argv[5]), sys.argv[2], sys.argv[3])
+    with open(sys.argv[4], "w", encoding="utf-8") as file:
         file.write(text)
 
 

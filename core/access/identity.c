@@ -182,23 +182,10 @@ thole_identity_new (const char *token_file, GError **error)
 static gboolean
 read_token_keys (TholeIdentity *self, const TholeIdentityOptions *options, GError **error)
 {
-  const char *credentials = g_getenv ("CREDENTIALS_DIRECTORY");
-  g_autofree char *file = g_strdup (options->token_keys);
-  char *text;
+  gboolean given = options->token_keys != NULL && options->token_keys[0] != '\0';
+  g_autofree char *file = given ? g_strdup (options->token_keys) : thole_secret_file_place (options->state_dir, "token-keys");
+  char *text = thole_secret_file_have (file, make_token, error);
 
-  if ((file == NULL || file[0] == '\0') && credentials != NULL)
-    {
-      g_free (file);
-      file = g_build_filename (credentials, "token-keys", NULL);
-      if (!g_file_test (file, G_FILE_TEST_EXISTS))
-        file[0] = '\0';
-    }
-  if (file == NULL || file[0] == '\0')
-    {
-      g_free (file);
-      file = g_build_filename (options->state_dir, "token-keys", NULL);
-    }
-  text = thole_secret_file_have (file, make_token, error);
   if (text == NULL)
     return FALSE;
   self->keys = thole_token_keys_new (text, file, options->development, error);
@@ -211,7 +198,7 @@ read_token_keys (TholeIdentity *self, const TholeIdentityOptions *options, GErro
 static gboolean
 read_key_secret (TholeIdentity *self, const char *state_dir, GError **error)
 {
-  g_autofree char *file = g_build_filename (state_dir, "api-key-secret", NULL);
+  g_autofree char *file = thole_secret_file_place (state_dir, "api-key-secret");
   char *text = thole_secret_file_have (file, make_token, error);
 
   if (text == NULL)

@@ -110,6 +110,12 @@ thole_rates_free (TholeRates *self)
   g_free (self);
 }
 
+void
+thole_rates_limit (TholeRates *self, const TholeRateLimits *limits)
+{
+  self->limits = *limits;
+}
+
 guint
 thole_rates_held (TholeRates *self)
 {

@@ -31,6 +31,8 @@ typedef struct _TholeRates TholeRates;
 /* Returns: (transfer full) */
 TholeRates *thole_rates_new     (TholeClock *clock, const TholeRateLimits *limits);
 void        thole_rates_free    (TholeRates *self);
+/* What was spent stays spent. */
+void        thole_rates_limit   (TholeRates *self, const TholeRateLimits *limits);
 
 /* Counts one request. @principal: (nullable): its credential was not good. @address: (nullable): not known. Returns: FALSE
  * when no limit applies. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/service.h"
 #include "thole-error.h"
 
 #define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
@@ -81,6 +82,7 @@ thole_secret_file_read (const char *file, GError **error)
   char text[THOLE_SECRET_FILE_MAX + 1];
   struct stat status;
   char *copy = NULL;
+  mode_t others = thole_credential_is (file) ? 037 : 077;
   gssize got;
   int fd = open (file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
@@ -93,7 +95,7 @@ thole_secret_file_read (const char *file, GError **error)
   got = fstat (fd, &status) == 0 ? read (fd, text, sizeof text) : -1;
   if (got < 0)
     fail (file, "cannot be read", errno, error);
-  else if (!S_ISREG (status.st_mode) || (status.st_mode & 077) != 0)
+  else if (!S_ISREG (status.st_mode) || (status.st_mode & others) != 0)
     fail (file, "must be a file with mode 0600, which nobody else may read", 0, error);
   else if (status.st_uid != geteuid () && status.st_uid != 0)
     fail (file, "belongs to somebody else", 0, error);
@@ -135,10 +137,18 @@ make_key (void)
   return g_strconcat (key, "\n", NULL);
 }
 
+char *
+thole_secret_file_place (const char *folder, const char *name)
+{
+  char *credential = thole_credential (name);
+
+  return credential != NULL ? credential : g_build_filename (folder, name, NULL);
+}
+
 gboolean
 thole_secret_file_key (const char *folder, const char *name, guchar *key, gsize size, GError **error)
 {
-  g_autofree char *file = g_build_filename (folder, name, NULL);
+  g_autofree char *file = thole_secret_file_place (folder, name);
   char *text = thole_secret_file_have (file, make_key, error);
   gboolean good;
 

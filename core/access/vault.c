@@ -53,17 +53,11 @@ take_keys (TholeVault *self, char *text, const char *file, GError **error)
 TholeVault *
 thole_vault_new (const char *state_dir, GError **error)
 {
-  const char *credentials = g_getenv ("CREDENTIALS_DIRECTORY");
-  g_autofree char *file = credentials != NULL ? g_build_filename (credentials, "secret-key", NULL) : NULL;
+  g_autofree char *file = thole_secret_file_place (state_dir, "secret-key");
   TholeVault *self;
   gboolean good;
   char *text;
 
-  if (file == NULL || !g_file_test (file, G_FILE_TEST_EXISTS))
-    {
-      g_free (file);
-      file = g_build_filename (state_dir, "secret-key", NULL);
-    }
   text = thole_secret_file_have (file, make_key, error);
   if (text == NULL)
     return NULL;

@@ -4,14 +4,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-typedef struct
+struct _TholeLog
 {
-  GLogLevelFlags written;
+  gint written;           /* GLogLevelFlags; atomic: any thread writes */
   GLogLevelFlags fatal;   /* of G_DEBUG=fatal-warnings and -criticals, which GLib leaves to the writer */
   gboolean journal;
-} Writer;
+};
 
 static const char *
 level_name (GLogLevelFlags level)
@@ -96,15 +97,39 @@ thole_log_format (GString *out, GLogLevelFlags level, const GLogField *fields, g
   g_string_append_len (out, line->str, (gssize) line->len);
 }
 
+/* Standard error is the journal's stream when JOURNAL_STREAM names the file behind it; who has redirected it wants lines. */
+static gboolean
+is_journal (int fd)
+{
+  const char *text = g_getenv ("JOURNAL_STREAM");
+  g_autofree char *ours = NULL;
+  struct stat status;
+
+  if (text == NULL || fstat (fd, &status) != 0)
+    return FALSE;
+  ours = g_strdup_printf ("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, (guint64) status.st_dev, (guint64) status.st_ino);
+  return strcmp (text, ours) == 0;
+}
+
+static gboolean
+write_journal (GLogLevelFlags level, const GLogField *fields, gsize n_fields)
+{
+  g_autofree GLogField *all = g_new (GLogField, n_fields + 1);
+
+  memcpy (all, fields, n_fields * sizeof *fields);
+  all[n_fields] = (GLogField) { "SYSLOG_IDENTIFIER", "tholed", -1 };
+  return g_log_writer_journald (level, all, n_fields + 1, NULL) == G_LOG_WRITER_HANDLED;
+}
+
 static GLogWriterOutput
 write_fields (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
 {
-  const Writer *self = user_data;
+  TholeLog *self = user_data;
   g_autoptr(GString) line = NULL;
 
-  if ((level & self->written) == 0)
+  if ((level & (GLogLevelFlags) g_atomic_int_get (&self->written)) == 0)
     return G_LOG_WRITER_HANDLED;
-  if (!self->journal || g_log_writer_journald (level, fields, n_fields, NULL) != G_LOG_WRITER_HANDLED)
+  if (!self->journal || !write_journal (level, fields, n_fields))
     {
       gssize written;
 
@@ -120,7 +145,7 @@ write_fields (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpo
 }
 
 void
-thole_log_setup (const char *level)
+thole_log_set_level (TholeLog *self, const char *level)
 {
   static const struct
   {
@@ -132,14 +157,23 @@ thole_log_setup (const char *level)
     { "warn", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR },
     { "error", G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR },
   };
-  Writer *writer = g_new0 (Writer, 1);
+  GLogLevelFlags written = levels[1].written;
 
-  writer->written = levels[1].written;
   for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
     if (g_strcmp0 (levels[i].name, level) == 0)
-      writer->written = levels[i].written;
-  writer->fatal = g_log_set_always_fatal (G_LOG_FATAL_MASK);
-  g_log_set_always_fatal (writer->fatal);
-  writer->journal = g_log_writer_is_journald (STDERR_FILENO);
-  g_log_set_writer_func (write_fields, writer, g_free);
+      written = levels[i].written;
+  g_atomic_int_set (&self->written, (gint) written);
+}
+
+TholeLog *
+thole_log_setup (const char *level)
+{
+  TholeLog *self = g_new0 (TholeLog, 1);
+
+  thole_log_set_level (self, level);
+  self->fatal = g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  g_log_set_always_fatal (self->fatal);
+  self->journal = is_journal (STDERR_FILENO);
+  g_log_set_writer_func (write_fields, self, g_free);
+  return self;
 }

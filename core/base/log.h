@@ -11,8 +11,12 @@
 
 #define THOLE_LOG_LINE_MAX 4096
 
-/* @level: least that is written: debug, info, warn or error. To be called once, by main(). */
-void thole_log_setup  (const char *level);
+typedef struct _TholeLog TholeLog;
+
+/* @level: least that is written: debug, info, warn or error. To be called once in a process, since GLib has one writer.
+ * Returns: (transfer none): lives as long as the process */
+TholeLog *thole_log_setup     (const char *level);
+void      thole_log_set_level (TholeLog *self, const char *level);
 
 /* Appends one line with its end, at most THOLE_LOG_LINE_MAX bytes; control characters are escaped. */
-void thole_log_format (GString *out, GLogLevelFlags level, const GLogField *fields, gsize n_fields);
+void      thole_log_format    (GString *out, GLogLevelFlags level, const GLogField *fields, gsize n_fields);

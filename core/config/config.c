@@ -414,6 +414,48 @@ thole_config_free (TholeConfig *self)
   g_free (self);
 }
 
+/* did somebody add, remove or change a section [backend NAME]? */
+static void
+compare_backends (TholeConfig *self, TholeConfig *fresh, gboolean only_missing, GStrvBuilder *differ)
+{
+  for (guint i = 0; i < self->backends->len; i++)
+    {
+      const char *name = ((Backend *) self->backends->pdata[i])->name;
+      g_autofree char *word = g_strconcat (BACKEND, " ", name, NULL);
+      g_autoptr(GVariant) old = thole_config_backend (self, name);
+      g_autoptr(GVariant) new = find_backend (fresh, name) != NULL ? thole_config_backend (fresh, name) : NULL;
+
+      if (new == NULL || (!only_missing && !g_variant_equal (old, new)))
+        g_strv_builder_add (differ, word);
+    }
+}
+
+char **
+thole_config_take (TholeConfig *self, TholeConfig *fresh, char ***taken)
+{
+  g_autoptr(GStrvBuilder) now = g_strv_builder_new ();
+  g_autoptr(GStrvBuilder) later = g_strv_builder_new ();
+
+  for (gsize i = 0; thole_config_keys[i].section != NULL; i++)
+    {
+      const TholeConfigKey *key = &thole_config_keys[i];
+      g_autofree char *name = g_strconcat (key->section, ".", key->key, NULL);
+      Value old = self->values[i];
+
+      if (strcmp (old.text, fresh->values[i].text) == 0)
+        continue;
+      g_strv_builder_add (key->reload ? now : later, name);
+      if (!key->reload)
+        continue;
+      self->values[i] = fresh->values[i];
+      fresh->values[i] = old;
+    }
+  compare_backends (self, fresh, FALSE, later);
+  compare_backends (fresh, self, TRUE, later);
+  *taken = g_strv_builder_end (now);
+  return g_strv_builder_end (later);
+}
+
 static const Value *
 value_of (TholeConfig *self, const char *section, const char *key)
 {

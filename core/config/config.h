@@ -18,6 +18,7 @@ typedef struct
   double min, max;
   const char *choices;   /* "a,b,c" */
   const char *doc;
+  gboolean reload;       /* a reload takes it over; others need a restart */
 } TholeConfigKey;
 
 typedef struct _TholeConfig TholeConfig;
@@ -26,6 +27,9 @@ typedef struct _TholeConfig TholeConfig;
  * The error names file, line and key of every fault. Returns: (transfer full) */
 TholeConfig *thole_config_load     (const char *const *files, const char *const *set, gboolean environment, GError **error);
 void         thole_config_free     (TholeConfig *self);
+/* Takes over from @fresh what holds at once. @taken: (out) (transfer full): "section.key" of what has changed so.
+ * Returns: (transfer full): the same, and "backend NAME", of what differs and stays as it is until a restart */
+char       **thole_config_take     (TholeConfig *self, TholeConfig *fresh, char ***taken);
 
 const char  *thole_config_string   (TholeConfig *self, const char *section, const char *key);
 char       **thole_config_list     (TholeConfig *self, const char *section, const char *key); /* transfer full */

@@ -435,20 +435,41 @@ thole_door_new (TholeHttp *http, GError **error)
   return self;
 }
 
-gboolean
-thole_door_open (TholeDoor *self, const char *address, GError **error)
+static void
+add_entrance (TholeDoor *self, TholeSocket *socket)
 {
-  TholeSocket *socket = thole_socket_open (address, self->http->options.behind_proxy || self->http->tls != NULL, error);
-  TholeEntrance *entrance;
+  TholeEntrance *entrance = g_new0 (TholeEntrance, 1);
 
-  if (socket == NULL)
-    return FALSE;
-  entrance = g_new0 (TholeEntrance, 1);
   entrance->door = self;
   entrance->socket = socket;
   entrance->source = fd_source (self->http, socket->fd, on_accept, entrance);
   g_ptr_array_add (self->entrances, entrance);
-  return TRUE;
+}
+
+static gboolean
+may_be_wide (TholeDoor *self)
+{
+  return self->http->options.behind_proxy || self->http->tls != NULL;
+}
+
+gboolean
+thole_door_open (TholeDoor *self, const char *address, GError **error)
+{
+  TholeSocket *socket = thole_socket_open (address, may_be_wide (self), error);
+
+  if (socket != NULL)
+    add_entrance (self, socket);
+  return socket != NULL;
+}
+
+gboolean
+thole_door_adopt (TholeDoor *self, int fd, const char *name, GError **error)
+{
+  TholeSocket *socket = thole_socket_adopt (fd, name, may_be_wide (self), error);
+
+  if (socket != NULL)
+    add_entrance (self, socket);
+  return socket != NULL;
 }
 
 char **

@@ -344,6 +344,30 @@ thole_http_listen (TholeHttp *self, const char *address, GError **error)
   return thole_door_open (self->door, address, error);
 }
 
+gboolean
+thole_http_adopt (TholeHttp *self, int fd, const char *name, GError **error)
+{
+  return thole_door_adopt (self->door, fd, name, error);
+}
+
+void
+thole_http_reconfigure (TholeHttp *self, const TholeHttpOptions *options)
+{
+  TholeHttpOptions *own = &self->options;
+
+  own->trusted_proxies = options->trusted_proxies;
+  own->origins = options->origins;
+  own->max_body = options->max_body;
+  own->max_message = options->max_message;
+  own->head_timeout = options->head_timeout;
+  own->body_timeout = options->body_timeout;
+  own->idle_timeout = options->idle_timeout;
+  own->heartbeat = options->heartbeat;
+  own->ping = options->ping;
+  self->body_budget = BODIES * own->max_body;
+  self->tick_pause = tick_pause (own);
+}
+
 char **
 thole_http_addresses (TholeHttp *self)
 {

@@ -60,6 +60,10 @@ TholeHttp *thole_http_new             (const TholeHttpOptions *options, GError *
  * 0660; a stale one is replaced, one that is served is an error. Plain HOST must be loopback unless
  * behind_proxy; with tls_certificate no HOST is plain. */
 gboolean   thole_http_listen          (TholeHttp *self, const char *address, GError **error);
+/* Serves at @fd, a listening socket that somebody opened for us as @name; taken when this succeeds. */
+gboolean   thole_http_adopt           (TholeHttp *self, int fd, const char *name, GError **error);
+/* Takes over those of @options that hold at once: time-outs, origins and trusted proxies, sizes of bodies and messages. */
+void       thole_http_reconfigure     (TholeHttp *self, const TholeHttpOptions *options);
 /* Returns: (transfer full) (element-type utf8): where it listens, with the real ports */
 char     **thole_http_addresses       (TholeHttp *self);
 

@@ -167,6 +167,7 @@ void thole_http_measure (TholeHttp *self, const TholeOperationDef *def, guint st
 TholeDoor  *thole_door_new         (TholeHttp *http, GError **error);
 void        thole_door_free        (TholeDoor *self);
 gboolean    thole_door_open        (TholeDoor *self, const char *address, GError **error);
+gboolean    thole_door_adopt       (TholeDoor *self, int fd, const char *name, GError **error);
 char      **thole_door_addresses   (TholeDoor *self);
 void thole_door_shut (TholeDoor *self); /* no new connections; those at the door are closed */
 void        thole_door_watch       (TholeDoor *self, TholeConn *conn);

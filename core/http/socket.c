@@ -252,6 +252,16 @@ listen_inet (const char *address, const struct addrinfo *info, GError **error)
   return self;
 }
 
+static void
+refuse_wide (const char *address, GError **error)
+{
+  g_set_error (
+    error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+    "%s: a plain listener must be loopback: give daemon.tls_certificate and daemon.tls_key, or say with daemon.behind_proxy that "
+    "TLS ends before it",
+    address);
+}
+
 static TholeSocket *
 open_inet (const char *address, gboolean allow_wide, GError **error)
 {
@@ -261,11 +271,7 @@ open_inet (const char *address, gboolean allow_wide, GError **error)
   if (info == NULL)
     return NULL;
   if (!is_loopback (info->ai_addr) && !allow_wide)
-    g_set_error (
-      error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-      "%s: a plain listener must be loopback: give daemon.tls_certificate and daemon.tls_key, or say with daemon.behind_proxy that "
-      "TLS ends before it",
-      address);
+    refuse_wide (address, error);
   else
     self = listen_inet (address, info, error);
   freeaddrinfo (info);
@@ -278,6 +284,54 @@ thole_socket_open (const char *address, gboolean allow_wide, GError **error)
   if (g_str_has_prefix (address, "unix:"))
     return open_local (address + strlen ("unix:"), error);
   return open_inet (address, allow_wide, error);
+}
+
+/* Returns: NULL or why @fd cannot be served */
+static const char *
+adopt_fault (int fd, struct sockaddr_storage *address)
+{
+  socklen_t size = sizeof *address, length = sizeof (int);
+  int type = 0, listening = 0;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0)
+    return "is not a socket";
+  length = sizeof (int);
+  if (type != SOCK_STREAM || getsockopt (fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0 || !listening)
+    return "is not a socket that listens (with Accept=no) for streams";
+  if (getsockname (fd, (struct sockaddr *) address, &size) != 0 ||
+      (address->ss_family != AF_UNIX && address->ss_family != AF_INET && address->ss_family != AF_INET6))
+    return "is neither a unix nor an IP socket";
+  return NULL;
+}
+
+TholeSocket *
+thole_socket_adopt (int fd, const char *name, gboolean allow_wide, GError **error)
+{
+  struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+  const struct sockaddr_un *local = (const struct sockaddr_un *) (gconstpointer) &address;
+  const char *fault = adopt_fault (fd, &address);
+  TholeSocket *self;
+
+  if (fault != NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "the descriptor “%s” of the service manager %s", name, fault);
+      return NULL;
+    }
+  self = socket_new ();
+  self->local = address.ss_family == AF_UNIX;
+  self->wide = !self->local && !is_loopback ((const struct sockaddr *) &address);
+  self->address = self->local ? g_strconcat ("unix:", local->sun_path[0] != '\0' ? local->sun_path : "@", NULL) : describe (fd);
+  if (self->wide && !allow_wide)
+    refuse_wide (self->address, error);
+  else if (fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK) != 0)
+    set_errno (error, self->address, "cannot be served");
+  else
+    {
+      self->fd = fd;
+      return self;
+    }
+  thole_socket_free (self);
+  return NULL;
 }
 
 void

@@ -20,5 +20,8 @@ typedef struct
 
 /* Binds and listens; see thole_http_listen(). Returns: (transfer full) */
 TholeSocket *thole_socket_open (const char *address, gboolean allow_wide, GError **error);
+/* Serves on @fd, a listening stream socket that @name was opened for us under; it is not closed on failure. Its path stays when
+ * it is closed: whoever made it goes on holding it. Returns: (transfer full) */
+TholeSocket *thole_socket_adopt (int fd, const char *name, gboolean allow_wide, GError **error);
 /* Closes, and removes @path when it is still the one that we made. */
 void         thole_socket_free (TholeSocket *self);

@@ -182,7 +182,7 @@ class Daemon(Client):
         self.runtime = os.path.join(self.directory, "run")
         self.config = os.path.join(self.directory, "thole.conf")
         self.log = os.path.join(self.directory, "log")
-        self.process = None
+        self.process, self.pass_fds = None, ()
         self.died_as_asked = False
         super().__init__(path=os.path.join(self.directory, "thole.sock"), port=None)
         self.tcp_port = free_port()
@@ -219,7 +219,7 @@ class Daemon(Client):
         self.died_as_asked = False
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                            env=self.spawn_environment())
+                                            env=self.spawn_environment(), pass_fds=self.pass_fds)
         if wait:
             self.await_ready(seconds)
         return self
