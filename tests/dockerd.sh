@@ -7,6 +7,7 @@
 #   tests/dockerd.sh find                       prints the URL of an engine that answers: DOCKER_HOST, else the machine's
 #   tests/dockerd.sh start DIR [FLAG...]        starts one on unix://DIR/docker.sock; FLAGs go to dockerd
 #   tests/dockerd.sh stop DIR                   stops it and all that it runs
+#   tests/dockerd.sh restart DIR                both, one after the other
 #   tests/dockerd.sh image URL NAME [FILE...]   makes an image of busybox (and FILEs in /) without a registry
 #
 # It has a bridge of its own and leaves the packet filter alone, so that it disturbs no other engine; where that does not work
@@ -216,6 +217,7 @@ case $verb in
   find) find_engine ;;
   start) start "$@" ;;
   stop) stop "$@" ;;
+  restart) stop "$1" && start "$@" ;;
   image) image "$@" ;;
-  *) sed -n '5,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '5,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -211,7 +211,8 @@ def suite_driver(_):
         status, output = run("driver-engine", [script_path, "start", f"{folder}/engine"])
         try:
             status = status or run("driver-image", [script_path, "image", url, "thole-test:1"])[0]
-            count = meson_tests(ASAN, {**SANITIZERS, "THOLE_TEST_DOCKER": url}, "docker", ["--suite", "docker"])
+            given = {"THOLE_TEST_DOCKER": url, "THOLE_TEST_RESTART": f"{script_path} restart {folder}/engine"}
+            count = meson_tests(ASAN, {**SANITIZERS, **given}, "docker", ["--suite", "docker"])
             if status != 0:
                 count.fail(f"failed: no engine: {output[-500:]}")
             return count
