@@ -7,6 +7,7 @@
 #include "app-settings.h"
 #include "base/log.h"
 #include "base/service.h"
+#include "bus/bus.h"
 #include "http/http.h"
 #include "operations/context.h"
 #include "operations/secret.h"
@@ -41,6 +42,7 @@ struct _TholeApp
   TholeMetrics *metrics;
   TholeMeasured measured;
   TholeHttp *http;
+  TholeBus *bus;         /* (nullable) */
   char **origins;
   char *tls[3];          /* (nullable): credentials of the service: certificate, key, authority of clients */
   TholeLog *log;
@@ -70,6 +72,9 @@ copy_options (TholeAppOptions *copy, const TholeAppOptions *options)
     .tls_key = g_strdup (options->tls_key),
     .restore = options->restore != NULL ? g_canonicalize_filename (options->restore, NULL) : NULL,
     .replace = options->replace,
+    .bus_address = g_strdup (options->bus_address),
+    .session_bus = options->session_bus,
+    .no_bus = options->no_bus,
     .inherited = options->inherited != NULL ? g_ptr_array_ref (options->inherited) : NULL,
   };
 }
@@ -84,6 +89,7 @@ clear_options (TholeAppOptions *options)
   g_free (options->tls_certificate);
   g_free (options->tls_key);
   g_free (options->restore);
+  g_free (options->bus_address);
   g_clear_pointer (&options->inherited, g_ptr_array_unref);
 }
 
@@ -352,6 +358,32 @@ serve (TholeApp *self, GError **error)
   return self->http != NULL && listen_all (self, error);
 }
 
+/* a bus that was asked for must be there; that of the system need not */
+static gboolean
+serve_bus (TholeApp *self, GError **error)
+{
+  const TholeBusOptions options = {
+    .clock = self->clock, .identity = self->identity, .rates = self->rates, .operations = self->operations,
+    .version = THOLE_VERSION, .max_body = (gsize) thole_config_int (self->config, "http", "max_body"),
+  };
+  TholeBusWhich which = self->options.bus_address != NULL ? THOLE_BUS_AT_ADDRESS
+                        : self->options.session_bus       ? THOLE_BUS_OF_SESSION
+                                                          : THOLE_BUS_OF_SYSTEM;
+  g_autoptr (GError) reason = NULL;
+
+  if (self->options.no_bus)
+    return TRUE;
+  self->bus = thole_bus_new (&options, which, self->options.bus_address, &reason);
+  if (self->bus == NULL && which != THOLE_BUS_OF_SYSTEM)
+    {
+      g_propagate_prefixed_error (error, g_steal_pointer (&reason), "D-Bus: ");
+      return FALSE;
+    }
+  if (self->bus == NULL)
+    g_message ("not on the system bus: %s", reason->message);
+  return TRUE;
+}
+
 static gboolean
 open_all (TholeApp *self, GError **error)
 {
@@ -372,7 +404,7 @@ open_all (TholeApp *self, GError **error)
   thole_metrics_process (self->metrics);
   self->measured = (TholeMeasured) { self->operations, self->db, self->events, self->registry };
   thole_app_measure (self->metrics, &self->measured);
-  return serve (self, error);
+  return serve (self, error) && serve_bus (self, error);
 }
 
 gboolean
@@ -489,8 +521,9 @@ drained (gpointer user_data)
   TholeApp *self = user_data;
   guint busy = thole_operations_busy (self->operations);
   guint pending = thole_db_pending (self->db);
+  guint calls = self->bus != NULL ? thole_bus_busy (self->bus) : 0;
 
-  if (self->http_down && busy == 0 && pending == 0)
+  if (self->http_down && calls == 0 && busy == 0 && pending == 0)
     {
       thole_source_clear (&self->timer);
       close_backends (self);
@@ -498,8 +531,8 @@ drained (gpointer user_data)
     }
   if (thole_clock_monotonic (self->clock) < self->stop_by)
     return G_SOURCE_CONTINUE;
-  g_warning ("still busy after the time to drain: %s%u operations, %u transactions", self->http_down ? "" : "HTTP requests, ",
-             busy, pending);
+  g_warning ("still busy after the time to drain: %s%s%u operations, %u transactions", self->http_down ? "" : "HTTP requests, ",
+             calls > 0 ? "D-Bus calls, " : "", busy, pending);
   thole_source_clear (&self->timer);
   g_cancellable_cancel (self->cut);
   close_backends (self);
@@ -525,6 +558,8 @@ thole_app_stop (TholeApp *self)
   g_clear_pointer (&self->health, thole_health_free);
   g_clear_pointer (&self->reconcile, thole_reconcile_free);
   thole_operations_drain (self->operations);
+  if (self->bus != NULL)
+    thole_bus_drain (self->bus);
   thole_http_shutdown_async (self->http, self->cut, http_down, self);
   self->timer = thole_clock_timer (self->clock, DRAIN_PAUSE, drained, self);
 }
@@ -533,6 +568,7 @@ void
 thole_app_free (TholeApp *self)
 {
   thole_source_clear (&self->timer);
+  g_clear_pointer (&self->bus, thole_bus_free);
   g_clear_pointer (&self->http, thole_http_free);
   g_clear_pointer (&self->metrics, thole_metrics_free);
   g_clear_pointer (&self->health, thole_health_free);

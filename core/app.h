@@ -21,6 +21,9 @@ typedef struct
   gboolean replace;       /* also in place of a store that is there */
   char *tls_certificate, *tls_key; /* (nullable): PEM files */
   GPtrArray *inherited;   /* (nullable) (element-type TholeInherited): descriptors to serve; what was taken has fd -1 then */
+  char *bus_address;      /* (nullable): a bus of one's own */
+  gboolean session_bus;   /* that of the user */
+  gboolean no_bus;        /* none; without any of these that of the system, when there is one */
 } TholeAppOptions;
 
 /* Reads and checks the configuration; nothing is opened yet. Returns: (transfer full) */

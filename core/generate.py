@@ -93,7 +93,7 @@ class Field:
         for word in words[2:]:
             key, equals, value = word.partition("=")
             self.attributes[key] = value if equals else True
-        known = {"required", "min", "max", "default", "format", "secret", "repeated", "hidden", "computed", "nullable", "of", "in"}
+        known = {"required", "min", "max", "default", "format", "secret", "repeated", "hidden", "computed", "nullable", "of", "in", "bus"}
         for key in self.attributes:
             if key not in known:
                 sys.exit(f"{where}: unknown attribute {key}")
@@ -193,6 +193,8 @@ def fields_source(paths):
                 if not field.name.startswith(a["in"] + "_"):
                     sys.exit(f"{field.name}: its name does not begin with {a['in']}_")
                 parts.append(f".group = {c_string(a['in'])}")
+            if "bus" in a:
+                parts.append(f".bus_type = {c_string(a['bus'])}")
             if field.kind == "enum":
                 parts.append(f".choices = {base}_{field.name}_choices")
             if of:
@@ -223,8 +225,8 @@ def read_operations(paths):
     operations = []
     for where, line in lines_of(paths):
         cells = [cell.strip() for cell in line.split("|")]
-        if len(cells) != 9:
-            sys.exit(f"{where}: expected 9 columns, found {len(cells)}")
+        if len(cells) != 10:
+            sys.exit(f"{where}: expected 10 columns, found {len(cells)}")
         operations.append(cells)
     return operations
 
@@ -244,12 +246,13 @@ def operations_header(paths):
 def operations_source(paths):
     out = [NOTE, '#include "operations-list.h"\n#include "records.h"\n',
            "const TholeOperationDef thole_operations[THOLE_N_OPS] = {"]
-    for name, permission, target, http, success, body, query, kind, doc in read_operations(paths):
+    for name, permission, target, http, success, body, query, kind, bus, doc in read_operations(paths):
         method, path = ("NULL", "NULL") if http == "-" else (c_string(part) for part in http.split())
         codes = ", ".join(success.split())
+        member, action = [c_string(None if part in ("", "-") else part) for part in bus.partition(" ")[::2]]
         out.append(f"  {{ {c_string(name)}, {c_string(permission)}, {c_string(None if target == '-' else target)}, {method}, {path}, "
                    f"{{ {codes} }}, &thole_schema_{c_name(body)}, &thole_schema_{c_name(query)}, "
-                   f"THOLE_OPERATION_{kind.upper()}, {c_string(doc)}, thole_op_{c_name(name)} }},")
+                   f"THOLE_OPERATION_{kind.upper()}, {c_string(doc)}, thole_op_{c_name(name)}, {member}, {action} }},")
     out.append("};")
     return "\n".join(out) + "\n"
 

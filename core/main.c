@@ -22,7 +22,7 @@ enum { EXIT_DONE = 0, EXIT_NOT_STARTED = 1, EXIT_USAGE = 2 };
 typedef struct
 {
   TholeAppOptions app;
-  gboolean check_config, version, no_bus;
+  gboolean check_config, version;
 } Options;
 
 typedef struct
@@ -45,7 +45,9 @@ parse (Options *options, int *argc, char ***argv, GError **error)
     { "log-level", 0, 0, G_OPTION_ARG_STRING, &options->app.log_level, "debug, info, warn or error", "LEVEL" },
     { "restore", 0, 0, G_OPTION_ARG_FILENAME, &options->app.restore, "Begin with this back-up as the store", "FILE" },
     { "replace", 0, 0, G_OPTION_ARG_NONE, &options->app.replace, "With --restore: keep a store that is there aside", NULL },
-    { "no-bus", 0, 0, G_OPTION_ARG_NONE, &options->no_bus, "Do not serve D-Bus (this version never does)", NULL },
+    { "session", 0, 0, G_OPTION_ARG_NONE, &options->app.session_bus, "Serve on the session bus instead of the system bus", NULL },
+    { "bus-address", 0, 0, G_OPTION_ARG_STRING, &options->app.bus_address, "Serve on this bus", "ADDRESS" },
+    { "no-bus", 0, 0, G_OPTION_ARG_NONE, &options->app.no_bus, "Do not serve D-Bus", NULL },
     { "check-config", 0, 0, G_OPTION_ARG_NONE, &options->check_config, "Check the configuration and end", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version and end", NULL },
     { NULL },
@@ -58,6 +60,11 @@ parse (Options *options, int *argc, char ***argv, GError **error)
   if (*argc > 1)
     {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "unexpected argument %s", (*argv)[1]);
+      return FALSE;
+    }
+  if (options->app.session_bus + options->app.no_bus + (options->app.bus_address != NULL) > 1)
+    {
+      g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "only one of --session, --bus-address and --no-bus");
       return FALSE;
     }
   if (options->app.replace && options->app.restore == NULL)
@@ -149,6 +156,7 @@ options_clear (Options *options)
   g_free (options->app.runtime_dir);
   g_free (options->app.log_level);
   g_free (options->app.restore);
+  g_free (options->app.bus_address);
   g_free (options->app.tls_certificate);
   g_free (options->app.tls_key);
   g_clear_pointer (&options->app.inherited, g_ptr_array_unref);

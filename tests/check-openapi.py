@@ -26,7 +26,7 @@ def operations():
     """(name, method, path, statuses) of each operation that HTTP offers."""
     for line in read("core/operations/operations.list").splitlines():
         cells = [cell.strip() for cell in line.split("|")]
-        if len(cells) == 9 and not line.startswith("#") and cells[3] != "-":
+        if len(cells) == 10 and not line.startswith("#") and cells[3] != "-":
             method, path = cells[3].split()
             yield cells[0], method.lower(), path, cells[4].split()
 

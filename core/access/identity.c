@@ -74,6 +74,29 @@ thole_principal_unref (TholePrincipal *principal)
   g_free (principal);
 }
 
+static void
+append_names (GPtrArray *names, const char *const *more)
+{
+  for (guint i = 0; more != NULL && more[i] != NULL; i++)
+    g_ptr_array_add (names, g_strdup (more[i]));
+}
+
+TholePrincipal *
+thole_principal_granted (const TholePrincipal *principal, const char *const *permissions)
+{
+  TholePrincipal *copy = principal_new (g_strdup (principal->name), principal->admin, g_strdup (principal->credential));
+  GPtrArray *grants = g_ptr_array_new ();
+
+  append_names (grants, (const char *const *) principal->grants);
+  append_names (grants, permissions);
+  g_ptr_array_add (grants, NULL);
+  copy->grants = (char **) g_ptr_array_free (grants, FALSE);
+  copy->scopes = g_strdupv (principal->scopes);
+  copy->mates = principal->mates != NULL ? g_hash_table_ref (principal->mates) : NULL;
+  copy->expires_at = principal->expires_at;
+  return copy;
+}
+
 static TholePrincipal *
 principal_of (TholeIdentity *self, TholeUser *user, char *credential)
 {

@@ -60,6 +60,8 @@ gboolean        thole_identity_revoke    (TholeIdentity *self, TholePrincipal *p
 /* Sets digest and hint of @key. Returns: (transfer full): what it is; it is not kept */
 char           *thole_identity_make_key  (TholeIdentity *self, TholeKey *key);
 
+/* Returns: (transfer full): a copy that may do what needs one of @permissions, too: somebody else who decides (polkit) has said so */
+TholePrincipal *thole_principal_granted (const TholePrincipal *principal, const char *const *permissions);
 TholePrincipal *thole_principal_ref   (TholePrincipal *principal);
 void            thole_principal_unref (TholePrincipal *principal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholePrincipal, thole_principal_unref)

@@ -50,6 +50,7 @@ typedef struct
   gsize offset;                     /* records: into the struct */
   const char *group;                /* records, (nullable): rendered inside an object of this name, without it and _ in its own */
   const char *doc;
+  const char *bus_type;             /* records, JSON: its type as a property on D-Bus; NULL = a{sv} */
 } TholeField;
 
 struct _TholeSchema

@@ -37,6 +37,8 @@ struct _TholeOperationDef
   TholeOperationKind kind;
   const char *doc;
   void (*handle) (TholeCall *call);
+  const char *bus;         /* (nullable): D-Bus, "Workload.Stop" */
+  const char *action;      /* (nullable): what polkit is asked, "manage-workloads" */
 };
 
 /* How a face is to write a stream. */

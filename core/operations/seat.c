@@ -412,11 +412,10 @@ thole_seat_note (TholeSeat *self, GVariant *told)
 
 /* looking -------------------------------------------------------------------------------------------------------- */
 
-GBytes *
-thole_seat_json (TholeSeat *self)
+TholeSessionRecord *
+thole_seat_record (TholeSeat *self)
 {
   TholeSessionRecord *shown = thole_record_copy (self->now);
-  GBytes *json;
   guint rows, cols;
 
   shown->viewers = self->desk != NULL ? thole_desk_viewers (self->desk) : 0;
@@ -429,7 +428,15 @@ thole_seat_json (TholeSeat *self)
       shown->cols = cols;
       shown->last_activity = MAX (shown->last_activity, thole_desk_active (self->desk));
     }
-  json = g_bytes_ref (thole_record_json (shown));
+  return shown;
+}
+
+GBytes *
+thole_seat_json (TholeSeat *self)
+{
+  TholeSessionRecord *shown = thole_seat_record (self);
+  GBytes *json = g_bytes_ref (thole_record_json (shown));
+
   thole_record_unref (shown);
   return json;
 }

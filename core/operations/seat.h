@@ -71,6 +71,8 @@ void        thole_seat_arm     (TholeSeat *self);
 /* Can its output be had now? And Returns: (transfer full) (nullable): whoever keeps it */
 gboolean    thole_seat_has_source (TholeSeat *self);
 TholeSession *thole_seat_source (TholeSeat *self);
+/* Returns: (transfer full): a copy of its record with what is not stored: viewers, output, size */
+TholeSessionRecord *thole_seat_record (TholeSeat *self);
 /* Returns: (transfer full): the object as it is now */
 GBytes     *thole_seat_json    (TholeSeat *self);
 /* By id, or by name when only one of the live ones that @principal may see has it. Returns: (transfer none) (nullable) */

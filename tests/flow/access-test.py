@@ -31,7 +31,7 @@ def operations():
     with open(os.path.join(SOURCE, "core", "operations", "operations.list"), encoding="utf-8") as file:
         for line in file:
             cells = [cell.strip() for cell in line.split("|")]
-            if len(cells) == 9 and not line.startswith("#") and cells[3] != "-":
+            if len(cells) == 10 and not line.startswith("#") and cells[3] != "-":
                 method, path = cells[3].split()
                 yield cells[0], cells[1], cells[2], method, path
 

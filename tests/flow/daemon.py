@@ -172,6 +172,8 @@ class Client:
 
 
 class Daemon(Client):
+    bus = None  # address of a message bus; None: it serves none
+
     def __init__(self, backends, settings=None, directory=None, environment=None, wrapper=()):
         """backends: {name: {key: value}}; settings: {"section.key": value}; wrapper: a command before tholed's own."""
         self.own = directory is None
@@ -202,7 +204,7 @@ class Daemon(Client):
 
     def command(self):
         return [*self.wrapper, THOLED, "--config", self.config, "--state-dir", self.state, "--runtime-dir", self.runtime,
-                "--no-bus"]
+                *(["--bus-address", self.bus] if self.bus else ["--no-bus"])]
 
     def spawn_environment(self):
         environment = {key: value for key, value in os.environ.items()

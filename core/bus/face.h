@@ -1,0 +1,101 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the files of this folder share.
+ */
+#pragma once
+
+#include "bus/bus.h"
+#include "bus/names.h"
+
+#define THOLE_BUS_MAX_CALLERS 1024 /* whose credentials are remembered */
+#define THOLE_BUS_MAX_CALLS 128    /* of one caller without an answer */
+
+typedef struct _TholeBusCaller TholeBusCaller;
+typedef struct _TholeBusCall TholeBusCall;
+typedef struct _TholeBusInlet TholeBusInlet;
+
+struct _TholeBus
+{
+  TholeBusOptions options;
+  TholeOperations *operations;
+  GDBusConnection *connection;
+  TholeBusInlet *inlet;
+  guint filter, names;      /* of the connection */
+  GHashTable *methods;      /* "Workload.Start" -> TholeOperationDef */
+  GHashTable *callers;      /* unique name -> TholeBusCaller */
+  GHashTable *calls;        /* of TholeBusCall: no answer yet */
+  gint64 no_polkit_until;   /* µs monotonic: it was not there */
+  gboolean draining;
+};
+
+/* One who is on the bus. */
+struct _TholeBusCaller
+{
+  guint refs;
+  TholeBus *bus;            /* NULL after thole_bus_free() */
+  char *name;               /* unique */
+  gboolean known;           /* the bus has told its uid */
+  gboolean refused;         /* the bus has no uid of it */
+  gboolean gone;
+  uid_t uid;
+  guint calls;
+  gint64 used_at;           /* µs monotonic */
+  GQueue waiting;           /* of TholeBusCall, until it is known */
+  GHashTable *verdicts;     /* action -> µs monotonic until when polkit's consent counts */
+};
+
+/* One method call, until it is answered. */
+struct _TholeBusCall
+{
+  TholeBus *bus;            /* NULL after thole_bus_free() */
+  TholeBusCaller *caller;
+  GDBusMessage *message;
+  TholeBusKind kind;
+  char *id;                 /* (nullable) */
+  const TholeOperationDef *def;
+  TholePrincipal *principal;
+  GCancellable *cancellable;
+  void (*then) (TholeBusCall *call);
+  gpointer state;           /* of whoever answers it */
+  GDestroyNotify state_free;
+};
+
+/* bus.c: each ends the call. */
+void thole_bus_return  (TholeBusCall *call, GVariant *body /* a tuple; floating, nullable */, GUnixFDList *descriptors /* nullable */);
+void thole_bus_refuse  (TholeBusCall *call, const char *name, const char *format, ...) G_GNUC_PRINTF (3, 4);
+void thole_bus_problem (TholeBusCall *call, const TholeProblem *problem);
+void thole_bus_fail    (TholeBusCall *call, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* caller.c */
+/* Returns: (transfer none) (nullable): NULL when there are too many */
+TholeBusCaller *thole_bus_caller_get   (TholeBus *bus, const char *name);
+TholeBusCaller *thole_bus_caller_ref   (TholeBusCaller *self);
+void            thole_bus_caller_unref (TholeBusCaller *self);
+/* It has left the bus: what it waits for ends. */
+void            thole_bus_caller_gone  (TholeBusCaller *self);
+/* Calls @then with call->principal set once it is known who it is and whether polkit lets it do what @def is; the
+ * principal may still lack the permission. */
+void            thole_bus_permit       (TholeBusCall *call, const TholeOperationDef *def, void (*then) (TholeBusCall *call));
+
+/* polkit.c: asks whether @name may do @action. The answer comes later, with FALSE also when there is no polkit. */
+void thole_bus_polkit_ask (TholeBusCall *call, const char *action, void (*answered) (TholeBusCall *call, gboolean good));
+
+/* route.c: what a call is for */
+void thole_bus_route   (TholeBusCall *call);
+/* call.c: an operation */
+void thole_bus_operate (TholeBusCall *call);
+/* Returns: (transfer full): "(a{sv})" and the like: arguments and results of an operation on the bus */
+char *thole_bus_arguments (const TholeOperationDef *def);
+char *thole_bus_results   (const TholeOperationDef *def);
+gboolean thole_bus_creates (const TholeOperationDef *def); /* gives the path of a new object */
+gboolean thole_bus_begins  (const TholeOperationDef *def); /* gives the path of an operation */
+gboolean thole_bus_streams (const TholeOperationDef *def); /* gives a descriptor */
+
+/* tree.c: org.freedesktop.DBus.ObjectManager and Properties */
+void thole_bus_tree       (TholeBusCall *call);
+void thole_bus_properties (TholeBusCall *call);
+
+/* introspect.c. @kind: THOLE_BUS_N_KINDS = a node without an interface of ours. @nodes: (nullable): names of nodes below.
+ * Returns: (transfer full) */
+char *thole_bus_introspect (TholeBusKind kind, const char *const *nodes);

@@ -1,0 +1,32 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The objects of the daemon as objects of the bus. An object is borrowed; it is good until the main loop goes on.
+ */
+#pragma once
+
+#include "bus/names.h"
+#include "operations/context.h"
+
+/* Objects of a kind in the order of their ids. @after: "" = from the first. Returns: (transfer none) (nullable) */
+gpointer    thole_bus_object_next  (TholeOperations *operations, TholeBusKind kind, const char *after);
+/* Returns: (transfer none) (nullable) */
+gpointer    thole_bus_object_find  (TholeOperations *operations, TholeBusKind kind, const char *id);
+const char *thole_bus_object_id    (TholeBusKind kind, gpointer object);
+/* May @principal know of it? Whether it may know of its kind is to be decided before. */
+gboolean    thole_bus_object_seen  (TholeBusKind kind, gpointer object, const TholePrincipal *principal);
+/* Returns: (transfer none) (floating): a{sv}, all properties */
+GVariant   *thole_bus_object_properties (TholeBusKind kind, gpointer object);
+
+typedef struct
+{
+  const char *name;  /* as over HTTP */
+  const char *type;
+  const char *doc;
+} TholeBusProperty;
+
+/* Calls @function for every property of a kind, in their order. */
+void        thole_bus_each_property (TholeBusKind kind, void (*function) (const TholeBusProperty *property, gpointer user_data),
+                                     gpointer user_data);
+/* The permission that reads objects of the kind, and what polkit is asked. */
+const TholeOperationDef *thole_bus_kind_read (TholeBusKind kind);

@@ -1,0 +1,202 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The objects as a whole and their properties. Nothing is kept for the bus: what is asked for is made of the records. A long
+ * list is made in pieces, so that others are served meanwhile.
+ */
+#include "bus/face.h"
+
+#include <string.h>
+
+#include "bus/object.h"
+
+#define PIECE 100                    /* objects made at a time */
+#define LIST_MAX (24 * 1024 * 1024)  /* bytes of a list: system buses carry no message above 32 MiB */
+#define PROPERTIES "org.freedesktop.DBus.Properties"
+
+static void
+not_here (TholeBusCall *call)
+{
+  thole_bus_fail (call, THOLE_ERROR_NOT_FOUND, "no %s %.64s", thole_bus_kind_node (call->kind), call->id);
+}
+
+static GVariant *
+root_properties (TholeBus *bus)
+{
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "Version", "s", bus->options.version);
+  g_variant_dict_insert (&dict, "Instance", "s", thole_db_instance (bus->operations->db));
+  return g_variant_dict_end (&dict);
+}
+
+static void
+answer_property (TholeBusCall *call, GVariant *properties, const char *name)
+{
+  g_autoptr (GVariant) value = g_variant_lookup_value (properties, name, NULL);
+
+  if (value != NULL)
+    thole_bus_return (call, g_variant_new ("(v)", value), NULL);
+  else
+    thole_bus_refuse (call, "org.freedesktop.DBus.Error.UnknownProperty", "no property %.64s", name);
+}
+
+static void
+get_properties (TholeBusCall *call)
+{
+  GVariant *arguments = g_dbus_message_get_body (call->message);
+  gpointer object = call->id != NULL ? thole_bus_object_find (call->bus->operations, call->kind, call->id) : NULL;
+  g_autoptr (GVariant) properties = NULL;
+  g_autoptr (GVariant) name = NULL;
+
+  if (!thole_access_decide (call->principal, call->def->permission))
+    {
+      thole_bus_fail (call, THOLE_ERROR_FORBIDDEN, "this needs the permission %s", call->def->permission);
+      return;
+    }
+  if (call->id != NULL && (object == NULL || !thole_bus_object_seen (call->kind, object, call->principal)))
+    {
+      not_here (call);
+      return;
+    }
+  properties = g_variant_ref_sink (object != NULL ? thole_bus_object_properties (call->kind, object) : root_properties (call->bus));
+  if (g_variant_n_children (arguments) == 1)
+    {
+      thole_bus_return (call, g_variant_new ("(@a{sv})", properties), NULL);
+      return;
+    }
+  name = g_variant_get_child_value (arguments, 1);
+  answer_property (call, properties, g_variant_get_string (name, NULL));
+}
+
+void
+thole_bus_properties (TholeBusCall *call)
+{
+  g_autoptr (GVariant) interface = g_variant_get_child_value (g_dbus_message_get_body (call->message), 0);
+  const char *text = g_variant_get_string (interface, NULL);
+
+  if (strcmp (g_dbus_message_get_member (call->message), "Set") == 0)
+    thole_bus_refuse (call, "org.freedesktop.DBus.Error.PropertyReadOnly", "properties are changed by methods");
+  else if (text[0] != '\0' && thole_bus_kind_parse (text) != call->kind)
+    thole_bus_refuse (call, "org.freedesktop.DBus.Error.UnknownInterface", "no interface %.128s here", text);
+  else
+    thole_bus_permit (call, thole_bus_kind_read (call->kind), get_properties);
+}
+
+/* all objects -------------------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  TholeBusKind kind;
+  char *last;           /* id */
+  GPtrArray *entries;   /* of GVariant {oa{sa{sv}}} */
+  gsize size;           /* bytes of them */
+  GSource *timer;
+} Listing;
+
+static void
+listing_free (gpointer data)
+{
+  Listing *self = data;
+
+  thole_source_clear (&self->timer);
+  g_ptr_array_unref (self->entries);
+  g_free (self->last);
+  g_free (self);
+}
+
+/* one block of memory an object: a tree of values takes ten times as much */
+static void
+add_entry (Listing *self, gpointer object)
+{
+  g_autofree char *path = thole_bus_path (self->kind, self->last);
+  g_autofree char *interface = g_strconcat (THOLE_BUS_NAME ".", thole_bus_kind_interface (self->kind), NULL);
+  GVariantBuilder builder;
+  GVariant *entry;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{sa{sv}}"));
+  g_variant_builder_add (&builder, "{s@a{sv}}", interface, thole_bus_object_properties (self->kind, object));
+  entry = g_variant_ref_sink (g_variant_new ("{oa{sa{sv}}}", path, &builder));
+  g_variant_get_data (entry);
+  self->size += g_variant_get_size (entry);
+  g_ptr_array_add (self->entries, entry);
+}
+
+static void
+listing_end (TholeBusCall *call)
+{
+  Listing *self = call->state;
+  GVariant *all = g_variant_new_array (G_VARIANT_TYPE ("{oa{sa{sv}}}"), (GVariant **) self->entries->pdata, self->entries->len);
+
+  thole_bus_return (call, g_variant_new_tuple (&all, 1), NULL);
+}
+
+/* Returns: FALSE when all have been seen */
+static gboolean
+next_object (TholeBusCall *call)
+{
+  Listing *self = call->state;
+  gpointer object = NULL;
+
+  if (thole_access_decide (call->principal, thole_bus_kind_read (self->kind)->permission))
+    object = thole_bus_object_next (call->bus->operations, self->kind, self->last);
+  g_free (self->last);
+  self->last = g_strdup (object != NULL ? thole_bus_object_id (self->kind, object) : "");
+  if (object == NULL)
+    return ++self->kind < THOLE_BUS_N_KINDS;
+  if (thole_bus_object_seen (self->kind, object, call->principal))
+    add_entry (self, object);
+  return TRUE;
+}
+
+static gboolean
+next_piece (gpointer user_data)
+{
+  TholeBusCall *call = user_data;
+  Listing *self = call->state;
+  gboolean more = TRUE;
+
+  if (call->bus == NULL || call->caller->gone)
+    {
+      thole_bus_fail (call, THOLE_ERROR_INTERRUPTED, "the caller has left");
+      return G_SOURCE_REMOVE;
+    }
+  for (guint i = 0; more && i < PIECE; i++)
+    more = next_object (call);
+  if (self->size > LIST_MAX)
+    thole_bus_fail (call, THOLE_ERROR_TOO_LARGE, "there are too many objects for one message; ListWorkloads gives them page by page");
+  else if (more)
+    return G_SOURCE_CONTINUE;
+  else
+    listing_end (call);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+list_all (TholeBusCall *call)
+{
+  Listing *self;
+  guint allowed = 0;
+
+  for (TholeBusKind kind = THOLE_BUS_ROOT + 1; kind < THOLE_BUS_N_KINDS; kind++)
+    allowed += thole_access_decide (call->principal, thole_bus_kind_read (kind)->permission);
+  if (allowed == 0)
+    {
+      thole_bus_fail (call, THOLE_ERROR_FORBIDDEN, "this needs the permission %s", call->def->permission);
+      return;
+    }
+  self = g_new0 (Listing, 1);
+  self->kind = THOLE_BUS_ROOT + 1;
+  self->last = g_strdup ("");
+  self->entries = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  call->state = self;
+  call->state_free = listing_free;
+  self->timer = thole_clock_timer (call->bus->options.clock, 0, next_piece, call);
+}
+
+void
+thole_bus_tree (TholeBusCall *call)
+{
+  thole_bus_permit (call, thole_bus_kind_read (THOLE_BUS_WORKLOAD), list_all);
+}

@@ -1,0 +1,241 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus/value.h"
+
+#include <string.h>
+
+#include "thole-dict.h"
+#include "thole-json.h"
+
+#define MEMBER(Type, record, field) (*(Type *) G_STRUCT_MEMBER_P (record, (field)->offset))
+
+static gboolean
+is_null (GVariant *value)
+{
+  return g_variant_is_of_type (value, G_VARIANT_TYPE_UNIT);
+}
+
+static GVariant *
+dictionary (GVariant *json)
+{
+  GVariantBuilder builder;
+  GVariantIter iter;
+  const char *key;
+  GVariant *value;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  g_variant_iter_init (&iter, json);
+  while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
+    if (!is_null (value))
+      g_variant_builder_add (&builder, "{sv}", key, thole_bus_value (value));
+  return g_variant_builder_end (&builder);
+}
+
+/* the type that all members have: as and aa{sv} are easier to use than av */
+static const char *
+list_type (GVariant *json)
+{
+  gsize n = g_variant_n_children (json), texts = 0, objects = 0;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) child = g_variant_get_child_value (json, i);
+      g_autoptr (GVariant) value = g_variant_get_variant (child);
+
+      texts += g_variant_is_of_type (value, G_VARIANT_TYPE_STRING);
+      objects += g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT);
+    }
+  return n > 0 && texts == n ? "as" : n > 0 && objects == n ? "aa{sv}" : "av";
+}
+
+static GVariant *
+list (GVariant *json, const char *type)
+{
+  GVariantBuilder builder;
+  GVariantIter iter;
+  GVariant *value;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE (type));
+  g_variant_iter_init (&iter, json);
+  while (g_variant_iter_loop (&iter, "v", &value))
+    {
+      gboolean text = g_variant_is_of_type (value, G_VARIANT_TYPE_STRING);
+      gboolean object = g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT);
+
+      if (strcmp (type, "av") == 0 && !is_null (value))
+        g_variant_builder_add (&builder, "v", thole_bus_value (value));
+      else if ((strcmp (type, "as") == 0 && text) || (strcmp (type, "aa{sv}") == 0 && object))
+        g_variant_builder_add_value (&builder, thole_bus_value (value));
+    }
+  return g_variant_builder_end (&builder);
+}
+
+GVariant *
+thole_bus_value (GVariant *json)
+{
+  if (g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT))
+    return dictionary (json);
+  if (g_variant_is_of_type (json, G_VARIANT_TYPE ("av")))
+    return list (json, list_type (json));
+  if (g_variant_is_of_type (json, G_VARIANT_TYPE_STRING))
+    return g_variant_new_string (g_variant_get_string (json, NULL));
+  if (g_variant_is_of_type (json, G_VARIANT_TYPE_INT64))
+    return g_variant_new_int64 (g_variant_get_int64 (json));
+  if (g_variant_is_of_type (json, G_VARIANT_TYPE_BOOLEAN))
+    return g_variant_new_boolean (g_variant_get_boolean (json));
+  if (g_variant_is_of_type (json, G_VARIANT_TYPE_DOUBLE))
+    return g_variant_new_double (g_variant_get_double (json));
+  if (g_variant_is_of_type (json, G_VARIANT_TYPE_UINT64))
+    return g_variant_new_uint64 (g_variant_get_uint64 (json));
+  return g_variant_new_string ("");
+}
+
+static GVariant *
+texts (GVariant *json)
+{
+  GVariantBuilder builder;
+  GVariantIter iter;
+  const char *key;
+  GVariant *value;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{ss}"));
+  g_variant_iter_init (&iter, json);
+  while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
+    if (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING))
+      g_variant_builder_add (&builder, "{ss}", key, g_variant_get_string (value, NULL));
+  return g_variant_builder_end (&builder);
+}
+
+GVariant *
+thole_bus_value_as (GVariant *json, const char *type)
+{
+  gboolean object = json != NULL && g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT);
+
+  if (strcmp (type, "a{sv}") == 0 && object)
+    return dictionary (json);
+  if (strcmp (type, "a{ss}") == 0 && object)
+    return texts (json);
+  if (json != NULL && type[0] == 'a' && type[1] != '{' && g_variant_is_of_type (json, G_VARIANT_TYPE ("av")))
+    return list (json, type);
+  return g_variant_new_array (g_variant_type_element (G_VARIANT_TYPE (type)), NULL, 0);
+}
+
+GVariant *
+thole_bus_dictionary (GBytes *bytes)
+{
+  gsize length = 0;
+  const char *text = bytes != NULL ? g_bytes_get_data (bytes, &length) : NULL;
+  g_autoptr (GVariant) json = text != NULL ? thole_json_parse (text, length, NULL) : NULL;
+
+  return thole_bus_value_as (json, "a{sv}");
+}
+
+/* properties ------------------------------------------------------------------------------------------------- */
+
+const char *
+thole_bus_field_type (const TholeField *field)
+{
+  switch (field->kind)
+    {
+    case THOLE_FIELD_BOOL:
+      return "b";
+    case THOLE_FIELD_INT:
+      return "x";
+    case THOLE_FIELD_NUMBER:
+      return "d";
+    case THOLE_FIELD_JSON:
+      return field->bus_type != NULL ? field->bus_type : "a{sv}";
+    default:
+      return "s";
+    }
+}
+
+const char *
+thole_bus_input_type (const TholeField *field)
+{
+  static const char *const types[] = {
+    [THOLE_FIELD_STRING] = "s", [THOLE_FIELD_NAME] = "s", [THOLE_FIELD_BOOL] = "b", [THOLE_FIELD_INT] = "x",
+    [THOLE_FIELD_NUMBER] = "d", [THOLE_FIELD_SIZE] = "x or s", [THOLE_FIELD_DURATION] = "d", [THOLE_FIELD_TIME] = "s",
+    [THOLE_FIELD_ENUM] = "s", [THOLE_FIELD_STRINGS] = "as", [THOLE_FIELD_LABELS] = "a{ss}", [THOLE_FIELD_ENV] = "a{ss}",
+    [THOLE_FIELD_JSON] = "a{sv}", [THOLE_FIELD_OBJECT] = "a{sv}", [THOLE_FIELD_LIST] = "aa{sv}",
+  };
+
+  return field->flags & THOLE_FIELD_REPEATED ? "s or as" : types[field->kind];
+}
+
+static GVariant *
+json_member (const char *text, const char *type)
+{
+  g_autoptr (GVariant) json = NULL;
+
+  /* most are empty */
+  if (text != NULL && text[0] != '\0' && strcmp (text, "{}") != 0 && strcmp (text, "[]") != 0)
+    json = thole_json_parse (text, strlen (text), NULL);
+  return thole_bus_value_as (json, type);
+}
+
+GVariant *
+thole_bus_member (gconstpointer record, const TholeField *field)
+{
+  char buffer[THOLE_TIME_LENGTH];
+  const char *text;
+  gint64 number;
+
+  switch (field->kind)
+    {
+    case THOLE_FIELD_BOOL:
+      return g_variant_new_boolean (MEMBER (gboolean, record, field));
+    case THOLE_FIELD_INT:
+      number = MEMBER (gint64, record, field);
+      return g_variant_new_int64 (number != THOLE_RECORD_NULL ? number : -1);
+    case THOLE_FIELD_NUMBER:
+      return g_variant_new_double (MEMBER (double, record, field));
+    case THOLE_FIELD_TIME:
+      number = MEMBER (gint64, record, field);
+      return g_variant_new_string (number != 0 ? thole_time_format (number, buffer) : "");
+    case THOLE_FIELD_ENUM:
+      return g_variant_new_string (field->choices[MEMBER (int, record, field)]);
+    case THOLE_FIELD_JSON:
+      return json_member (MEMBER (char *, record, field), thole_bus_field_type (field));
+    default:
+      text = MEMBER (char *, record, field);
+      return g_variant_new_string (text != NULL ? text : "");
+    }
+}
+
+/* errors ----------------------------------------------------------------------------------------------------- */
+
+char *
+thole_bus_problem_text (const TholeProblem *problem)
+{
+  g_autofree char *json = g_strconcat ("[", problem->fields->str, "]", NULL);
+  g_autoptr (GVariant) fields = thole_json_parse (json, strlen (json), NULL);
+  GString *out = g_string_new (problem->detail);
+
+  for (gsize i = 0; fields != NULL && i < g_variant_n_children (fields); i++)
+    {
+      g_autoptr (GVariant) child = g_variant_get_child_value (fields, i);
+      g_autoptr (GVariant) field = g_variant_get_variant (child);
+
+      g_string_append_printf (out, "\n%s: %s: %s", thole_dict_string (field, "pointer", ""), thole_dict_string (field, "code", ""),
+                              thole_dict_string (field, "detail", ""));
+    }
+  return g_string_free (out, FALSE);
+}
+
+/* options ---------------------------------------------------------------------------------------------------- */
+
+/* by way of JSON text, so that what may come in is decided in one place for both faces */
+GVariant *
+thole_bus_options (GVariant *options, TholeProblem **problem)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  GVariant *json;
+
+  thole_json_append (text, options);
+  json = thole_json_parse (text->str, text->len, &error);
+  if (json == NULL)
+    *problem = thole_problem_new (THOLE_ERROR_MALFORMED, "%s", error->message);
+  return json;
+}

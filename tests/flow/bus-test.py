@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The D-Bus face on a private bus: what only it has. Equal answers over both faces are of faces-test.py.
+
+THOLE_ACCEPT=1 writes docs/org.thole.Thole1.xml anew.
+"""
+import os
+import re
+import subprocess
+import xml.etree.ElementTree as tree
+
+import private_bus
+from daemon import BUILD, SOURCE, THOLED, Daemon
+from memory import FOREVER, Memory, Skip, case, main
+from private_bus import ROOT, BusClient, BusError, GLib, PrivateBus, path_of
+
+GOLDEN = os.path.join(SOURCE, "docs", "org.thole.Thole1.xml")
+KINDS = ("workload", "session", "backend", "operation")
+THOLE = "org.thole.Thole1"
+
+
+class OnBus(Memory):
+    BACKEND = {"agent": "true"}
+    SETTINGS = {"daemon.agent": os.path.join(BUILD, "agent", "thole-agent")}
+
+    def __init__(self):
+        if private_bus.missing():
+            raise Skip(private_bus.missing())
+        self.bus = PrivateBus()
+        Daemon.bus = self.bus.address
+        try:
+            super().__init__()
+        finally:
+            Daemon.bus = None
+        self.client = BusClient(self.bus.address)
+
+    def close(self):
+        try:
+            self.client.close()
+            super().close()
+        finally:
+            self.bus.close()
+
+    def refused(self, name, function):
+        try:
+            value = function()
+        except BusError as error:
+            self.equal(error.name, name, "the error")
+            return error
+        raise AssertionError(f"it answered {value!r:.500} instead of {name}")
+
+    def make(self, words=FOREVER, **options):
+        path, made, _ = self.client.call(ROOT, "Root.CreateWorkload", {"spec": self.spec(words), "wait": "running", **options})
+        return path, made
+
+
+def gdbus(t, *words):
+    return subprocess.run(["gdbus", "call", "--address", t.bus.address, "--dest", THOLE, *words], capture_output=True, text=True,
+                          timeout=30, check=False)
+
+
+@case("gdbus starts, stops and asks a workload", proves="127")
+def _(t):
+    path, _ = t.make(name="web")
+    stopped = gdbus(t, "--object-path", path, "--method", f"{THOLE}.Workload.Stop", "{'wait': <'stopped'>}")
+    t.holds(stopped.stdout, "'state': <'stopped'>", stopped.stderr)
+    started = gdbus(t, "--object-path", path, "--method", f"{THOLE}.Workload.Start", "{'wait': <'running'>}")
+    t.holds(started.stdout, "'state': <'running'>", started.stderr)
+    state = gdbus(t, "--object-path", path, "--method", "org.freedesktop.DBus.Properties.Get", f"{THOLE}.Workload", "State")
+    t.equal(state.stdout.strip(), "(<'running'>,)")
+    t.equal(t.thole.get("/v1/workloads/web").json["state"], "running", "over HTTP")
+
+
+@case("an object goes by its name, too, as over HTTP")
+def _(t):
+    path, made = t.make(name="by-name")
+    t.equal(t.client.call(path_of("workload", "by-name"), "Workload.Get", {})[0]["id"], made["id"])
+    t.equal(path, path_of("workload", made["id"]))
+
+
+@case("ObjectManager tells of every kind, with the properties that each object gives by itself")
+def _(t):
+    path, made = t.make()
+    objects = t.client.objects()
+    t.equal(objects[path_of("backend", "memory")][f"{THOLE}.Backend"]["State"], "ready")
+    t.equal(objects[path][f"{THOLE}.Workload"], t.client.properties(path, "Workload"))
+    t.equal(objects[path][f"{THOLE}.Workload"]["DesiredState"], "running")
+    t.equal(objects[path][f"{THOLE}.Workload"]["Spec"]["image"], made["spec"]["image"])
+    operations = [properties[f"{THOLE}.Operation"] for name, properties in objects.items() if "/operation/" in name]
+    t.true(any(operation["Target"] == made["id"] and operation["State"] == "succeeded" for operation in operations), "its operation")
+
+
+@case("a property that is not there, one that is set, an object that is gone, an interface of others")
+def _(t):
+    path, _ = t.make()
+    get, unknown = "org.freedesktop.DBus.Properties.Get", "org.freedesktop.DBus.Error"
+    t.refused(f"{unknown}.UnknownProperty", lambda: t.client.raw(path, get, GLib.Variant("(ss)", (f"{THOLE}.Workload", "Bogus"))))
+    t.refused(f"{unknown}.UnknownInterface", lambda: t.client.raw(path, get, GLib.Variant("(ss)", (f"{THOLE}.Session", "State"))))
+    t.refused(f"{unknown}.PropertyReadOnly", lambda: t.client.raw(
+        path, "org.freedesktop.DBus.Properties.Set", GLib.Variant("(ssv)", (f"{THOLE}.Workload", "State", GLib.Variant("s", "x")))))
+    t.refused(f"{THOLE}.Error.NotFound", lambda: t.client.properties(path_of("workload", "wl-none"), "Workload"))
+    t.refused(f"{unknown}.UnknownObject", lambda: t.client.raw(f"{ROOT}/nothing/x", f"{THOLE}.Workload.Get", None))
+    t.refused(f"{unknown}.UnknownMethod", lambda: t.client.raw(path, f"{THOLE}.Workload.Bogus", None))
+    t.refused(f"{unknown}.UnknownMethod", lambda: t.client.raw(ROOT, f"{THOLE}.Workload.Start", GLib.Variant("(a{sv})", ({},))))
+
+
+@case("a wrong signature and a descriptor where none belongs are refused")
+def _(t):
+    path, _ = t.make()
+    wrong = "org.freedesktop.DBus.Error.InvalidArgs"
+    for given in (None, GLib.Variant("(s)", ("x",)), GLib.Variant("(a{ss})", ({},)), GLib.Variant("(a{sv}s)", ({}, "x"))):
+        t.refused(wrong, lambda given=given: t.client.raw(path, f"{THOLE}.Workload.Start", given))
+    descriptors = private_bus.Gio.UnixFDList.new()
+    with open(os.devnull, "rb") as null:
+        descriptors.append(null.fileno())
+    try:
+        t.client.connection.call_with_unix_fd_list_sync(
+            THOLE, path, f"{THOLE}.Workload", "Start", GLib.Variant("(a{sv})", ({},)), None, 0, 10000, descriptors, None)
+        raise AssertionError("it was taken")
+    except GLib.Error as error:
+        t.equal(private_bus.Gio.DBusError.get_remote_error(error), wrong)
+
+
+@case("every unknown option is named")
+def _(t):
+    path, _ = t.make()
+    error = t.refused(f"{THOLE}.Error.InvalidField", lambda: t.client.call(path, "Workload.Stop", {"bogus": 1, "grace": -1, "foo": "x"}))
+    t.equal(error.pointers, ["/bogus", "/foo", "/grace"])
+
+
+def described(t):
+    """The introspection data of every interface of ours, as one document."""
+    parts = []
+    for path in [ROOT] + [next(name for name in sorted(t.client.objects()) if f"/{kind}/" in name) for kind in KINDS]:
+        parts += re.findall(rf'  <interface name="{THOLE}\..*?</interface>\n', t.client.introspect(path), re.S)
+    return "<node>\n" + "".join(parts) + "</node>\n"
+
+
+@case("introspection is as docs/org.thole.Thole1.xml says, and documented throughout")
+def _(t):
+    _, made = t.make()
+    t.thole.post(f"/v1/workloads/{made['id']}/sessions", {"command": ["cat"], "tty": False}).expect(200, 201)
+    text = described(t)
+    if os.environ.get("THOLE_ACCEPT"):
+        with open(GOLDEN, "w", encoding="utf-8") as file:
+            file.write(text)
+    with open(GOLDEN, encoding="utf-8") as file:
+        t.equal(text, file.read(), "the introspection data (THOLE_ACCEPT=1 writes it anew)")
+    root = tree.fromstring(text)
+    bare = [item.get("name") for item in root.iter() if item.tag in ("interface", "method", "property", "signal")
+            and item.find("annotation") is None]
+    t.equal(bare, [], "without a word about it")
+
+
+@case("every operation of the list but those of HTTP alone is a method with its name")
+def _(t):
+    with open(os.path.join(SOURCE, "core", "operations", "operations.list"), encoding="utf-8") as file:
+        rows = [[cell.strip() for cell in line.split("|")] for line in file if line.count("|") == 9 and not line.startswith("#")]
+    bound = {row[8].split()[0] for row in rows if row[8] != "-"}
+    with open(GOLDEN, encoding="utf-8") as file:
+        root = tree.fromstring(file.read())
+    methods = {f"{interface.get('name').removeprefix(THOLE + '.')}.{method.get('name')}"
+               for interface in root for method in interface.iter("method")}
+    t.equal(sorted(bound - methods), [], "methods that lack")
+    alone = sorted(row[0] for row in rows if row[8] == "-")
+    t.equal(alone, ["auth.login", "auth.logout", "auth.refresh", "auth.setup", "session.token", "session.tty", "ticket.create"])
+
+
+@case("busctl finds the tree")
+def _(t):
+    path, _ = t.make()
+    shown = subprocess.run(["busctl", f"--address={t.bus.address}", "tree", THOLE], capture_output=True, text=True, timeout=30, check=True)
+    t.holds(shown.stdout, path)
+    t.holds(shown.stdout, path_of("backend", "memory"))
+
+
+@case("somebody without rights is refused, and sees no object", proves="127")
+def _(t):
+    path, _ = t.make()
+    if os.getuid() != 0:
+        raise Skip("only root can be somebody else")
+    for words in (["--object-path", path, "--method", f"{THOLE}.Workload.Get", "@a{sv} {}"],
+                  ["--object-path", ROOT, "--method", f"{THOLE}.Root.ListWorkloads", "@a{sv} {}"],
+                  ["--object-path", ROOT, "--method", "org.freedesktop.DBus.ObjectManager.GetManagedObjects"],
+                  ["--object-path", path, "--method", "org.freedesktop.DBus.Properties.Get", f"{THOLE}.Workload", "State"]):
+        answer = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "gdbus", "call", "--address",
+                                 t.bus.address, "--dest", THOLE, *words], capture_output=True, text=True, timeout=30, check=False)
+        t.holds(answer.stderr, f"{THOLE}.Error.Forbidden")
+
+
+@case("a second daemon does not take the name, and says so in one line")
+def _(t):
+    folder = os.path.join(t.bus.folder, "second")
+    answer = subprocess.run([THOLED, "--bus-address", t.bus.address, "--state-dir", folder, "--runtime-dir", folder, "--listen",
+                             f"unix:{folder}/sock", "--set", "backend m.driver=memory"], capture_output=True, text=True, timeout=30, check=False,
+                            env=t.thole.spawn_environment())
+    t.equal(answer.returncode, 1)
+    t.holds(answer.stderr, "another owner")
+
+
+@case("only one of --session, --bus-address and --no-bus")
+def _(t):
+    answer = subprocess.run([THOLED, "--session", "--no-bus"], capture_output=True, text=True, timeout=30, check=False)
+    t.equal((answer.returncode, "only one of" in answer.stderr), (2, True))
+
+
+main(OnBus)
