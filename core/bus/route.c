@@ -87,7 +87,7 @@ introspect (TholeBusCall *call)
 static void
 introspect_above (TholeBusCall *call, const char *path)
 {
-  const char *rest = THOLE_BUS_PATH + (path[1] != '\0' ? strlen (path) : 0) + 1;
+  const char *rest = &THOLE_BUS_PATH[path[1] != '\0' ? strlen (path) + 1 : 1];
   g_autofree char *name = g_strndup (rest, (gsize) (strchrnul (rest, '/') - rest));
   const char *nodes[] = { name, NULL };
   g_autofree char *xml = NULL;
