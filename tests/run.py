@@ -5,6 +5,7 @@
 
 Every test program speaks TAP (unit tests through GTest), so that cases are counted, not programs.
 """
+import concurrent.futures
 import glob
 import json
 import os
@@ -119,10 +120,12 @@ def script(path, build=GCC, environment=None, timeout=600):
     return tap(name, ["/usr/bin/python3", path], {"THOLE_BUILD": build, **(environment or {})}, timeout)
 
 
-def scripts(pattern, build=GCC, environment=None, timeout=600):
+def scripts(pattern, build=GCC, environment=None, timeout=600, at_once=1):
     count = Count()
-    for path in sorted(glob.glob(os.path.join(ROOT, "tests", pattern))):
-        count.add(script(path, build, environment, timeout))
+    paths = sorted(glob.glob(os.path.join(ROOT, "tests", pattern)))
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        for one in pool.map(lambda path: script(path, build, environment, timeout), paths):
+            count.add(one)
     return count
 
 
@@ -198,7 +201,8 @@ def suite_unit(_):
 
 
 def suite_flow(_):
-    return scripts("flow/*-test.py", ASAN, SANITIZERS, SECONDS["flow"])
+    # each has folders and a daemon of its own, and mostly waits
+    return scripts("flow/*-test.py", ASAN, SANITIZERS, SECONDS["flow"], at_once=2)
 
 
 def suite_driver(_):
