@@ -10,10 +10,54 @@
 
 #include "thole-json.h"
 
+/* (nullable): NULL where the locale can write all of UTF-8 */
+static char *
+to_locale (const char *text)
+{
+  static const struct
+  {
+    gunichar character;
+    const char *plain;
+  } punctuation[] = {
+    { 0x00a0, " " }, { 0x2013, "-" }, { 0x2014, "-" }, { 0x2018, "'" }, { 0x2019, "'" },
+    { 0x201a, "'" }, { 0x201c, "\"" }, { 0x201d, "\"" }, { 0x201e, "\"" }, { 0x2026, "..." },
+  };
+  const char *charset = NULL;
+  g_autoptr(GString) plain = NULL;
+
+  if (g_get_charset (&charset))
+    return NULL;
+  plain = g_string_new (NULL);
+  for (; *text != '\0'; text = g_utf8_next_char (text))
+    {
+      gunichar character = g_utf8_get_char (text);
+      guint found = 0;
+
+      while (found < G_N_ELEMENTS (punctuation) && punctuation[found].character != character)
+        found++;
+      if (found < G_N_ELEMENTS (punctuation))
+        g_string_append (plain, punctuation[found].plain);
+      else
+        g_string_append_unichar (plain, character);
+    }
+  return g_convert_with_fallback (plain->str, -1, charset, "UTF-8", "?", NULL, NULL, NULL);
+}
+
+/* What the locale cannot write has its width already when columns are measured. */
+static char *
+as_shown (const char *text)
+{
+  const char *charset = NULL;
+  g_autofree char *local = to_locale (text);
+  char *shown = local != NULL && !g_get_charset (&charset) ? g_convert (local, -1, "UTF-8", charset, NULL, NULL, NULL) : NULL;
+
+  return shown != NULL ? shown : g_strdup (text);
+}
+
 char *
 cli_text_safe (const char *text, gboolean lines)
 {
-  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  g_autofree char *whole = g_utf8_make_valid (text, -1), *valid = as_shown (whole);
   g_autoptr(GString) out = g_string_new (NULL);
 
   for (const char *next = valid; *next != '\0'; next = g_utf8_next_char (next))
@@ -68,11 +112,8 @@ cli_write (int fd, gconstpointer data, gsize length)
 static void
 write_text (int fd, const char *text)
 {
-  const char *charset = NULL;
-  g_autofree char *converted = NULL;
+  g_autofree char *converted = to_locale (text);
 
-  if (!g_get_charset (&charset))
-    converted = g_convert_with_fallback (text, -1, charset, "UTF-8", "?", NULL, NULL, NULL);
   if (converted != NULL)
     text = converted;
   cli_write (fd, text, strlen (text));

@@ -50,6 +50,16 @@ append_fields (GString *text, GVariant *body)
     }
 }
 
+/* in the language of the reader when it is one that we know */
+static const char *
+local_title (const char *title)
+{
+  for (guint i = 0; cli_problem_titles[i] != NULL; i++)
+    if (strcmp (cli_problem_titles[i], title) == 0)
+      return _(title);
+  return title;
+}
+
 char *
 cli_problem_text (guint status, GVariant *body)
 {
@@ -62,7 +72,7 @@ cli_problem_text (guint status, GVariant *body)
   detail = thole_dict_string (body, "detail", NULL);
   request = thole_dict_string (body, "request_id", NULL);
   if (title != NULL)
-    g_string_append (text, title);
+    g_string_append (text, local_title (title));
   if (detail != NULL && *detail != '\0')
     g_string_append_printf (text, "%s%s", text->len > 0 ? ": " : "", detail);
   if (text->len == 0)

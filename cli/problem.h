@@ -14,3 +14,6 @@ char       *cli_problem_text    (guint status, GVariant *body);
 int         cli_exit_for_status (guint status);
 /* Prints `tholectl: [SUBJECT: ]MESSAGE` on stderr and returns the exit code of @error. */
 int         cli_complain        (const char *subject, const GError *error);
+
+/* What the daemon may give as the title of a problem; ends with NULL. */
+extern const char *const cli_problem_titles[];

@@ -121,7 +121,10 @@ cli_wait_state (Cli *self, const char *id, const char *states, double timeout, c
         cli_sleep (0.2, cancellable);
       if (timeout >= 0 && (double) (g_get_monotonic_time () - begin) / G_USEC_PER_SEC >= timeout)
         {
-          g_set_error (error, CLI_ERROR, CLI_FAILED, _("it did not reach the state %s in %.0f seconds"), states, timeout);
+          g_set_error (error, CLI_ERROR, CLI_FAILED,
+                       ngettext ("it did not reach the state %s in %.0f second", "it did not reach the state %s in %.0f seconds",
+                                 (gulong) timeout),
+                       states, timeout);
           return NULL;
         }
       if (shown)

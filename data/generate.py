@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The Thole authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes thole.conf and thole.conf(5) of core/config/keys.list, so that they name every key and no other.
+"""Makes thole.conf and thole.conf(5) of core/config/keys.list, so that they name every key and no other, and puts the slots of
+sdk/thole-driver.h into thole-driver(7).
 
 usage: generate.py conf|man VERSION FOLDER OUTPUT KEYS_LIST      FOLDER: where the configuration is
+       generate.py driver OUTPUT PAGE HEADER
 """
+import re
 import sys
 
 TYPES = {"string": "text", "list": "list, separated by semicolons", "int": "integer", "number": "number",
@@ -101,11 +104,31 @@ def man(keys, version, folder):
     return "\n".join(out) + "\n"
 
 
+def slots(header):
+    with open(header, encoding="utf-8") as file:
+        text = file.read()
+    for body, name in re.findall(r"typedef struct\n{\n(.*?)\n} Thole(\w+)Ops;", text, re.S):
+        found = re.findall(r"\(\*(\w+)\)", body)
+        yield name, list(dict.fromkeys(re.sub(r"_(async|finish)$", "", slot) for slot in found))
+
+
+def driver(page, header):
+    out = []
+    for name, members in slots(header):
+        title = {"Host": "host: what the daemon offers", "Driver": "driver: mandatory"}.get(name, f"{name.lower()}/1")
+        out += [".TP", f".B {title}", " ".join(members)]
+    with open(page, encoding="utf-8") as file:
+        return file.read().replace("@SLOTS@", roff("\n".join(out)).replace("\\&.TP", ".TP", 1))
+
+
 def main():
-    if len(sys.argv) != 6 or sys.argv[1] not in ("conf", "man"):
+    if len(sys.argv) == 5 and sys.argv[1] == "driver":
+        text, output = driver(sys.argv[3], sys.argv[4]), sys.argv[2]
+    elif len(sys.argv) == 6 and sys.argv[1] in ("conf", "man"):
+        text, output = {"conf": conf, "man": man}[sys.argv[1]](read_keys(sys.argv[5]), sys.argv[2], sys.argv[3]), sys.argv[4]
+    else:
         sys.exit(__doc__)
-    text = {"conf": conf, "man": man}[sys.argv[1]](read_keys(sys.argv[5]), sys.argv[2], sys.argv[3])
-    with open(sys.argv[4], "w", encoding="utf-8") as file:
+    with open(output, "w", encoding="utf-8") as file:
         file.write(text)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The Thole authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Pages, default configuration and unit against the programs that they are about."""
+"""Pages and default configuration against the programs that they are about."""
 import os
 import re
 import shutil
@@ -86,26 +86,24 @@ def _(t):
     t.equal(read("tholectl.1"), run(THOLECTL, "help", "--man").stdout)
 
 
-@case("groff finds nothing in the pages", each=["tholectl.1", "thole.conf.5", "tholed.8"])
+@case("thole-driver(7) names every slot of the ABI and every key of a manifest")
+def _(t):
+    page = read("thole-driver.7")
+    with open(os.path.join(ROOT, "sdk", "thole-driver.h"), encoding="utf-8") as file:
+        slots = set(re.findall(r"\(\*(\w+?)(?:_async|_finish)?\) +\(Thole", file.read()))
+    t.true(len(slots) > 20, "slots in the header")
+    named = set(re.findall(r"\w+", page))
+    t.equal(sorted(slots - named), [], "slots that the page lacks")
+    for key in ("Id", "Abi", "Module", "Interfaces", "Needs", "ConfigKeys", "Isolation", "Disabled"):
+        t.holds(page, f".B {key}\n")
+
+
+@case("groff finds nothing in the pages", each=["tholectl.1", "thole.conf.5", "tholed.8", "thole-driver.7"])
 def _(t, page):
     if not shutil.which("groff"):
         raise Skip("groff is not installed")
     result = run("groff", "-man", "-Tutf8", "-ww", "-z", os.path.join(DATA, page))
     t.equal(result.stderr, "")
-
-
-@case("systemd understands the unit")
-def _(t):
-    if not shutil.which("systemd-analyze"):
-        raise Skip("systemd-analyze is not installed")
-    with tempfile.TemporaryDirectory() as folder:
-        # what is not installed is no fault of the unit
-        text = re.sub(r"^ExecStart=.*", "ExecStart=/bin/true", read("tholed.service"), flags=re.M)
-        path = os.path.join(folder, "tholed.service")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(re.sub(r"^Documentation=.*\n", "", text, flags=re.M))
-        result = run("systemd-analyze", "verify", "--man=no", path)
-        t.equal([line for line in result.stderr.splitlines() if "tholed.service" in line], [])
 
 
 main(Checks)

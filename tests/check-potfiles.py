@@ -20,7 +20,9 @@ def words_of(path):
 def tool(*command):
     if not shutil.which(command[0]):
         raise Skip(f"{command[0]} is not installed")
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # data/its tells gettext what of a policy is for people
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False,
+                            env={**os.environ, "GETTEXTDATADIRS": os.path.join(ROOT, "data")})
     if result.returncode != 0:
         raise AssertionError(f"{' '.join(command)}: {result.stderr[:2000]}")
     return result
@@ -33,7 +35,13 @@ def languages():
 @case("POTFILES names every source with messages and no other, in order")
 def _(t):
     marked = [path for path in files(".c", ".h") if MARKED.search(read(path))]
-    t.equal(words_of("po/POTFILES"), sorted(marked), "po/POTFILES")
+    t.equal(words_of("po/POTFILES"), sorted(marked + files(".policy.in")), "po/POTFILES")
+
+
+@case("tholectl knows the title of every problem")
+def _(t):
+    titles = [line.split(None, 4)[4] for line in read("core/base/errors.list").splitlines() if line and not line.startswith("#")]
+    t.equal(re.findall(r'N_\("(.+)"\)', read("cli/titles.c")), list(dict.fromkeys(titles)), "cli/titles.c")
 
 
 @case("LINGUAS names every translation")

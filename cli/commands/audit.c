@@ -62,7 +62,11 @@ verify (Cli *cli, GError **error)
       return CLI_FAILED;
     }
   if (cli->output != CLI_OUTPUT_JSON)
-    cli_print (_("%lld rows are as they were written\n"), (long long) thole_dict_int (verdict, "rows", 0));
+    {
+      long long rows = thole_dict_int (verdict, "rows", 0);
+
+      cli_print (ngettext ("%lld row is as it was written\n", "%lld rows are as they were written\n", (gulong) rows), rows);
+    }
   return CLI_DONE;
 }
 

@@ -6,6 +6,7 @@
 The program is THOLECTL, else the one in THOLE_BUILD. The last line is `N passed, N failed, N skipped`.
 """
 import contextlib
+import gettext
 import http.client
 import io
 import json
@@ -22,6 +23,7 @@ import tempfile
 import termios
 import threading
 import time
+import unicodedata
 import fcntl
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -939,7 +941,32 @@ def _(t):
     t.holds(result.out, "ort: K?ln")
     t.holds(t.good("show", name, "-o", "json", LC_ALL="C").out, "Köln")
     t.equal(t.body("-l", "ort=Köln", "sleep", LC_ALL="C")["labels"], {"ort": "Köln"})
-    t.equal(t.run("fly", LC_ALL="C").err_bytes.decode("ascii").count("?fly?"), 1)
+    t.equal(t.run("fly", LC_ALL="C").err_bytes.decode("ascii").count('"fly"'), 1)
+    for language in ("de", "zh_CN"):
+        # the C library speaks English there, whatever LANGUAGE says
+        t.equal(t.run("fly", LC_ALL="C", LANGUAGE=language).err_bytes, t.run("fly", LC_ALL="C").err_bytes)
+
+
+def columns(text):
+    """Where the words of a line begin on a terminal, two blanks apart."""
+    at, begin, places = 0, True, []
+    for index, character in enumerate(text):
+        if character != " " and begin:
+            places.append(at)
+        begin = text[max(0, index - 1):index + 1] == "  "
+        at += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return places
+
+
+@case("columns stand below each other, whatever is in them", each=["en", "zh_CN", "C"])
+def _(t, language):
+    for image in ("sleep", "日本語イメージ", "Köln"):
+        t.workload(image)
+    for command in (("ps", "-a"), ("backends",)):
+        result = t.good(*command, **({"LC_ALL": "C"} if language == "C" else {"LANGUAGE": language}))
+        head, *rows = result.out.splitlines()
+        for row in rows:
+            t.equal([place for place in columns(row) if place not in columns(head)], [], f"places of {row!r} below {head!r}")
 
 
 @case("messages are German with LANGUAGE=de, names and JSON stay")
@@ -949,6 +976,22 @@ def _(t):
     t.holds(t.good("--help", LANGUAGE="de").out, "Aufruf: tholectl")
     t.holds(t.run("fly", LANGUAGE="de").err, "unbekannter Befehl")
     t.equal(t.good("version", "-o", "json", LANGUAGE="de").out, t.good("version", "-o", "json").out)
+
+
+@case("messages are Chinese with LANGUAGE=zh_CN, with one plural form")
+def _(t):
+    if not os.path.exists(os.path.join(LOCALES, "zh_CN", "LC_MESSAGES", "thole.mo")):
+        raise Skip("the translations are not built")
+    t.holds(t.good("--help", LANGUAGE="zh_CN").out, "用法：tholectl")
+    t.holds(t.run("fly", LANGUAGE="zh_CN").err, "未知命令“fly”")
+    name = t.workload("sleep")
+    t.holds(t.run("stop", name, "--wait=error", "--timeout=1", LANGUAGE="zh_CN").err, "用时过长")
+    forms = {"zh_CN": ["%u 个工作负载；按 q 退出"] * 2, "de": ["%u Workload; q beendet", "%u Workloads; q beendet"]}
+    for language, wanted in forms.items():
+        with open(os.path.join(LOCALES, language, "LC_MESSAGES", "thole.mo"), "rb") as file:
+            texts = gettext.GNUTranslations(file)
+        t.equal([texts.ngettext("%u workload; q quits", "%u workloads; q quits", number) for number in (1, 2)], wanted)
+    t.equal(t.good("version", "-o", "json", LANGUAGE="zh_CN").out, t.good("version", "-o", "json").out)
 
 
 # reaching the daemon -----------------------------------------------------------------------------------------
