@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "app.h"
 
+#include "access/audit-export.h"
 #include "access/secret-file.h"
 #include "app-measure.h"
 #include "app-settings.h"
@@ -11,6 +12,8 @@
 #include "http/http.h"
 #include "operations/context.h"
 #include "operations/secret.h"
+#include "operations/strangers.h"
+#include "operations/trail.h"
 #include "schedule/health.h"
 #include "schedule/reconcile.h"
 #include "store/restore.h"
@@ -34,6 +37,8 @@ struct _TholeApp
   GPtrArray *proxies;    /* of GInetAddressMask */
   TholeTickets *tickets;
   TholeDb *db;
+  TholeAuditExport *audit_export; /* (nullable) */
+  char *audit_found;     /* (nullable): what is not as it should be */
   TholeEventLog *events;
   TholeRegistry *registry;
   TholeOperations *operations;
@@ -135,6 +140,22 @@ restore (TholeApp *self, const char *uri, GError **error)
 }
 
 static gboolean
+open_audit (TholeApp *self, GError **error)
+{
+  const char *to = thole_config_string (self->config, "audit", "export");
+  g_autofree char *head = g_build_filename (self->state_dir, "audit-head", NULL);
+
+  if (!thole_db_set_audit_head (self->db, head, self->options.restore != NULL, &self->audit_found, error))
+    return FALSE;
+  if (strcmp (to, "none") == 0)
+    return TRUE;
+  self->audit_export = thole_audit_export_new (strcmp (to, "journal") == 0 ? THOLE_AUDIT_TO_JOURNAL : THOLE_AUDIT_TO_SYSLOG,
+                                               thole_config_string (self->config, "audit", "export_socket"), self->clock);
+  thole_db_set_auditor (self->db, thole_audit_export_row, self->audit_export);
+  return TRUE;
+}
+
+static gboolean
 open_store (TholeApp *self, GError **error)
 {
   const char *store = thole_config_string (self->config, "daemon", "store");
@@ -150,6 +171,8 @@ open_store (TholeApp *self, GError **error)
   if (!thole_secret_file_key (self->state_dir, "audit-key", key, sizeof key, error))
     return FALSE;
   thole_db_set_audit_key (self->db, key);
+  if (!open_audit (self, error))
+    return FALSE;
   self->events = thole_event_log_new (self->db, (guint) thole_config_int (self->config, "events", "ring"));
   thole_event_log_set_keep (self->events, self->clock, thole_config_int (self->config, "events", "keep"),
                             thole_app_microseconds (self->config, "events", "keep_age"));
@@ -241,6 +264,8 @@ open_operations (TholeApp *self, GError **error)
   self->operations->rates = self->rates;
   self->operations->vault = self->vault;
   thole_secrets_renew (self->operations);
+  if (self->audit_found != NULL)
+    thole_trail_found (self->operations, self->audit_found);
   self->health = thole_health_new (self->operations);
   self->reconcile = thole_reconcile_new (self->operations, thole_app_microseconds (config, "reconcile", "period"));
   return TRUE;
@@ -347,7 +372,7 @@ serve (TholeApp *self, GError **error)
   TholeHttpOptions options = {
     .clock = self->clock, .identity = self->identity, .metrics = self->metrics, .version = THOLE_VERSION,
     .operations = thole_operations, .n_operations = THOLE_N_OPS,
-    .dispatch = thole_operations_dispatch, .dispatch_data = self->operations,
+    .dispatch = thole_operations_dispatch, .dispatch_data = self->operations, .stranger = thole_strangers_note,
     .ready = ready_reasons, .ready_data = self, .rates = self->rates, .tickets = self->tickets,
   };
 
@@ -577,6 +602,8 @@ thole_app_free (TholeApp *self)
   g_clear_pointer (&self->registry, thole_registry_free);
   g_clear_pointer (&self->events, thole_event_log_free);
   g_clear_pointer (&self->db, thole_db_close);
+  g_clear_pointer (&self->audit_export, thole_audit_export_free);
+  g_free (self->audit_found);
   g_clear_pointer (&self->accounts, thole_accounts_free);
   g_clear_pointer (&self->tickets, thole_tickets_free);
   g_clear_pointer (&self->identity, thole_identity_free);

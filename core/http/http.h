@@ -28,6 +28,8 @@ typedef struct
   guint n_operations;
   void (*dispatch) (TholeOperations *operations, TholeCall *call);
   TholeOperations *dispatch_data;
+  /* (nullable): somebody showed a credential that is not good */
+  void (*stranger) (TholeOperations *operations, const char *address, const char *request_id);
 
   /* (nullable): reasons why the daemon is not ready, one sentence each; NULL or empty = ready.
    * Returns: (transfer full) */

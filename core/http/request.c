@@ -148,6 +148,8 @@ authenticate (TholeRequest *request, gboolean secret, GVariant **query)
     return FALSE;
   if (request->principal != NULL)
     return TRUE;
+  if (request->head.values[THOLE_HEADER_AUTHORIZATION].text != NULL && request->http->options.stranger != NULL)
+    request->http->options.stranger (request->http->options.dispatch_data, request->address, request->id);
   fail (request, THOLE_ERROR_UNAUTHENTICATED,
         request->head.values[THOLE_HEADER_AUTHORIZATION].text != NULL
           ? "The credential is not valid" : "Send a credential: `Authorization: Bearer TOKEN`");

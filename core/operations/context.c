@@ -11,6 +11,7 @@
 #include "operations/reports.h"
 #include "operations/room.h"
 #include "operations/settings.h"
+#include "operations/strangers.h"
 #include "operations/timebase.h"
 #include "operations/tracker.h"
 #include "operations/trail.h"
@@ -103,6 +104,7 @@ thole_operations_new (TholeClock *clock, TholeDb *db, TholeEventLog *events, Tho
 void
 thole_operations_drain (TholeOperations *self)
 {
+  thole_strangers_flush (self);
   self->draining = TRUE;
   thole_store_backup_drain (self);
   thole_source_clear (&self->care);
@@ -145,6 +147,7 @@ thole_operations_free (TholeOperations *self)
 {
   self->draining = TRUE;
   thole_reports_ignore (self);
+  thole_strangers_free (self);
   thole_source_clear (&self->care);
   thole_source_clear (&self->sweep);
   thole_rooms_free (self);

@@ -18,6 +18,7 @@
 
 typedef struct _TholeSubject TholeSubject;
 typedef struct _TholeTimebaseState TholeTimebaseState;
+typedef struct _TholeStrangers TholeStrangers;
 
 /* Figures of the configuration, read once. */
 typedef struct
@@ -73,6 +74,7 @@ struct _TholeOperations
   guint64 last_token;
   guint calls;                 /* other calls of the engine for a caller */
   guint execs;                 /* one-shot execs that run */
+  TholeStrangers *strangers;   /* (nullable): of strangers.c */
   gboolean backing_up;         /* a back-up of the store is about to begin */
   gboolean draining;           /* shutdown: no new work */
   TholeTickets *tickets;       /* (nullable), borrowed */

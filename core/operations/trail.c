@@ -133,6 +133,22 @@ thole_trail_end (TholeCall *call, void (*done) (TholeCall *call))
 }
 
 void
+thole_trail_found (TholeOperations *self, const char *found)
+{
+  const char *texts[THOLE_AUDIT_N_TEXTS] = {
+    [THOLE_AUDIT_ACTOR] = "daemon",
+    [THOLE_AUDIT_ACTION] = "audit.head",
+    [THOLE_AUDIT_REASON] = found,
+    [THOLE_AUDIT_RESULT] = "found",
+  };
+  TholeTxn *txn = thole_txn_new ();
+
+  g_warning ("audit: %s", found);
+  thole_txn_audit (txn, thole_audit_row_new (thole_clock_now (self->clock), texts));
+  thole_db_commit (self->db, txn, NULL, NULL);
+}
+
+void
 thole_trail_retain (TholeOperations *self)
 {
   gint64 age = self->limits.audit_age;

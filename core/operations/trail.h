@@ -16,5 +16,7 @@ gboolean thole_trail_first  (TholeCall *call);
 void     thole_trail_begin  (TholeCall *call, void (*go) (TholeCall *call));
 /* The answer of @call is there. FALSE: @done is called once the row is written; when it cannot be, the answer is that. */
 gboolean thole_trail_end    (TholeCall *call, void (*done) (TholeCall *call));
+/* Writes that the audit itself is not as it should be. */
+void     thole_trail_found  (TholeOperations *self, const char *found);
 /* Forgets what is older than is kept. */
 void     thole_trail_retain (TholeOperations *self);

@@ -26,6 +26,8 @@ typedef struct
   /* Rows of the audit, and whether all of them are as they were written; from any thread. */
   GPtrArray *(*audit)  (TholeBacking *self, const TholeAuditQuery *query, GError **error);
   TholeAuditVerdict *(*verify) (TholeBacking *self, GError **error);
+  /* The hash of one row, FALSE when it is not there; from the opening. */
+  gboolean   (*audited) (TholeBacking *self, gint64 seq, TholeAuditHead *head, GError **error);
   void       (*close)  (TholeBacking *self);
 } TholeBackingClass;
 
@@ -36,7 +38,8 @@ struct _TholeBacking
   /* of the events; the writer's own after the opening */
   gint64 oldest, newest;
   TholeAuditHead audit;
-  guchar audit_key[THOLE_AUDIT_HASH]; /* set before the first transaction */
+  guchar audit_key[THOLE_AUDIT_HASH]; /* set before the first transaction, as is the next */
+  int audit_head; /* descriptor of audit-head.h, -1 = none */
 };
 
 /* @path: a file or ":memory:". Returns: (transfer full) */

@@ -155,6 +155,7 @@ static const TholeBackingClass sqlite_class = {
   .backup = backup,
   .audit = thole_sqlite_audit,
   .verify = thole_sqlite_audit_verify,
+  .audited = thole_sqlite_audited,
   .close = close_sqlite,
 };
 
@@ -283,7 +284,7 @@ thole_sqlite_open (const char *path, TholeClock *clock, GError **error)
 
   self->backing.class = &sqlite_class;
   self->path = g_strdup (path);
-  self->lock = -1;
+  self->lock = self->backing.audit_head = -1;
   if ((file ? open_file (self, error) : (self->writer = thole_connection_open (path, error)) != NULL)
       && prepare_content (self, clock, file, error))
     return &self->backing;

@@ -3,7 +3,9 @@
 #include "store/db.h"
 
 #include <string.h>
+#include <unistd.h>
 
+#include "store/audit-head.h"
 #include "store/backing.h"
 #include "store/writer.h"
 
@@ -17,6 +19,8 @@ struct _TholeDb
   guint flags;
   TholePublishFunc publish;
   gpointer publish_data;
+  TholeAuditedFunc audited;
+  gpointer audited_data;
   gint64 oldest, newest; /* of the events that were published */
   GMutex lock;           /* of all below */
   GCond idle;
@@ -43,6 +47,18 @@ db_unref (TholeDb *self)
 }
 
 static void
+tell_audited (TholeDb *self, const TholeTxn *txn)
+{
+  for (guint i = 0; self->audited != NULL && i < txn->actions->len; i++)
+    {
+      const TholeAction *action = &g_array_index (txn->actions, TholeAction, i);
+
+      if (action->kind == THOLE_ACTION_AUDIT)
+        self->audited (self->audited_data, action->audit);
+    }
+}
+
+static void
 deliver (gpointer user_data, TholeCommit *commit)
 {
   TholeDb *self = user_data;
@@ -52,6 +68,7 @@ deliver (gpointer user_data, TholeCommit *commit)
     {
       self->newest += events->len;
       self->oldest = MAX (self->oldest, commit->oldest);
+      tell_audited (self, commit->txn);
     }
   /* the callback may close us */
   g_atomic_int_inc (&self->ref_count);
@@ -97,6 +114,8 @@ thole_db_close (TholeDb *self)
   while (self->readings > 0)
     g_cond_wait (&self->idle, &self->lock);
   g_mutex_unlock (&self->lock);
+  if (self->backing->audit_head >= 0)
+    thole_audit_head_close (self->backing->audit_head);
   self->backing->class->close (self->backing);
   db_unref (self);
 }
@@ -286,6 +305,65 @@ void
 thole_db_set_audit_key (TholeDb *self, const guchar *key)
 {
   memcpy (self->backing->audit_key, key, sizeof self->backing->audit_key);
+}
+
+void
+thole_db_set_auditor (TholeDb *self, TholeAuditedFunc audited, gpointer user_data)
+{
+  self->audited = audited;
+  self->audited_data = user_data;
+}
+
+/* what the store has against what the file says; FALSE: it cannot be read */
+static gboolean
+compare_head (TholeDb *self, TholeAuditHead *said, gboolean restored, char **found, GError **error)
+{
+  TholeBacking *backing = self->backing;
+  const TholeAuditHead *has = &backing->audit;
+  TholeAuditHead row;
+
+  if (said->seq > has->seq)
+    {
+      const char *how = restored ? "not in the store that was restored" : "missing";
+
+      *found = has->seq == 0 ? g_strdup_printf ("all rows up to %" G_GINT64_FORMAT " are %s", said->seq, how)
+                             : g_strdup_printf ("rows %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT " are %s", has->seq + 1, said->seq, how);
+      if (!restored)
+        backing->audit = *said;
+      return TRUE;
+    }
+  if (!backing->class->audited (backing, said->seq, &row, error))
+    return FALSE;
+  /* retention may have taken it when the file was not written before the power went */
+  if (row.seq != 0 && memcmp (row.hash, said->hash, sizeof row.hash) != 0)
+    *found = g_strdup_printf ("row %" G_GINT64_FORMAT " is another one than was written", said->seq);
+  return TRUE;
+}
+
+gboolean
+thole_db_set_audit_head (TholeDb *self, const char *file, gboolean restored, char **found, GError **error)
+{
+  TholeBacking *backing = self->backing;
+  TholeAuditHeadState state;
+  TholeAuditHead said = { 0 };
+  g_autofree char *odd = NULL;
+  int fd = thole_audit_head_open (file, backing->audit_key, &said, &state, error);
+
+  if (fd < 0)
+    return FALSE;
+  if (state == THOLE_AUDIT_HEAD_GOOD && !compare_head (self, &said, restored, &odd, error))
+    {
+      close (fd);
+      return FALSE;
+    }
+  if (state == THOLE_AUDIT_HEAD_WRONG || (state == THOLE_AUDIT_HEAD_MISSING && backing->audit.seq > 0))
+    odd = g_strdup_printf ("%s is %s, so newer rows than %" G_GINT64_FORMAT " may be missing", file,
+                           state == THOLE_AUDIT_HEAD_WRONG ? "not as it was written" : "missing", backing->audit.seq);
+  backing->audit_head = fd;
+  if (backing->audit.seq > 0)
+    thole_audit_head_write (fd, backing->audit_key, &backing->audit);
+  *found = g_steal_pointer (&odd);
+  return TRUE;
 }
 
 void

@@ -102,6 +102,13 @@ gboolean    thole_db_backup_finish (TholeDb *self, GAsyncResult *result, GError 
 
 /* The key of the audit, THOLE_AUDIT_HASH bytes; before the first transaction. */
 void        thole_db_set_audit_key (TholeDb *self, const guchar *key);
+/* From here on @file says, too, where the audit stands; after the key and before the first transaction. When it says more than the
+ * store has, the chain goes on behind what is missing, so that it is seen for ever, unless the store was @restored.
+ * @found: (out) (transfer full) (nullable): for people, what is not as it should be */
+gboolean    thole_db_set_audit_head (TholeDb *self, const char *file, gboolean restored, char **found, GError **error);
+/* Called for each row of the audit, in their order, before the commit callback of its transaction. */
+typedef void (*TholeAuditedFunc) (gpointer user_data, const TholeAuditRow *row);
+void        thole_db_set_auditor   (TholeDb *self, TholeAuditedFunc audited, gpointer user_data);
 /* Rows of the audit, read in a thread; @query (transfer full members).
  * thole_db_audit_finish returns: (transfer full) (element-type TholeAuditRow) */
 void        thole_db_audit_async   (TholeDb *self, TholeAuditQuery *query, GCancellable *cancellable,

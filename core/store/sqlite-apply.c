@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/audit-head.h"
 #include "store/sqlite.h"
 
 #include <string.h>
@@ -317,6 +318,7 @@ thole_sqlite_apply (TholeBacking *backing, TholeTxn *const *txns, guint n_txns, 
 {
   TholeSqlite *self = (TholeSqlite *) backing;
   Group group = { self->writer, backing->oldest, backing->newest, backing->audit_key, backing->audit };
+  gint64 before = backing->audit.seq;
   gboolean done;
 
   g_mutex_lock (&self->writer->lock);
@@ -330,6 +332,8 @@ thole_sqlite_apply (TholeBacking *backing, TholeTxn *const *txns, guint n_txns, 
   else if (!sqlite3_get_autocommit (self->writer->handle))
     sqlite3_exec (self->writer->handle, "ROLLBACK", NULL, NULL, NULL);
   g_mutex_unlock (&self->writer->lock);
+  if (group.audit.seq > before && done && backing->audit_head >= 0)
+    thole_audit_head_write (backing->audit_head, backing->audit_key, &group.audit);
   for (guint i = 0; !done && i < n_txns; i++)
     {
       g_clear_error (&errors[i]);

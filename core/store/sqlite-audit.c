@@ -196,21 +196,17 @@ thole_sqlite_audit (TholeBacking *backing, const TholeAuditQuery *query, GError 
   return result == SQLITE_DONE ? g_steal_pointer (&rows) : NULL;
 }
 
-gboolean
-thole_sqlite_audit_head (TholeConnection *connection, TholeAuditHead *head, GError **error)
+/* a damaged hash is found by verify(), not here: the daemon goes on */
+static gboolean
+read_head (TholeConnection *connection, sqlite3_stmt *statement, TholeAuditHead *head, GError **error)
 {
-  sqlite3_stmt *statement = thole_connection_prepare (connection, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", error);
   const char *hash;
-  int result;
+  int result = sqlite3_step (statement);
 
-  if (statement == NULL)
-    return FALSE;
-  result = sqlite3_step (statement);
   if (result == SQLITE_ROW)
     {
       head->seq = sqlite3_column_int64 (statement, 0);
       hash = (const char *) sqlite3_column_text (statement, 1);
-      /* a damaged one is found by verify(), not here: the daemon goes on */
       if (hash != NULL)
         sodium_hex2bin (head->hash, sizeof head->hash, hash, strlen (hash), NULL, NULL, NULL);
     }
@@ -218,6 +214,31 @@ thole_sqlite_audit_head (TholeConnection *connection, TholeAuditHead *head, GErr
     thole_sqlite_error (connection->handle, error);
   sqlite3_reset (statement);
   return result == SQLITE_ROW || result == SQLITE_DONE;
+}
+
+gboolean
+thole_sqlite_audit_head (TholeConnection *connection, TholeAuditHead *head, GError **error)
+{
+  sqlite3_stmt *statement = thole_connection_prepare (connection, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", error);
+
+  return statement != NULL && read_head (connection, statement, head, error);
+}
+
+gboolean
+thole_sqlite_audited (TholeBacking *backing, gint64 seq, TholeAuditHead *head, GError **error)
+{
+  TholeConnection *connection = ((TholeSqlite *) backing)->reader;
+  sqlite3_stmt *statement;
+  gboolean read;
+
+  *head = (TholeAuditHead) { 0 };
+  g_mutex_lock (&connection->lock);
+  statement = thole_connection_prepare (connection, "SELECT seq, hash FROM audit WHERE seq = ?", error);
+  if (statement != NULL)
+    sqlite3_bind_int64 (statement, 1, seq);
+  read = statement != NULL && read_head (connection, statement, head, error);
+  g_mutex_unlock (&connection->lock);
+  return read;
 }
 
 /* verifying ----------------------------------------------------------------------------------------------- */

@@ -62,7 +62,10 @@ gboolean         thole_sqlite_audit_add   (TholeConnection *connection, const gu
 /* Forgets the oldest rows, at most @limit: all but the newest @keep, and those from before @before (0 = none). */
 gboolean         thole_sqlite_audit_prune (TholeConnection *connection, const guchar *key, const TholeAuditHead *head,
                                            gint64 keep, gint64 before, guint limit, GError **error);
+/* Where the chain stands. */
 gboolean         thole_sqlite_audit_head  (TholeConnection *connection, TholeAuditHead *head, GError **error);
+/* @head: the row @seq, or all 0 when it is not there. */
+gboolean         thole_sqlite_audited     (TholeBacking *backing, gint64 seq, TholeAuditHead *head, GError **error);
 GPtrArray       *thole_sqlite_audit       (TholeBacking *backing, const TholeAuditQuery *query, GError **error);
 TholeAuditVerdict *thole_sqlite_audit_verify (TholeBacking *backing, GError **error);
 

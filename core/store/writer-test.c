@@ -17,11 +17,18 @@
 
 #define SKIPPED 77
 
+#define AUDITED (1u << 16) /* each transaction has its row of the audit */
+
 static TholeTxn *
-txn_of (const char *id)
+txn_of (const char *id, gboolean audited)
 {
+  const char *texts[THOLE_AUDIT_N_TEXTS] = { "us-1", "key ak-1", "192.0.2.1", "workload.create", id, "allowed", "workload.create",
+                                             "done", "rq-1" };
   TholeTxn *txn = thole_txn_new ();
   TholeWorkload *workload = thole_fixture_workload (id, "ann", id);
+
+  if (audited)
+    thole_txn_audit (txn, thole_audit_row_new (g_get_real_time (), texts));
 
   thole_txn_insert (txn, workload);
   thole_txn_event (txn, thole_fixture_event ("workload.created", id, "ann"));
@@ -54,7 +61,7 @@ typedef struct
   TholeFixture *fixture;
   guint next, answered, outstanding;
   gint64 until;
-  gboolean finished;
+  gboolean finished, audited;
 } Load;
 
 static void load_more (Load *load);
@@ -78,18 +85,21 @@ load_more (Load *load)
   g_autofree char *id = g_strdup_printf ("wl-%08u", load->next++);
 
   load->outstanding++;
-  thole_db_commit (load->fixture->db, txn_of (id), load_done, load);
+  thole_db_commit (load->fixture->db, txn_of (id, load->audited), load_done, load);
 }
 
 static void
 test_rate (gconstpointer data)
 {
-  guint outstanding = GPOINTER_TO_UINT (data);
-  Load load = { thole_fixture_new (NULL, THOLE_DB_THREADED) };
+  guint outstanding = GPOINTER_TO_UINT (data) & ~AUDITED;
+  Load load = { thole_fixture_new (NULL, THOLE_DB_THREADED), .audited = GPOINTER_TO_UINT (data) > AUDITED };
+  g_autofree char *head = g_build_filename (load.fixture->dir, "audit-head", NULL);
+  g_autofree char *found = NULL;
   gint64 begin = g_get_monotonic_time ();
   TholeDbCounters counters;
   double seconds;
 
+  g_assert_true (!load.audited || thole_db_set_audit_head (load.fixture->db, head, FALSE, &found, NULL));
   load.until = begin + G_USEC_PER_SEC;
   for (guint i = 0; i < outstanding; i++)
     load_more (&load);
@@ -99,7 +109,7 @@ test_rate (gconstpointer data)
   g_assert_cmpuint (counters.transactions, ==, load.answered);
   g_assert_cmpuint (counters.failures, ==, 0);
   g_assert_cmpuint (counters.groups, <=, counters.transactions);
-  g_test_message ("%u outstanding: %.0f commits/s, %.0f groups/s of %.1f, %.0f us a group", outstanding,
+  g_test_message ("%u outstanding%s: %.0f commits/s, %.0f groups/s of %.1f, %.0f us a group", outstanding, load.audited ? ", audited" : "",
                   load.answered / seconds, (double) counters.groups / seconds,
                   (double) counters.transactions / (double) counters.groups,
                   (double) counters.microseconds / (double) counters.groups);
@@ -134,7 +144,7 @@ test_bounded (void)
     {
       g_autofree char *id = g_strdup_printf ("wl-%u", i);
 
-      thole_db_commit (fixture->db, txn_of (id), count_answer, &counts);
+      thole_db_commit (fixture->db, txn_of (id, FALSE), count_answer, &counts);
     }
   g_assert_cmpuint (thole_db_pending (fixture->db), ==, THOLE_WRITER_MAX_QUEUE + 500);
   g_assert_cmpuint (counts.answered, ==, 0);
@@ -175,7 +185,7 @@ test_isolation (void)
     {
       gboolean fails = good > 0 && g_test_rand_bit ();
       g_autofree char *id = g_strdup_printf ("wl-%u", fails ? (guint) g_test_rand_int_range (0, (int) good) : good);
-      TholeTxn *txn = txn_of (id);
+      TholeTxn *txn = txn_of (id, FALSE);
 
       expected[i] = (Expected){ fails, i, &answered };
       good += !fails;
@@ -214,12 +224,12 @@ test_close (void)
   Counts counts = { 0 };
 
   thole_db_set_publisher (fixture->db, never_publish, NULL);
-  thole_db_commit (fixture->db, txn_of ("wl-first"), count_and_close, fixture);
+  thole_db_commit (fixture->db, txn_of ("wl-first", FALSE), count_and_close, fixture);
   for (guint i = 0; i < 1000; i++)
     {
       g_autofree char *id = g_strdup_printf ("wl-%u", i);
 
-      thole_db_commit (fixture->db, txn_of (id), count_answer, &counts);
+      thole_db_commit (fixture->db, txn_of (id, FALSE), count_answer, &counts);
     }
   while (fixture->db != NULL)
     g_main_context_iteration (NULL, TRUE);
@@ -257,7 +267,7 @@ loop_done (gpointer user_data, const GError *error)
     _exit (1);
   g_free (step->id);
   step->id = g_strdup_printf ("wl-%s-%u", step->loop->round, step->loop->next++);
-  thole_db_commit (step->loop->fixture.db, txn_of (step->id), loop_done, step);
+  thole_db_commit (step->loop->fixture.db, txn_of (step->id, FALSE), loop_done, step);
 }
 
 /* the child: commits until it is killed, tells each that was acknowledged */
@@ -271,7 +281,7 @@ commit_loop (const char *uri, const char *round)
   for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
     {
       steps[i] = (LoopStep){ &loop, g_strdup_printf ("wl-%s-%u", round, loop.next++) };
-      thole_db_commit (loop.fixture.db, txn_of (steps[i].id), loop_done, &steps[i]);
+      thole_db_commit (loop.fixture.db, txn_of (steps[i].id, FALSE), loop_done, &steps[i]);
     }
   while (loop.fixture.db != NULL)
     g_main_context_iteration (NULL, TRUE);
@@ -446,6 +456,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_data_func ("/writer/rate/1", GUINT_TO_POINTER (1), test_rate);
   g_test_add_data_func ("/writer/rate/64", GUINT_TO_POINTER (64), test_rate);
+  g_test_add_data_func ("/writer/rate/64-audited", GUINT_TO_POINTER (64 | AUDITED), test_rate);
   g_test_add_func ("/writer/bounded", test_bounded);
   g_test_add_func ("/writer/isolation", test_isolation);
   g_test_add_func ("/writer/close", test_close);

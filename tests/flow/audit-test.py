@@ -4,9 +4,14 @@
 """The audit: who did what, in the transaction in which it was done, so that nobody changes it unseen."""
 import json
 import os
+import re
+import shutil
+import socket
 import sqlite3
+import tempfile
+import time
 
-from daemon import Client
+from daemon import Client, Daemon
 from memory import FOREVER, Memory, case, main
 
 COLUMNS = ["time", "actor", "credential", "address", "action", "target", "decision", "reason", "result", "request", "hash"]
@@ -160,6 +165,93 @@ def _(t):
     database.close()
     t.verb(workload, "stop", wait="stopped")
     t.equal(t.verdict()["good"], True)
+
+
+@case("credentials that are not good are told, and counted instead of one by one", "AU-09 AU-26")
+def _(t):
+    bad = [Client(port=t.thole.tcp_port, token=token) for token in ("nonsense", "thole_nonsense", "a.b.c")]
+    before = t.verdict()["last"]
+    for client in bad * 10:
+        client.get("/v1/workloads", {"X-Forwarded-For": "192.0.2.77"}).expect(401)
+    rows = t.rows("&action=auth.credential&address=192.0.2.77")
+    t.equal([(r["actor"], r["decision"], r["result"], r["reason"]) for r in rows],
+            [("anonymous", "denied", "unauthenticated", "no valid credential")])
+    t.true("nonsense" not in json.dumps(rows), "what was shown is not in it")
+    # without one nobody tries to be anybody
+    t.thole.tcp(token=False).get("/v1/workloads").expect(401)
+    t.equal(t.verdict()["last"], before + 1)
+    t.thole.restart()
+    t.till_ready()
+    t.equal([r["reason"] for r in t.rows("&action=auth.credential&address=192.0.2.77")],
+            ["no valid credential", "no valid credential, 29 more times within a minute"])
+    t.equal(t.verdict()["good"], True)
+
+
+@case("the newest rows cannot be cut off while the daemon is down", "AU-09")
+def _(t):
+    t.equal(os.stat(os.path.join(t.thole.state, "audit-head")).st_mode & 0o777, 0o600)
+    last = t.verdict()["last"]
+    t.thole.kill()
+    database = t.database()
+    database.execute("DELETE FROM audit WHERE seq > ?", (last - 3,))
+    database.close()
+    t.thole.start()
+    t.till_ready()
+    t.holds(t.thole.output(), f"audit: rows {last - 2} to {last} are missing")
+    t.equal(t.last("audit.head")["reason"], f"rows {last - 2} to {last} are missing")
+    verdict = t.verdict()
+    t.equal((verdict["good"], verdict["broken"], verdict["why"]), (False, last - 2, "the row is missing"))
+
+
+class Receiver:
+    """A log of the system: a socket that takes datagrams."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.socket.settimeout(10)
+
+    def next(self):
+        return self.socket.recv(65536)
+
+
+def exporting(t, to, case):
+    """A daemon that exports to a receiver of ours."""
+    folder = tempfile.mkdtemp(prefix="thole-log-")
+    path = os.path.join(folder, "log")
+    receiver = Receiver(path)
+    with Daemon({"memory": {"driver": "memory", "default": "true"}}, {"audit.export": to, "audit.export_socket": path}) as thole:
+        case(thole, receiver)
+    receiver.socket.close()
+    shutil.rmtree(folder)
+
+
+@case("rows go on to syslog as they are stored", "AU-09")
+def _(t):
+    def check(thole, receiver):
+        thole.post("/v1/groups", {"name": "one"}).expect(201)
+        text = receiver.next().decode()
+        head, _, row = text.partition("@cee: ")
+        t.true(re.match(r"^<85>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d thole-audit\[\d+\]: $", head), head)
+        t.equal(json.loads(row), thole.get("/v1/audit?action=group.create").expect(200).json["items"][0])
+        # nobody reads any more: nothing waits for it
+        begun = time.monotonic()
+        for i in range(200):
+            thole.post("/v1/groups", {"name": f"g{i}"}).expect(201)
+        print(f"# 200 rows to a log that is not read took {time.monotonic() - begun:.2f} s")
+        t.equal([json.loads(receiver.next().decode().partition("@cee: ")[2])["target"] for _ in range(200)], [f"g{i}" for i in range(200)])
+    exporting(t, "syslog", check)
+
+
+@case("rows go on to the journal with each text as a field", "AU-09")
+def _(t):
+    def check(thole, receiver):
+        thole.post("/v1/groups", {"name": "one"}).expect(201)
+        fields = dict(line.split("=", 1) for line in receiver.next().decode().splitlines())
+        row = thole.get("/v1/audit?action=group.create").expect(200).json["items"][0]
+        t.equal({key: fields[f"THOLE_AUDIT_{key.upper()}"] for key in row}, {key: str(value) for key, value in row.items()})
+        t.equal((fields["SYSLOG_IDENTIFIER"], fields["PRIORITY"]), ("thole-audit", "5"))
+    exporting(t, "journal", check)
 
 
 main(Audit)
