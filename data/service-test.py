@@ -205,10 +205,9 @@ def _(t):
 
 @case("every action that an operation needs is one of polkit's")
 def _(t):
-    lines = [line.split("|") for line in read(ROOT, "core", "operations", "operations.list").splitlines()
-             if "|" in line and not line.startswith("#")]
-    named = {cell.strip() for cells in lines for cell in cells if cell.strip() in ACTIONS}
-    t.true(named <= set(ACTIONS), f"{named}")
+    listed = re.findall(r"\| (?:Root|Workload|Session|Backend|Operation)\.\w+ (\S+)", read(ROOT, "core", "operations", "operations.list"))
+    t.true(len(listed) > 50, f"{len(listed)} operations of the bus were found")
+    t.equal(sorted(set(listed) - {"none"}), sorted(ACTIONS))
 
 
 # the bus -----------------------------------------------------------------------------------------------
