@@ -339,9 +339,10 @@ configure_http (TholeApp *self, TholeHttpOptions *options, GError **error)
 {
   static const char *const names[] = { "tls-certificate", "tls-key", "tls-client-authority" };
   const char **files[] = { &options->tls_certificate, &options->tls_key, &options->tls_client_authority };
-  GPtrArray *proxies = thole_http_proxies (self->config, error);
+  g_autoptr (GPtrArray) proxies = thole_http_proxies (self->config, error);
+  g_auto (GStrv) origins = proxies != NULL ? thole_http_origins (self->config, error) : NULL;
 
-  if (proxies == NULL)
+  if (origins == NULL)
     return FALSE;
   thole_http_options_configure (options, self->config);
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
@@ -351,8 +352,8 @@ configure_http (TholeApp *self, TholeHttpOptions *options, GError **error)
       if (*files[i] == NULL)
         *files[i] = self->tls[i];
     }
-  options->trusted_proxies = proxies;
-  options->origins = (const char *const *) thole_config_list (self->config, "http", "origins");
+  options->trusted_proxies = g_steal_pointer (&proxies);
+  options->origins = (const char *const *) g_steal_pointer (&origins);
   return TRUE;
 }
 
@@ -478,12 +479,13 @@ thole_app_reload (TholeApp *self, GError **error)
 {
   TholeConfig *fresh = self->stopping ? NULL : thole_app_load_config (&self->options, error);
   g_autoptr (GPtrArray) proxies = fresh != NULL ? thole_http_proxies (fresh, error) : NULL;
+  g_auto (GStrv) origins = proxies != NULL ? thole_http_origins (fresh, error) : NULL;
   g_auto (GStrv) taken = NULL;
   g_auto (GStrv) later = NULL;
   g_autofree char *now = NULL, *wait = NULL;
   TholeHttpOptions http = { 0 };
 
-  if (proxies == NULL)
+  if (origins == NULL)
     {
       g_clear_pointer (&fresh, thole_config_free);
       return self->stopping;

@@ -11,6 +11,8 @@
 
 #define TOKEN_BYTES 32
 #define TOKEN_LENGTH (sodium_base64_ENCODED_LEN (TOKEN_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING) - 1)
+#define BOOTSTRAP "bootstrap"
+#define DEVELOPMENT "dev"
 #define KEY_PREFIX "thole_"
 #define KEY_HINT 12             /* characters that are shown of a key */
 #define DIGEST crypto_generichash_BYTES
@@ -23,7 +25,6 @@ typedef struct
 {
   guchar digest[DIGEST];
   TholePrincipal *principal;
-  char *key;               /* (nullable): id of the API key */
   gint64 noted_at;
 } Known;
 
@@ -71,6 +72,7 @@ thole_principal_unref (TholePrincipal *principal)
   g_strfreev (principal->scopes);
   g_clear_pointer (&principal->mates, g_hash_table_unref);
   g_free (principal->credential);
+  g_free (principal->session);
   g_free (principal);
 }
 
@@ -131,7 +133,6 @@ known_free (gpointer data)
   Known *known = data;
 
   thole_principal_unref (known->principal);
-  g_free (known->key);
   g_free (known);
 }
 
@@ -192,7 +193,7 @@ thole_identity_new (const char *token_file, GError **error)
       return NULL;
     }
   self = g_new0 (TholeIdentity, 1);
-  self->bootstrap = principal_new (g_strdup ("bootstrap"), TRUE, g_strdup ("bootstrap"));
+  self->bootstrap = principal_new (g_strdup (BOOTSTRAP), TRUE, g_strdup (BOOTSTRAP));
   self->anonymous = principal_new (g_strdup ("anonymous"), FALSE, NULL);
   self->anonymous->anonymous = TRUE;
   self->known = g_hash_table_new_full (known_hash, known_equal, known_free, NULL);
@@ -301,18 +302,12 @@ digest_key (TholeIdentity *self, const char *text, char out[2 * DIGEST + 1])
   sodium_bin2hex (out, 2 * DIGEST + 1, digest, sizeof digest);
 }
 
-/* only its keyed hash is looked up, so that the time tells nothing about what is stored */
 static TholePrincipal *
-find_key (TholeIdentity *self, const char *text, char **id)
+of_key (TholeIdentity *self, TholeKey *key)
 {
-  char digest[2 * DIGEST + 1];
+  TholeUser *user = key != NULL ? thole_accounts_lookup (self->accounts, &thole_user_type, key->owner) : NULL;
   TholePrincipal *principal;
-  TholeUser *user;
-  TholeKey *key;
 
-  digest_key (self, text, digest);
-  key = thole_accounts_by_digest (self->accounts, digest);
-  user = key != NULL ? thole_accounts_lookup (self->accounts, &thole_user_type, key->owner) : NULL;
   if (user == NULL || user->disabled || (key->expires_at != 0 && key->expires_at <= thole_clock_now (self->clock)))
     return NULL;
   principal = principal_of (self, user, g_strconcat ("key ", key->id, NULL));
@@ -322,7 +317,51 @@ find_key (TholeIdentity *self, const char *text, char **id)
     g_clear_pointer (&principal->scopes, g_strfreev);
   else
     principal->admin = FALSE;
-  *id = g_strdup (key->id);
+  return principal;
+}
+
+/* only its keyed hash is looked up, so that the time tells nothing about what is stored */
+static TholePrincipal *
+find_key (TholeIdentity *self, const char *text)
+{
+  char digest[2 * DIGEST + 1];
+
+  digest_key (self, text, digest);
+  return of_key (self, thole_accounts_by_digest (self->accounts, digest));
+}
+
+static TholeKey *
+key_of (TholeIdentity *self, const TholePrincipal *principal)
+{
+  gboolean by_key = principal->credential != NULL && g_str_has_prefix (principal->credential, "key ");
+
+  return by_key ? thole_accounts_lookup (self->accounts, &thole_key_type, principal->credential + strlen ("key ")) : NULL;
+}
+
+/* whom a signed token stands for at this moment */
+static TholePrincipal *
+of_session (TholeIdentity *self, const char *subject, const char *key, const char *id, gboolean cookie, gint64 expires_at)
+{
+  TholeUser *user = thole_accounts_lookup (self->accounts, &thole_user_type, subject);
+  TholePrincipal *principal = NULL;
+
+  if (thole_accounts_lookup (self->accounts, &thole_revoked_type, id) != NULL)
+    return NULL;
+  /* the epoch of its user is the begin of the jti */
+  if (user != NULL && (user->disabled || g_ascii_strtoll (id, NULL, 10) != user->epoch))
+    return NULL;
+  if (user != NULL && key != NULL)
+    principal = of_key (self, thole_accounts_lookup (self->accounts, &thole_key_type, key));
+  else if (user != NULL)
+    principal = principal_of (self, user, g_strconcat (cookie ? "cookie " : "token ", id, NULL));
+  else if (cookie && strcmp (subject, BOOTSTRAP) == 0 && thole_accounts_count (self->accounts, &thole_user_type) == 0)
+    principal = principal_new (g_strdup (BOOTSTRAP), TRUE, g_strdup (BOOTSTRAP));
+  if (principal == NULL)
+    return NULL;
+  principal->session = g_strdup (id);
+  principal->cookie = cookie;
+  if (principal->expires_at == 0 || expires_at < principal->expires_at)
+    principal->expires_at = expires_at;
   return principal;
 }
 
@@ -330,26 +369,17 @@ static TholePrincipal *
 find_token (TholeIdentity *self, const char *text)
 {
   g_auto (TholeClaims) claims = { NULL };
-  TholePrincipal *principal;
-  TholeUser *user;
 
   if (!thole_token_verify (self->keys, text, thole_clock_now (self->clock) / G_USEC_PER_SEC, &claims))
     return NULL;
-  user = thole_accounts_lookup (self->accounts, &thole_user_type, claims.subject);
-  /* the epoch of its user is the begin of the jti */
-  if (user == NULL || user->disabled || g_ascii_strtoll (claims.id, NULL, 10) != user->epoch
-      || thole_accounts_lookup (self->accounts, &thole_revoked_type, claims.id) != NULL)
-    return NULL;
-  principal = principal_of (self, user, g_strconcat ("token ", claims.id, NULL));
-  principal->expires_at = claims.expires * G_USEC_PER_SEC;
-  return principal;
+  return of_session (self, claims.subject, claims.key, claims.id, claims.cookie, claims.expires * G_USEC_PER_SEC);
 }
 
 /* the use of a key is noted, once a minute at most */
 static void
 note_use (TholeIdentity *self, Known *known, gint64 now)
 {
-  TholeKey *key = known->key != NULL ? thole_accounts_lookup (self->accounts, &thole_key_type, known->key) : NULL;
+  TholeKey *key = key_of (self, known->principal);
   TholeKey *next;
   TholeEdit *edit;
 
@@ -373,7 +403,6 @@ find_stored (TholeIdentity *self, const char *token, const Known *wanted)
   Known *known = g_hash_table_lookup (self->known, wanted);
   gint64 now = thole_clock_now (self->clock);
   TholePrincipal *principal;
-  char *key = NULL;
 
   if (known != NULL && known->principal->expires_at != 0 && known->principal->expires_at <= now)
     {
@@ -382,7 +411,7 @@ find_stored (TholeIdentity *self, const char *token, const Known *wanted)
     }
   if (known == NULL)
     {
-      principal = g_str_has_prefix (token, KEY_PREFIX) ? find_key (self, token, &key) : find_token (self, token);
+      principal = g_str_has_prefix (token, KEY_PREFIX) ? find_key (self, token) : find_token (self, token);
       if (principal == NULL)
         return NULL;
       if (g_hash_table_size (self->known) >= MAX_KNOWN)
@@ -390,11 +419,21 @@ find_stored (TholeIdentity *self, const char *token, const Known *wanted)
       known = g_new0 (Known, 1);
       memcpy (known->digest, wanted->digest, DIGEST);
       known->principal = principal;
-      known->key = key;
       g_hash_table_add (self->known, known);
     }
   principal = thole_principal_ref (known->principal);
   note_use (self, known, now);
+  return principal;
+}
+
+/* each credential has one place where it is good */
+static TholePrincipal *
+find_for (TholeIdentity *self, const char *token, const Known *wanted, gboolean cookie)
+{
+  TholePrincipal *principal = find_stored (self, token, wanted);
+
+  if (principal != NULL && principal->cookie != cookie)
+    g_clear_pointer (&principal, thole_principal_unref);
   return principal;
 }
 
@@ -409,7 +448,55 @@ thole_identity_token (TholeIdentity *self, const char *token)
   is_bootstrap = sodium_memcmp (given.digest, self->digest, sizeof given.digest) == 0;
   if (self->accounts == NULL || thole_accounts_count (self->accounts, &thole_user_type) == 0)
     return is_bootstrap ? thole_principal_ref (self->bootstrap) : NULL;
-  return token != NULL ? find_stored (self, token, &given) : NULL;
+  return token != NULL ? find_for (self, token, &given, FALSE) : NULL;
+}
+
+TholePrincipal *
+thole_identity_cookie (TholeIdentity *self, const char *token)
+{
+  Known given = { .principal = NULL };
+
+  if (self->accounts == NULL)
+    return NULL;
+  crypto_generichash (given.digest, sizeof given.digest, (const guchar *) token, strlen (token), NULL, 0);
+  return find_for (self, token, &given, TRUE);
+}
+
+TholePrincipal *
+thole_identity_named (TholeIdentity *self, const char *name)
+{
+  TholeUser *user = self->accounts != NULL ? thole_accounts_user (self->accounts, name) : NULL;
+
+  return user != NULL && !user->disabled ? principal_of (self, user, g_strdup (DEVELOPMENT)) : NULL;
+}
+
+TholePrincipal *
+thole_identity_of_user (TholeIdentity *self, TholeUser *user)
+{
+  return principal_of (self, user, g_strdup ("password"));
+}
+
+TholePrincipal *
+thole_identity_renew (TholeIdentity *self, TholePrincipal *principal)
+{
+  TholeUser *user;
+
+  if (principal->expires_at != 0 && principal->expires_at <= thole_clock_now (self->clock))
+    return NULL;
+  if (self->accounts == NULL || principal->credential == NULL)
+    return thole_principal_ref (principal);
+  if (principal->session != NULL)
+    return of_session (self, principal->name, g_str_has_prefix (principal->credential, "key ") ? principal->credential + 4 : NULL,
+                       principal->session, principal->cookie, principal->expires_at);
+  if (g_str_has_prefix (principal->credential, "key "))
+    return of_key (self, key_of (self, principal));
+  if (strcmp (principal->credential, BOOTSTRAP) == 0)
+    return thole_accounts_count (self->accounts, &thole_user_type) == 0 ? thole_principal_ref (principal) : NULL;
+  /* a peer: a user, or a uid that is nobody's */
+  user = thole_accounts_lookup (self->accounts, &thole_user_type, principal->name);
+  if (user == NULL)
+    return g_str_has_prefix (principal->name, "uid:") ? thole_principal_ref (principal) : NULL;
+  return user->disabled ? NULL : principal_of (self, user, g_strdup (principal->credential));
 }
 
 /* giving out and taking back ---------------------------------------------------------------------------------- */
@@ -439,27 +526,83 @@ thole_identity_issue (TholeIdentity *self, TholeUser *user, gint64 *expires_at)
   return thole_token_sign (self->keys, &claims);
 }
 
+/* when a new sign-in of this kind ends, in seconds */
+static gint64
+new_end (TholeIdentity *self, TholeKey *key, gint64 now)
+{
+  gint64 end = now + self->token_life / G_USEC_PER_SEC;
+
+  return key != NULL && key->expires_at != 0 ? MIN (end, key->expires_at / G_USEC_PER_SEC) : end;
+}
+
+char *
+thole_identity_issue_cookie (TholeIdentity *self, const TholePrincipal *principal, gboolean renew, gint64 *expires_at)
+{
+  TholeUser *user = thole_accounts_lookup (self->accounts, &thole_user_type, principal->name);
+  TholeKey *key = key_of (self, principal);
+  gboolean same = principal->session != NULL && !renew;
+  gint64 now = thole_clock_now (self->clock) / G_USEC_PER_SEC;
+  g_autofree char *random = thole_secret_random (16);
+  g_auto (TholeClaims) claims = { .issued = now, .cookie = TRUE };
+
+  /* a peer is who it is by its socket, which no browser has; a name that was only said must not outlive the request */
+  if (principal->credential == NULL || strcmp (principal->credential, "peer") == 0 || strcmp (principal->credential, DEVELOPMENT) == 0
+      || (user == NULL && strcmp (principal->credential, BOOTSTRAP) != 0))
+    return NULL;
+  claims.subject = g_strdup (principal->name);
+  claims.email = g_strdup (user != NULL ? user->email : "");
+  claims.key = key != NULL ? g_strdup (key->id) : NULL;
+  claims.id = same ? g_strdup (principal->session)
+                   : g_strdup_printf ("%" G_GINT64_FORMAT ".%s", user != NULL ? user->epoch : 0, random);
+  claims.expires = same ? principal->expires_at / G_USEC_PER_SEC : new_end (self, key, now);
+  *expires_at = claims.expires * G_USEC_PER_SEC;
+  return thole_token_sign (self->keys, &claims);
+}
+
+char *
+thole_identity_csrf (TholeIdentity *self, const TholePrincipal *principal)
+{
+  g_autofree char *text = principal->cookie ? g_strconcat ("csrf ", principal->session, NULL) : NULL;
+  char digest[2 * DIGEST + 1];
+
+  if (text == NULL)
+    return NULL;
+  digest_key (self, text, digest);
+  return g_strdup (digest);
+}
+
+gboolean
+thole_identity_is_csrf (TholeIdentity *self, const TholePrincipal *principal, const char *text, gsize length)
+{
+  g_autofree char *wanted = thole_identity_csrf (self, principal);
+
+  return wanted != NULL && length == strlen (wanted) && sodium_memcmp (text, wanted, length) == 0;
+}
+
 gboolean
 thole_identity_revoke (TholeIdentity *self, TholePrincipal *principal, TholeEdit *edit)
 {
   TholeUser *user = thole_accounts_lookup (self->accounts, &thole_user_type, principal->name);
   TholeRevoked *revoked;
 
-  if (user == NULL || principal->credential == NULL || !g_str_has_prefix (principal->credential, "token "))
+  if (principal->session == NULL)
     return FALSE;
   if (thole_accounts_count (self->accounts, &thole_revoked_type) >= MAX_REVOKED)
     {
       /* no more are remembered: then all tokens of this user end */
-      TholeUser *next = thole_record_copy (user);
+      TholeUser *next;
 
+      if (user == NULL)
+        return FALSE;
+      next = thole_record_copy (user);
       next->epoch++;
       thole_edit_replace (edit, next);
       thole_record_unref (next);
       return TRUE;
     }
   revoked = thole_record_new (&thole_revoked_type);
-  thole_record_set (&revoked->id, principal->credential + strlen ("token "));
-  thole_record_set (&revoked->owner, user->id);
+  thole_record_set (&revoked->id, principal->session);
+  thole_record_set (&revoked->owner, principal->name);
   revoked->expires_at = principal->expires_at;
   thole_edit_add (edit, revoked);
   thole_record_unref (revoked);

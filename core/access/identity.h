@@ -19,7 +19,9 @@ typedef struct
   char **grants;     /* (nullable): what its roles give */
   char **scopes;     /* (nullable): what its key is limited to */
   GHashTable *mates; /* (nullable): ids of users whose objects are as its own */
-  char *credential;  /* (nullable): "peer", "bootstrap", "token JTI", "key ID" */
+  char *credential;  /* (nullable): "peer", "bootstrap", "dev", "token JTI", "cookie JTI", "key ID" */
+  char *session;     /* (nullable): jti of the signed token that says so */
+  gboolean cookie;   /* it came in a cookie, which a browser also sends for pages of others */
   gint64 expires_at; /* µs since the epoch, 0 = never */
   gboolean anonymous; /* without a credential */
 } TholePrincipal;
@@ -48,6 +50,10 @@ TholePrincipal *thole_identity_peer  (TholeIdentity *self, uid_t uid);
 /* A Bearer value: the bootstrap token while there is no user, an API key, or a signed token. Compared in constant time.
  * Returns: (transfer full) (nullable) */
 TholePrincipal *thole_identity_token (TholeIdentity *self, const char *token);
+/* The value of a cookie: a signed token made for one. Returns: (transfer full) (nullable) */
+TholePrincipal *thole_identity_cookie (TholeIdentity *self, const char *token);
+/* For development: the user of this id or e-mail address. Returns: (transfer full) (nullable) */
+TholePrincipal *thole_identity_named  (TholeIdentity *self, const char *name);
 /* Nobody, for what is public. Returns: (transfer full) */
 TholePrincipal *thole_identity_anonymous (TholeIdentity *self);
 
@@ -55,7 +61,18 @@ TholePrincipal *thole_identity_anonymous (TholeIdentity *self);
 gboolean        thole_identity_is_setup  (TholeIdentity *self, const char *token);
 /* Returns: (transfer full): a signed token for @user. @expires_at (out): µs since the epoch */
 char           *thole_identity_issue     (TholeIdentity *self, TholeUser *user, gint64 *expires_at);
-/* Adds to @edit that the token of @principal (or @token) is taken back. FALSE: it is none. */
+/* A token for the cookie of a browser that is who @principal is. The same sign-in goes on, unless @renew: then it is a new one.
+ * Returns: (transfer full) (nullable): NULL when @principal has no credential that could be put there */
+char           *thole_identity_issue_cookie (TholeIdentity *self, const TholePrincipal *principal, gboolean renew, gint64 *expires_at);
+/* Of @user, as if it had just signed in. Returns: (transfer full) */
+TholePrincipal *thole_identity_of_user   (TholeIdentity *self, TholeUser *user);
+/* What a page must say besides, when it is who @principal is by a cookie: only pages of ours can read it. Returns: (transfer full)
+ * (nullable): NULL when it is not by a cookie */
+char           *thole_identity_csrf      (TholeIdentity *self, const TholePrincipal *principal);
+gboolean        thole_identity_is_csrf   (TholeIdentity *self, const TholePrincipal *principal, const char *text, gsize length);
+/* What @principal is now; NULL when its credential is good no more. Returns: (transfer full) (nullable) */
+TholePrincipal *thole_identity_renew     (TholeIdentity *self, TholePrincipal *principal);
+/* Adds to @edit that the token of @principal is taken back. FALSE: it has none. */
 gboolean        thole_identity_revoke    (TholeIdentity *self, TholePrincipal *principal, TholeEdit *edit);
 /* Sets digest and hint of @key. Returns: (transfer full): what it is; it is not kept */
 char           *thole_identity_make_key  (TholeIdentity *self, TholeKey *key);

@@ -14,6 +14,7 @@
 #define MAX_KEYS 2
 #define SKEW 10 /* seconds that another clock of ours may be ahead */
 #define MAC crypto_auth_hmacsha256_BYTES
+#define COOKIE "cookie"
 
 static const char header[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
 
@@ -29,6 +30,7 @@ thole_claims_clear (TholeClaims *claims)
   g_free (claims->subject);
   g_free (claims->email);
   g_free (claims->id);
+  g_free (claims->key);
   g_strfreev (claims->permissions);
 }
 
@@ -114,6 +116,12 @@ thole_token_sign (TholeTokenKeys *self, const TholeClaims *claims)
     }
   g_string_append (payload, "],\"jti\":");
   thole_json_append_string (payload, claims->id);
+  if (claims->key != NULL)
+    {
+      g_string_append (payload, ",\"key\":");
+      thole_json_append_string (payload, claims->key);
+    }
+  g_string_append (payload, claims->cookie ? ",\"use\":\"" COOKIE "\"" : "");
   g_string_append_printf (payload, ",\"iat\":%" G_GINT64_FORMAT ",\"exp\":%" G_GINT64_FORMAT "}", claims->issued,
                           claims->expires);
   append_encoded (out, header, strlen (header));
@@ -177,11 +185,14 @@ static gboolean
 read_claims (GVariant *payload, gint64 now, TholeClaims *claims)
 {
   const char *subject = thole_dict_string (payload, "sub", ""), *id = thole_dict_string (payload, "jti", "");
+  const char *use = thole_dict_string (payload, "use", ""), *key = thole_dict_string (payload, "key", NULL);
   gint64 issued = thole_dict_int (payload, "iat", G_MAXINT64), expires = thole_dict_int (payload, "exp", 0);
 
-  if (subject[0] == '\0' || id[0] == '\0' || strlen (id) > 128 || issued > now + SKEW || expires <= now)
+  if (subject[0] == '\0' || id[0] == '\0' || strlen (id) > 128 || issued > now + SKEW || expires <= now
+      || (use[0] != '\0' && strcmp (use, COOKIE) != 0))
     return FALSE;
-  *claims = (TholeClaims) { .subject = g_strdup (subject), .id = g_strdup (id), .issued = issued, .expires = expires,
+  *claims = (TholeClaims) { .subject = g_strdup (subject), .id = g_strdup (id), .key = g_strdup (key),
+                            .cookie = use[0] != '\0', .issued = issued, .expires = expires,
                             .email = g_strdup (thole_dict_string (payload, "email", "")),
                             .permissions = thole_dict_strv (payload, "permissions") };
   return TRUE;

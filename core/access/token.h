@@ -17,6 +17,8 @@ typedef struct
   char *email;
   char **permissions;   /* what the roles gave when it was made, for the reader; what counts are the roles now */
   char *id;             /* jti */
+  char *key;            /* (nullable): the API key that it stands for */
+  gboolean cookie;      /* use: only a cookie may hold it; otherwise only a header */
   gint64 issued;        /* iat, seconds since the epoch */
   gint64 expires;       /* exp */
 } TholeClaims;

@@ -77,6 +77,21 @@ last_stranger (const GPtrArray *proxies, TholeSpan list)
   return found;
 }
 
+/* whoever uses the unix socket may say of itself what it likes: it only concerns the cookie that it gets */
+static gboolean
+tells_tls (const TholeRequest *request, const GPtrArray *proxies)
+{
+  TholeSpan proto = request->head.values[THOLE_HEADER_FORWARDED_PROTO];
+  g_autoptr(GInetAddress) peer = NULL;
+
+  if (proto.length != strlen ("https") || g_ascii_strncasecmp (proto.text, "https", proto.length) != 0)
+    return FALSE;
+  if (request->conn->local)
+    return TRUE;
+  peer = proxies != NULL ? g_inet_address_new_from_string (request->conn->address) : NULL;
+  return peer != NULL && is_trusted (proxies, peer);
+}
+
 void
 thole_request_from (TholeRequest *request)
 {
@@ -87,6 +102,7 @@ thole_request_from (TholeRequest *request)
   g_autofree char *client = NULL;
 
   g_strlcpy (request->address, conn->address, sizeof request->address);
+  request->secure = (request->http->tls != NULL && !conn->local) || tells_tls (request, proxies);
   if (proxies == NULL || proxies->len == 0 || forwarded.text == NULL || conn->local)
     return;
   peer = g_inet_address_new_from_string (conn->address);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "http/http.h"
 
+#include <string.h>
+
 static const char *
 file_of (TholeConfig *config, const char *key)
 {
@@ -16,6 +18,7 @@ thole_http_options_configure (TholeHttpOptions *options, TholeConfig *config)
   options->tls_certificate = file_of (config, "tls_certificate");
   options->tls_key = file_of (config, "tls_key");
   options->tls_client_authority = file_of (config, "tls_client_authority");
+  options->development = strcmp (thole_config_string (config, "auth", "mode"), "dev") == 0;
   options->behind_proxy = thole_config_bool (config, "daemon", "behind_proxy");
   options->max_connections = (guint) thole_config_int (config, "http", "max_connections");
   options->max_head = (gsize) thole_config_int (config, "http", "max_head");

@@ -91,6 +91,8 @@ thole_conn_refuse (TholeConn *conn, int code, const char *detail)
   body = thole_reply_render (problem, id);
   g_string_append_printf (text, "HTTP/1.1 %u %s\r\nConnection: close\r\nX-Request-Id: %s\r\n"
                           "Content-Type: application/problem+json\r\nCache-Control: no-store\r\n"
+                          "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+                          "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
                           "Content-Length: %" G_GSIZE_FORMAT "\r\n\r\n", status, reason, id,
                           g_bytes_get_size (body));
   g_string_append_len (text, g_bytes_get_data (body, NULL), (gssize) g_bytes_get_size (body));
@@ -435,15 +437,25 @@ thole_door_new (TholeHttp *http, GError **error)
   return self;
 }
 
-static void
-add_entrance (TholeDoor *self, TholeSocket *socket)
+/* Takes @socket (nullable: there is none, and @error is set). */
+static gboolean
+add_entrance (TholeDoor *self, TholeSocket *socket, GError **error)
 {
-  TholeEntrance *entrance = g_new0 (TholeEntrance, 1);
+  TholeEntrance *entrance;
 
+  if (socket != NULL && socket->wide && self->http->options.development)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED, "%s: auth.mode=dev is for loopback only", socket->address);
+      g_clear_pointer (&socket, thole_socket_free);
+    }
+  if (socket == NULL)
+    return FALSE;
+  entrance = g_new0 (TholeEntrance, 1);
   entrance->door = self;
   entrance->socket = socket;
   entrance->source = fd_source (self->http, socket->fd, on_accept, entrance);
   g_ptr_array_add (self->entrances, entrance);
+  return TRUE;
 }
 
 static gboolean
@@ -455,21 +467,13 @@ may_be_wide (TholeDoor *self)
 gboolean
 thole_door_open (TholeDoor *self, const char *address, GError **error)
 {
-  TholeSocket *socket = thole_socket_open (address, may_be_wide (self), error);
-
-  if (socket != NULL)
-    add_entrance (self, socket);
-  return socket != NULL;
+  return add_entrance (self, thole_socket_open (address, may_be_wide (self), error), error);
 }
 
 gboolean
 thole_door_adopt (TholeDoor *self, int fd, const char *name, GError **error)
 {
-  TholeSocket *socket = thole_socket_adopt (fd, name, may_be_wide (self), error);
-
-  if (socket != NULL)
-    add_entrance (self, socket);
-  return socket != NULL;
+  return add_entrance (self, thole_socket_adopt (fd, name, may_be_wide (self), error), error);
 }
 
 char **

@@ -297,6 +297,24 @@ make_id_prefix (TholeHttp *self)
   g_snprintf (self->id_prefix, sizeof self->id_prefix, "%08x-", random);
 }
 
+/* where anybody may be anybody, nobody else may be near */
+static gboolean
+check_development (TholeHttp *self, GError **error)
+{
+  const TholeHttpOptions *options = &self->options;
+
+  if (!options->development)
+    return TRUE;
+  if (options->behind_proxy || (options->trusted_proxies != NULL && options->trusted_proxies->len > 0))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "auth.mode=dev goes neither with daemon.behind_proxy nor with http.trusted_proxies");
+      return FALSE;
+    }
+  g_warning ("auth.mode=dev: whoever can connect may be any user with the header X-Dev-User; never use it where others are");
+  return TRUE;
+}
+
 static gboolean
 open_tls (TholeHttp *self, GError **error)
 {
@@ -329,7 +347,7 @@ thole_http_new (const TholeHttpOptions *options, GError **error)
   self->tick_pause = tick_pause (options);
   make_id_prefix (self);
   thole_metrics_collector (options->metrics, collect, self);
-  if (open_tls (self, error))
+  if (check_development (self, error) && open_tls (self, error))
     self->door = thole_door_new (self, error);
   self->listener = self->door != NULL ? thole_listener_new (self, error) : NULL;
   if (self->listener != NULL)

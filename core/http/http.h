@@ -46,12 +46,15 @@ typedef struct
   double head_timeout, body_timeout, idle_timeout, heartbeat; /* seconds */
   gsize max_message;                    /* bytes of one WebSocket message */
   double ping;                          /* seconds between pings of a WebSocket */
-  const char *const *origins;           /* (nullable): whose pages may open WebSockets, beside those of the same host */
+  const char *const *origins;           /* (nullable): whose pages may use the interface, beside those of the same host */
+  gboolean development;                 /* X-Dev-User says who it is; no listener may be wide */
   TholeTickets *tickets;                /* (nullable) */
 } TholeHttpOptions;
 
 /* Sets what [http] and [daemon] behind_proxy say. */
 void       thole_http_options_configure (TholeHttpOptions *options, TholeConfig *config);
+/* What [http] origins says. Returns: (transfer full) (nullable) */
+char     **thole_http_origins           (TholeConfig *config, GError **error);
 /* What [http] trusted_proxies says. Returns: (transfer full) (nullable) */
 GPtrArray *thole_http_proxies           (TholeConfig *config, GError **error);
 

@@ -41,7 +41,8 @@ answer_version (TholeRequest *request)
   GString *out = g_string_new ("{\"name\":\"thole\",\"version\":");
 
   thole_json_append_string (out, request->http->options.version);
-  g_string_append_printf (out, ",\"api\":\"v1\",\"driver_abi\":%d}", THOLE_DRIVER_ABI);
+  g_string_append_printf (out, ",\"api\":\"v1\",\"driver_abi\":%d,\"auth_mode\":\"%s\"}", THOLE_DRIVER_ABI,
+                          request->http->options.development ? "dev" : "production");
   answer_text (request, 200, out);
 }
 
@@ -65,7 +66,7 @@ answer_ready (TholeRequest *request)
     }
   if (request->http->draining)
     thole_json_append_string (out, "the daemon shuts down");
-  g_string_append (out, "]}");
+  g_string_append (out, request->http->options.development ? "],\"auth_mode\":\"dev\"}" : "]}");
   answer_text (request, n == 0 && !request->http->draining ? 200 : 503, out);
 }
 

@@ -80,6 +80,10 @@ answer_begin_as (TholeRequest *request, guint status, const char *type, const ch
   thole_answer_header (answer, "Cache-Control", cache);
   thole_answer_header (answer, "X-Content-Type-Options", "nosniff");
   thole_answer_header (answer, "Content-Security-Policy", policy);
+  thole_answer_header (answer, "Referrer-Policy", "no-referrer");
+  if (request->secure)
+    thole_answer_header (answer, "Strict-Transport-Security", "max-age=31536000");
+  thole_cors_answer (request);
   if (request->rated)
     {
       add_number (answer, "RateLimit-Limit", request->rate.limit);
@@ -229,7 +233,6 @@ thole_reply_asset (TholeRequest *request, const TholeAsset *asset)
 
   answer_begin_as (request, same ? 304 : 200, same ? NULL : asset->type, "no-cache", CONSOLE_POLICY);
   thole_answer_header (&request->answer, "X-Frame-Options", "DENY");
-  thole_answer_header (&request->answer, "Referrer-Policy", "no-referrer");
   thole_answer_header (&request->answer, "Cross-Origin-Opener-Policy", "same-origin");
   thole_answer_header (&request->answer, "Cross-Origin-Resource-Policy", "same-origin");
   thole_answer_copy (&request->answer, "ETag", "\"", asset->etag, "\"");
@@ -299,4 +302,6 @@ thole_reply_call (TholeRequest *request)
     thole_answer_copy (answer, "Thole-Operation", "", reply->operation, "");
   if (reply->replayed)
     thole_answer_header (answer, "Idempotency-Replayed", "true");
+  if (reply->cookie != NULL && reply->problem == NULL)
+    thole_cookie_answer (request);
 }

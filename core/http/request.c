@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "access/secret-file.h"
+#include "http/origin.h"
 #include "thole-json.h"
 
 #define MAX_KEY 255 /* characters of an Idempotency-Key */
@@ -44,15 +46,38 @@ bearer_principal (TholeRequest *request, TholeSpan value)
   return thole_identity_token (request->http->options.identity, token);
 }
 
-/* a header wins over the peer, so that one may be less than one is */
+/* For development: whoever the header names. Not when a proxy, or a page with a name of its own for this machine, is between. */
 static TholePrincipal *
-find_principal (TholeRequest *request)
+named_principal (TholeRequest *request)
+{
+  const TholeSpan *values = request->head.values;
+  g_autofree char *name = g_strndup (values[THOLE_HEADER_DEV_USER].text, values[THOLE_HEADER_DEV_USER].length);
+
+  if (request->conn->wide || values[THOLE_HEADER_FORWARDED_FOR].text != NULL || !thole_host_is_local (&request->head) ||
+      thole_origin_is_alien (&request->head, request->secure))
+    return NULL;
+  return thole_identity_named (request->http->options.identity, name);
+}
+
+/* A header wins over a cookie, and that over the peer, so that one may be less than one is. @unproven (out): see
+ * thole_cookie_principal() */
+static TholePrincipal *
+find_principal (TholeRequest *request, gboolean *unproven)
 {
   TholeSpan authorization = request->head.values[THOLE_HEADER_AUTHORIZATION];
   TholeConn *conn = request->conn;
 
   if (authorization.text != NULL)
     return bearer_principal (request, authorization);
+  if (request->http->options.development && request->head.values[THOLE_HEADER_DEV_USER].text != NULL)
+    return named_principal (request);
+  if (request->head.values[THOLE_HEADER_COOKIE].text != NULL)
+    {
+      TholePrincipal *principal = thole_cookie_principal (request, unproven);
+
+      if (principal != NULL || *unproven)
+        return principal;
+    }
   if (!conn->local)
     return NULL;
   /* what others may do can change while they are connected */
@@ -115,6 +140,7 @@ static TholePrincipal *
 ticket_principal (TholeRequest *request, GVariant **query)
 {
   TholeTickets *tickets = request->http->options.tickets;
+  g_autoptr(TholePrincipal) made_by = NULL;
   g_autofree char *ticket = NULL;
   GVariantDict rest;
 
@@ -125,13 +151,16 @@ ticket_principal (TholeRequest *request, GVariant **query)
   g_variant_dict_remove (&rest, "ticket");
   g_variant_unref (*query);
   *query = g_variant_ref_sink (g_variant_dict_end (&rest));
-  return thole_tickets_take (tickets, ticket, request->path);
+  made_by = thole_tickets_take (tickets, ticket, request->path);
+  return made_by != NULL ? thole_identity_renew (request->http->options.identity, made_by) : NULL;
 }
 
 /* Who is it? Nothing else is looked at before. */
 static gboolean
 authenticate (TholeRequest *request, gboolean secret, GVariant **query)
 {
+  gboolean unproven = FALSE;
+
   if (secret)
     {
       fail (
@@ -141,13 +170,19 @@ authenticate (TholeRequest *request, gboolean secret, GVariant **query)
     }
   request->principal = ticket_principal (request, query);
   if (request->principal == NULL)
-    request->principal = find_principal (request);
+    request->principal = find_principal (request, &unproven);
   if (request->principal == NULL && request->route != NULL && request->route->is_public)
     request->principal = thole_identity_anonymous (request->http->options.identity);
   if (!check_rate (request))
     return FALSE;
   if (request->principal != NULL)
     return TRUE;
+  if (unproven)
+    {
+      fail (request, THOLE_ERROR_FORBIDDEN, "With a cookie this needs the header X-CSRF-Token, or of a WebSocket the Origin of a page "
+                                            "of ours; GET /v1/me tells the token");
+      return FALSE;
+    }
   if (request->head.values[THOLE_HEADER_AUTHORIZATION].text != NULL && request->http->options.stranger != NULL)
     request->http->options.stranger (request->http->options.dispatch_data, request->address, request->id);
   fail (request, THOLE_ERROR_UNAUTHENTICATED,
@@ -376,6 +411,12 @@ thole_request_begin (TholeRequest *request, gboolean http11)
   if (request->path != NULL)
     request->route = thole_routes_find (request->http->routes, request->path, &target);
   thole_request_from (request);
+  if (thole_cors_is_preflight (request))
+    {
+      if (check_rate (request))
+        thole_cors_preflight (request);
+      return;
+    }
   if (!authenticate (request, secret, &query))
     return;
   if (request->path == NULL)
@@ -555,6 +596,7 @@ thole_request_end (TholeRequest *request)
   g_clear_pointer (&request->call, thole_call_free);
   g_clear_pointer (&request->obstacle, thole_problem_free);
   g_clear_pointer (&request->principal, thole_principal_unref);
+  thole_secret_free (request->answer.cookie);
   g_free (request->path);
   if (request->http != NULL && (gint) request->http->spare->len < SPARE_MAX)
     g_ptr_array_add (request->http->spare, request);

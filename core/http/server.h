@@ -100,7 +100,7 @@ struct _TholeConn
   guint32 wants;           /* what the door waits for */
 };
 
-#define THOLE_ANSWER_HEADERS 20
+#define THOLE_ANSWER_HEADERS 32
 #define THOLE_ANSWER_TEXT 512
 
 /* What is sent. Texts are borrowed or lie in @text. */
@@ -116,6 +116,7 @@ typedef struct
   gboolean close;          /* the connection ends with it */
   char text[THOLE_ANSWER_TEXT];
   gsize used;
+  char *cookie;            /* (nullable) */
 } TholeAnswer;
 
 struct _TholeRequest
@@ -129,6 +130,7 @@ struct _TholeRequest
   char *path;              /* decoded, without query */
   char address[INET6_ADDRSTRLEN]; /* of the client, perhaps behind a proxy */
   TholePrincipal *principal;
+  gboolean secure;         /* it came over TLS, here or at a proxy that is trusted */
   const TholeRoute *route;
   const TholeOperationDef *def;
   gboolean accept_events, accept_lines;
@@ -187,7 +189,7 @@ void        thole_conn_refuse      (TholeConn *conn, int code, const char *detai
 /* client.c */
 /* Notes where @conn comes from. */
 void        thole_conn_from        (TholeConn *conn, const struct sockaddr *address);
-/* And where @request does. */
+/* And where @request does, and whether over TLS. */
 void        thole_request_from     (TholeRequest *request);
 
 /* listener.c */
@@ -221,6 +223,20 @@ void          thole_attach_tick    (TholeAttach *self);
 void          thole_attach_hurry   (TholeAttach *self);
 /* Also its connection. */
 void          thole_attach_free    (TholeAttach *self);
+
+/* cookie.c */
+/* Who signed in by a cookie. @unproven (out): it is somebody, but the request may be one of another page. Returns: (transfer
+ * full) (nullable) */
+TholePrincipal *thole_cookie_principal (TholeRequest *request, gboolean *unproven);
+/* Tells the browser what the reply of the call says. */
+void          thole_cookie_answer    (TholeRequest *request);
+
+/* cors.c */
+/* Adds what lets a page of another origin read the answer. */
+void          thole_cors_answer      (TholeRequest *request);
+/* Does a browser ask, without a credential, whether such a page may ask? */
+gboolean      thole_cors_is_preflight (const TholeRequest *request);
+void          thole_cors_preflight   (TholeRequest *request);
 
 /* reply.c */
 void          thole_answer_header  (TholeAnswer *answer, const char *name, const char *value);

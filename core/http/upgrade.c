@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "http/origin.h"
 #include "http/ws-frame.h"
 
 static gboolean
@@ -46,21 +47,8 @@ has_word (TholeSpan list, const char *word)
 static gboolean
 origin_allowed (const TholeHead *head, const char *const *origins)
 {
-  TholeSpan origin = head->values[THOLE_HEADER_ORIGIN];
-  TholeSpan host = head->values[THOLE_HEADER_HOST];
-  const char *authority;
-
-  if (origin.text == NULL)
-    return TRUE;
-  for (guint i = 0; origins != NULL && origins[i] != NULL; i++)
-    if (strcmp (origins[i], "*") == 0 || is_word (origin, origins[i]))
-      return TRUE;
-  authority = g_strstr_len (origin.text, (gssize) origin.length, "://");
-  if (authority == NULL || host.text == NULL)
-    return FALSE;
-  authority += 3;
-  origin.length -= (gsize) (authority - origin.text);
-  return origin.length == host.length && g_ascii_strncasecmp (authority, host.text, host.length) == 0;
+  return head->values[THOLE_HEADER_ORIGIN].text == NULL || thole_origin_is_named (head, origins) ||
+         thole_origin_is_own (head, FALSE);
 }
 
 static TholeProblem *

@@ -200,20 +200,66 @@ thole_call_verify (TholeCall *call, const char *password, const char *account, T
                                 on_verified, wait);
 }
 
+/* the last members of an answer that begins to tell of a sign-in */
+static void
+append_sign_in (GString *json, gint64 expires_at, TholeUser *user)
+{
+  char time[THOLE_TIME_LENGTH];
+
+  g_string_append_printf (json, ",\"expires_at\":\"%s\",\"user\":", thole_time_format (expires_at, time));
+  if (user != NULL)
+    g_string_append_len (json, g_bytes_get_data (thole_record_json (user), NULL), (gssize) g_bytes_get_size (thole_record_json (user)));
+  else
+    g_string_append (json, "null");
+  g_string_append_c (json, '}');
+}
+
+void
+thole_call_cookie (TholeCall *call, guint status, const TholePrincipal *principal, gboolean renew)
+{
+  TholeIdentity *identity = call->operations->identity;
+  TholeUser *user = thole_accounts_lookup (thole_identity_accounts (identity), &thole_user_type, principal->name);
+  gint64 expires_at = 0;
+  char *token = thole_identity_issue_cookie (identity, principal, renew, &expires_at);
+  g_autoptr (TholePrincipal) kept = token != NULL ? thole_identity_cookie (identity, token) : NULL;
+  g_autofree char *csrf = kept != NULL ? thole_identity_csrf (identity, kept) : NULL;
+  GString *json;
+
+  if (csrf == NULL)
+    {
+      g_free (token);
+      thole_call_fail (call, THOLE_ERROR_CONFLICT, "this credential cannot be put into a cookie: %s",
+                       principal->credential != NULL ? principal->credential : "none");
+      return;
+    }
+  call->reply.cookie = token;
+  call->reply.cookie_ends = expires_at;
+  json = g_string_new ("{\"csrf_token\":");
+  thole_json_append_string (json, csrf);
+  append_sign_in (json, expires_at, user);
+  thole_call_return (call, status, g_string_free_to_bytes (json));
+}
+
 void
 thole_call_signed_in (TholeCall *call, guint status, TholeUser *user)
 {
-  GString *json = g_string_new ("{\"token\":");
-  char time[THOLE_TIME_LENGTH];
+  TholeIdentity *identity = call->operations->identity;
+  gboolean cookie = thole_dict_boolean (call->body, "cookie", FALSE);
+  g_autoptr (TholePrincipal) principal = thole_identity_of_user (identity, user);
+  g_autofree char *token = NULL;
   gint64 expires_at;
-  g_autofree char *token = thole_identity_issue (call->operations->identity, user, &expires_at);
-  gsize length;
-  const char *object = g_bytes_get_data (thole_record_json (user), &length);
+  GString *json;
 
+  if (cookie)
+    {
+      thole_call_cookie (call, status, principal, TRUE);
+      return;
+    }
+  token = thole_identity_issue (identity, user, &expires_at);
+  json = g_string_new ("{\"token\":");
   thole_json_append_string (json, token);
-  g_string_append_printf (json, ",\"token_type\":\"Bearer\",\"expires_at\":\"%s\",\"user\":", thole_time_format (expires_at, time));
-  g_string_append_len (json, object, (gssize) length);
-  g_string_append_c (json, '}');
+  g_string_append (json, ",\"token_type\":\"Bearer\"");
+  append_sign_in (json, expires_at, user);
   thole_call_return (call, status, g_string_free_to_bytes (json));
 }
 

@@ -30,8 +30,10 @@ gboolean       thole_call_may_guess (TholeCall *call, const char *account);
 void           thole_call_verify    (TholeCall *call, const char *password, const char *account, TholeUser *user,
                                      void (*then) (TholeCall *call));
 
-/* Ends the call with a new token for @user. */
+/* Ends the call with a new token for @user, in a cookie when the body asks for one. */
 void           thole_call_signed_in (TholeCall *call, guint status, TholeUser *user);
+/* Ends it with a cookie for @principal, see thole_identity_issue_cookie(). */
+void           thole_call_cookie    (TholeCall *call, guint status, const TholePrincipal *principal, gboolean renew);
 
 /* Adds to @problem what is wrong with names of roles, and which of them the caller may not give since it has not their permissions. */
 void           thole_check_roles    (TholeCall *call, char **roles, const char *pointer, TholeProblem *problem);

@@ -97,6 +97,25 @@ thole_op_auth_login (TholeCall *call)
   thole_call_verify (call, thole_dict_string (call->body, "password", ""), email, user, signed_in);
 }
 
+void
+thole_op_auth_cookie (TholeCall *call)
+{
+  if (thole_call_accounts (call) != NULL)
+    thole_call_cookie (call, 200, call->principal, FALSE);
+}
+
+static void
+cookie_refreshed (gpointer user_data, const GError *error)
+{
+  TholeCall *call = user_data;
+  TholePrincipal *principal = call->state;
+
+  if (error != NULL)
+    thole_call_fail (call, THOLE_ERROR_UNAUTHENTICATED, "the token is not good");
+  else
+    thole_call_cookie (call, 200, principal, TRUE);
+}
+
 static void
 refreshed (gpointer user_data, const GError *error)
 {
@@ -118,21 +137,30 @@ thole_op_auth_refresh (TholeCall *call)
   TholeIdentity *identity = call->operations->identity;
   TholeAccounts *accounts = thole_call_accounts (call);
   g_autoptr (TholePrincipal) principal = NULL;
+  const char *token;
   TholeEdit *edit;
 
   if (accounts == NULL)
     return;
-  principal = thole_identity_token (identity, thole_dict_string (call->body, "token", ""));
+  token = thole_dict_string (call->body, "token", "");
+  principal = token[0] != '\0' ? thole_identity_token (identity, token) : thole_principal_ref (call->principal);
   edit = thole_edit_new (accounts);
-  if (principal == NULL || !thole_identity_revoke (identity, principal, edit))
+  if (principal == NULL || principal->cookie != (token[0] == '\0') || !thole_identity_revoke (identity, principal, edit))
     {
       thole_edit_free (edit);
       thole_call_fail (call, THOLE_ERROR_UNAUTHENTICATED, "the token is not good");
       return;
     }
+  thole_trail_add (call, thole_edit_txn (edit), principal->name);
+  if (principal->cookie)
+    {
+      call->state_free = (GDestroyNotify) thole_principal_unref;
+      call->state = g_steal_pointer (&principal);
+      thole_edit_commit (edit, cookie_refreshed, call);
+      return;
+    }
   call->state = g_strdup (principal->name);
   call->state_free = g_free;
-  thole_trail_add (call, thole_edit_txn (edit), principal->name);
   thole_edit_commit (edit, refreshed, call);
 }
 
@@ -147,6 +175,8 @@ thole_op_auth_logout (TholeCall *call)
   edit = thole_edit_new (accounts);
   if (thole_identity_revoke (call->operations->identity, call->principal, edit))
     {
+      if (call->principal->cookie)
+        call->reply.cookie = g_strdup ("");
       thole_call_edit (call, edit, 204, NULL);
       return;
     }
@@ -173,6 +203,7 @@ thole_op_me_get (TholeCall *call)
   TholeAccounts *accounts = identity != NULL ? thole_identity_accounts (identity) : NULL;
   TholeUser *user = accounts != NULL ? thole_accounts_lookup (accounts, &thole_user_type, principal->name) : NULL;
   char *all[] = { (char *) "*", NULL };
+  g_autofree char *csrf = identity != NULL ? thole_identity_csrf (identity, principal) : NULL;
   char time[THOLE_TIME_LENGTH];
   GString *json = g_string_new ("{\"name\":");
 
@@ -182,6 +213,8 @@ thole_op_me_get (TholeCall *call)
   append_names (json, "scopes", principal->scopes);
   if (principal->expires_at != 0)
     thole_json_member (json, "expires_at", thole_time_format (principal->expires_at, time));
+  if (csrf != NULL)
+    thole_json_member (json, "csrf_token", csrf);
   g_string_append (json, ",\"user\":");
   if (user != NULL)
     g_string_append_len (json, g_bytes_get_data (thole_record_json (user), NULL), (gssize) g_bytes_get_size (thole_record_json (user)));

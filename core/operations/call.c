@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "access/audit.h"
+#include "access/secret-file.h"
 #include "operations/idempotency.h"
 #include "operations/operation.h"
 #include "operations/trail.h"
@@ -31,6 +32,7 @@ thole_call_free (TholeCall *call)
   g_free (reply->etag);
   g_free (reply->location);
   g_free (reply->operation);
+  thole_secret_free (reply->cookie);
   if (reply->stream != NULL)
     reply->stream->close (reply->stream);
   g_clear_pointer (&reply->view, thole_session_unref);

@@ -63,6 +63,8 @@ typedef struct
   TholeStream *stream;     /* transfer full */
   const char *type;        /* static */
   TholeSession *view;      /* transfer full */
+  char *cookie;            /* transfer full (nullable): a token that a browser is to keep; "" = it is to forget it */
+  gint64 cookie_ends;      /* µs since the epoch */
   TholeProblem *problem;   /* transfer full (nullable): set = it failed */
 } TholeReply;
 

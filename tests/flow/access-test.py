@@ -19,10 +19,11 @@ from memory import FOREVER, Memory, case, main
 GOLDEN = os.path.join(SOURCE, "tests", "flow", "access-matrix.txt")
 # what else an operation asks for before it looks at its object
 BODIES = {"workload.exec": {"command": ["true"]}, "session.signal": {"signal": "SIGTERM"}, "session.resize": {"rows": 24, "cols": 80}}
-CALLERS = ["none", "expired", "revoked", "scoped", "other", "viewer", "developer", "operator", "admin"]
+CALLERS = ["none", "expired", "revoked", "forged", "scoped", "other", "viewer", "developer", "operator", "admin"]
 HEAD = """# Made by tests/flow/access-test.py (THOLE_ACCEPT=1); do not edit.
 # What each caller gets of each operation: 401, 403, 404, or `may` for whatever comes after the decision.
-# none: no credential; expired, revoked: tokens of an administrator; scoped: an administrator's key for `nothing.read`;
+# none: no credential; expired, revoked: tokens of an administrator; forged: its cookie without the token against forgery;
+# scoped: an administrator's key for `nothing.read`;
 # other: a developer, objects of somebody else; developer: objects of one's own.
 """
 
@@ -44,6 +45,15 @@ def signed(key, claims):
     return (text + b"." + encode(hmac.new(key.encode(), text, hashlib.sha256).digest())).decode()
 
 
+class Cookie(Client):
+    """A browser that another page makes ask."""
+
+    def head(self, headers, body):
+        head = super().head(headers, body)
+        head["Cookie"] = head.pop("Authorization").removeprefix("Bearer ")
+        return head
+
+
 class Access(Memory):
     SETTINGS = {"limits.address_rate": "0", "limits.key_rate": "0", "limits.user_rate": "0"}
 
@@ -62,6 +72,9 @@ class Access(Memory):
         revoked = self.token(self.admin)
         self.by(revoked).post("/v1/auth/logout").expect(204)
         self.clients["revoked"] = self.by(revoked)
+        kept = self.thole.tcp(token=False).post("/v1/auth/login", {"email": self.admin["email"], "password": "a good password",
+                                                                   "cookie": True}).expect(200).headers["set-cookie"]
+        self.clients["forged"] = Cookie(port=self.thole.tcp_port, token=kept.split(";")[0])
         self.clients["expired"] = self.by(self.expired())
 
     def by(self, token):
@@ -130,6 +143,8 @@ def _(t):
         seen = dict(zip(CALLERS, cells))
         for caller in ("none", "expired", "revoked"):
             t.equal(seen[caller], "may" if permission == "public" else "401", f"{name} for {caller}")
+        method = next(one[3] for one in operations() if one[0] == name)
+        t.true(seen["forged"] in (("may", "404") if permission == "public" or method == "GET" else ("403",)), f"{name} for a forged request")
         if permission not in ("public", "self"):
             t.equal(seen["scoped"], "403", f"{name} for a key without the scope")
         t.equal(seen["admin"], "may" if seen["admin"] != "404" else "404", f"{name} for an administrator")

@@ -22,7 +22,9 @@ except ImportError:
 NAMED = {"button", "link", "textbox", "searchbox", "checkbox", "combobox", "tab", "switch", "menuitem"}
 # what a browser says of a daemon that is away
 EXPECTED = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE",
-            "WebSocket connection to", "the server responded with a status of 404")
+            "WebSocket connection to", "the server responded with a status of 404",
+            # so a page learns that nobody is signed in
+            "/v1/me - Failed to load resource: the server responded with a status of 401")
 
 
 def chromium(folder, size=(1280, 800)):

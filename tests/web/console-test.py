@@ -44,8 +44,8 @@ def _(t):
 
 @case("a wrong token is refused on the page, a right one lets in")
 def _(t):
-    t.page.script("sessionStorage.clear()")
-    t.page.open()
+    t.page.press("Sign out")
+    t.page.see("Sign in to Thole")
     t.page.driver.refresh()
     t.page.see("Sign in to Thole")
     t.page.check_names("the sign-in page")
@@ -71,6 +71,50 @@ def _(t):
     t.page.one("input[name=password]").send_keys("correct horse battery", Keys.ENTER)
     t.page.see("Workloads")
     t.page.see("ada@example.org", ".bar")
+    t.page.picture("signed-in")
+    t.page.driver.refresh()
+    t.page.see("Workloads")
+    t.page.see("ada@example.org", ".bar")
+
+
+@case("no script can read what lets the browser in; what changes something carries a token of the page", proves="AU-30")
+def _(t):
+    t.home()
+    kept = t.page.script("return [document.cookie, JSON.stringify({...localStorage}), JSON.stringify({...sessionStorage})]")
+    t.equal(kept, ["", "{}", "{}"])
+    cookies = [cookie for cookie in t.page.driver.get_cookies() if cookie["name"] == "thole"]
+    t.equal([(cookie["httpOnly"], cookie["sameSite"], cookie["path"]) for cookie in cookies], [(True, "Strict", "/")])
+    answer = t.page.script("return fetch('/v1/auth/logout', {method: 'POST'}).then(answer => answer.status)")
+    t.equal(answer, 403, "without the token")
+    t.page.complaints()
+
+
+@case("a sign-in that another tab has renewed goes on here", proves="AU-30")
+def _(t):
+    t.home()
+    workload = t.run(FOREVER, name="tabs")
+    t.page.until(lambda: "running" in t.row("tabs"), "the row")
+    renew = "const me = await (await fetch('/v1/me')).json(); return (await fetch('/v1/auth/refresh', {method: 'POST', body: '{}'," \
+            " headers: {'Content-Type': 'application/json', 'X-CSRF-Token': me.csrf_token}})).status"
+    t.equal(t.page.script(f"return (async () => {{ {renew} }})()"), 200)
+    t.page.press("Stop tabs")
+    t.page.until(lambda: "stopped" in t.row("tabs"), "it is stopped")
+    t.equal(t.get(workload)["state"], "stopped")
+    t.page.complaints()
+
+
+@case("a sign-in that was taken back leads to the sign-in page, and so does one's own end", proves="AU-17 AU-30")
+def _(t):
+    t.home()
+    user = next(one for one in t.thole.listed("/v1/users") if one["email"] == "ada@example.org")
+    t.thole.patch(f"/v1/users/{user['id']}", {"disabled": True}).expect(200)
+    t.page.driver.refresh()
+    t.page.see("Sign in to Thole")
+    t.thole.patch(f"/v1/users/{user['id']}", {"disabled": False}).expect(200)
+    t.page.one("input[name=email]").send_keys("ada@example.org")
+    t.page.one("input[name=password]").send_keys("correct horse battery", Keys.ENTER)
+    t.page.see("ada@example.org", ".bar")
+    t.page.complaints()
 
 
 @case("the list changes live, and what is gone leaves it", proves="NP-01")

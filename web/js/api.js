@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The Thole authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
-import { credential, forgetCredential } from "./credential.js";
 import { t } from "./messages.js";
+import { csrfToken, forgetSignIn, isSignedIn, keepSignIn } from "./sign-in.js";
 
 // What the daemon answers when it does not do it (RFC 9457), or that it did not answer: status 0.
 export class Problem extends Error {
@@ -22,27 +22,48 @@ async function problemOf(response) {
   return new Problem(response.status, body, pause);
 }
 
-// One request; gives the response once it is known to be good. A refused credential ends the sign-in.
-export async function request(method, path, { body, headers = {}, signal, token = credential() } = {}) {
+async function ask(method, path, { body, headers = {}, signal, token }) {
   const head = { Accept: "application/json", ...headers };
-  let response;
 
   if (token)
     head.Authorization = `Bearer ${token}`;
+  else if (method !== "GET" && csrfToken())
+    head["X-CSRF-Token"] = csrfToken();
   if (body !== undefined)
     head["Content-Type"] = "application/json";
   try {
-    response = await fetch(path, { method, headers: head, signal, cache: "no-store", credentials: "same-origin",
-                                   body: body === undefined ? undefined : JSON.stringify(body) });
+    return await fetch(path, { method, headers: head, signal, cache: "no-store", credentials: "same-origin",
+                               body: body === undefined ? undefined : JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError")
       throw error;
     throw new Problem(0, { detail: t("The daemon cannot be reached.") });
   }
+}
+
+// Another tab has renewed the sign-in, and our token with it: is there a new one?
+async function learnToken() {
+  const before = csrfToken();
+  const response = await ask("GET", "/v1/me", {});
+
+  if (!response.ok)
+    return false;
+  keepSignIn(await response.json());
+  return csrfToken() !== before;
+}
+
+// One request; gives the response once it is known to be good. A sign-in that has ended leads to the sign-in page.
+// token: a credential for this request alone.
+export async function request(method, path, options = {}) {
+  const signedIn = isSignedIn() && !options.token;
+  let response = await ask(method, path, options);
+
+  if (response.status === 403 && signedIn && method !== "GET" && await learnToken())
+    response = await ask(method, path, options);
   if (response.ok)
     return response;
-  if (response.status === 401 && token !== null && token === credential())
-    forgetCredential(t("Your sign-in has ended. Please sign in again."));
+  if (response.status === 401 && signedIn)
+    forgetSignIn(t("Your sign-in has ended. Please sign in again."));
   throw await problemOf(response);
 }
 

@@ -1,12 +1,13 @@
 // SPDX-FileCopyrightText: The Thole authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
-import { get } from "./api.js";
-import { credential, forgetCredential, onCredentialLost } from "./credential.js";
+import { get, send } from "./api.js";
 import { button, h, setText } from "./dom.js";
 import { listView } from "./list-view.js";
 import { Live } from "./live.js";
 import { t } from "./messages.js";
-import { say, sayRegions } from "./say.js";
+import { keepRenewing } from "./renew.js";
+import { complain, say, sayRegions } from "./say.js";
+import { forgetSignIn, keepSignIn, onSignInLost } from "./sign-in.js";
 import { signinView } from "./signin-view.js";
 import { themeSwitch } from "./theme.js";
 import { Workloads } from "./workloads.js";
@@ -45,9 +46,15 @@ async function showWho(place) {
 }
 
 async function signOut() {
-  // a token of a sign-in is taken back; other credentials are only forgotten here
-  await fetch("/v1/auth/logout", { method: "POST", headers: { Authorization: `Bearer ${credential()}` } }).catch(() => {});
-  forgetCredential("");
+  // only the daemon can make the browser forget
+  try {
+    await send("POST", "/v1/auth/logout");
+  } catch (problem) {
+    if (problem.status !== 401)
+      complain(problem);
+    return;
+  }
+  forgetSignIn("");
 }
 
 function shell(live) {
@@ -117,14 +124,23 @@ function begin() {
   session = new Session();
 }
 
-onCredentialLost(why => {
+// After a reload the cookie is still there.
+async function start() {
+  try {
+    keepSignIn(await get("/v1/me"));
+  } catch (problem) {
+    signinView(root, problem.status === 401 ? "" : problem.message, begin);
+    return;
+  }
+  begin();
+}
+
+onSignInLost(why => {
   session?.end();
   session = null;
   signinView(root, why, begin);
 });
 
 document.body.append(root, ...sayRegions());
-if (credential())
-  begin();
-else
-  signinView(root, "", begin);
+keepRenewing();
+start();

@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: The Thole authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
-import { get, send } from "./api.js";
-import { keepCredential } from "./credential.js";
+import { send } from "./api.js";
 import { button, h } from "./dom.js";
 import { makeForm } from "./form.js";
 import { t } from "./messages.js";
+import { keepSignIn } from "./sign-in.js";
 import { themeSwitch } from "./theme.js";
 
 const EMAIL = { name: "email", label: t("E-mail address"), type: "email", autocomplete: "username" };
@@ -12,17 +12,15 @@ const PASSWORD = { name: "password", label: t("Password"), type: "password", aut
 const TOKEN = { name: "token", label: t("Token"), type: "password", autocomplete: "off" };
 
 async function byToken({ token }) {
-  // good if it may do anything at all
-  await get("/v1/workloads?limit=1", { token: token.trim() });
-  keepCredential(token.trim());
+  keepSignIn(await send("POST", "/v1/auth/cookie", undefined, { token: token.trim() }));
 }
 
 async function byPassword(values) {
-  keepCredential((await send("POST", "/v1/auth/login", values)).token);
+  keepSignIn(await send("POST", "/v1/auth/login", { ...values, cookie: true }));
 }
 
 async function bySetup(values) {
-  keepCredential((await send("POST", "/v1/auth/setup", values)).token);
+  keepSignIn(await send("POST", "/v1/auth/setup", { ...values, cookie: true }));
 }
 
 const WAYS = {
