@@ -13,6 +13,7 @@ typedef struct
   const char *type;  /* event type or NULL; lives as long as the stream's next call */
   gint64 time;       /* log records: µs since the epoch */
   guint8 channel;    /* log records: 1 stdout, 2 stderr */
+  const char *subject, *owner; /* events: of what object; they live as long as type does */
   GBytes *data;      /* transfer full */
 } TholeItem;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bus/value.h"
+#include "bus/watch.h"
 
 #define OWN_NAME_PATIENCE (10 * 1000) /* ms */
 #define DO_NOT_QUEUE 4u
@@ -210,9 +211,28 @@ name_changed (GDBusConnection *connection, const char *sender, const char *path,
   if (!g_variant_is_of_type (arguments, G_VARIANT_TYPE ("(sss)")))
     return;
   g_variant_get (arguments, "(&s&s&s)", &name, NULL, &owner);
-  caller = owner[0] == '\0' ? g_hash_table_lookup (self->callers, name) : NULL;
+  if (owner[0] != '\0')
+    return;
+  thole_bus_unwatch (self, name, NULL);
+  caller = g_hash_table_lookup (self->callers, name);
   if (caller != NULL)
     thole_bus_caller_gone (caller);
+}
+
+/* polkit has other rules than before: what it said does not count any more */
+static void
+rules_changed (GDBusConnection *connection, const char *sender, const char *path, const char *interface, const char *signal,
+               GVariant *arguments, gpointer user_data)
+{
+  TholeBus *self = user_data;
+  GHashTableIter iter;
+  gpointer value;
+
+  self->no_polkit_until = 0;
+  g_hash_table_iter_init (&iter, self->callers);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    g_hash_table_remove_all (((TholeBusCaller *) value)->verdicts);
+  thole_bus_distrust (self);
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- */
@@ -262,6 +282,9 @@ listen_to (TholeBus *self)
   self->names = g_dbus_connection_signal_subscribe (self->connection, "org.freedesktop.DBus", "org.freedesktop.DBus",
                                                     "NameOwnerChanged", "/org/freedesktop/DBus", NULL, G_DBUS_SIGNAL_FLAGS_NONE,
                                                     name_changed, self, NULL);
+  self->rules = g_dbus_connection_signal_subscribe (self->connection, "org.freedesktop.PolicyKit1", "org.freedesktop.PolicyKit1.Authority",
+                                                    "Changed", "/org/freedesktop/PolicyKit1/Authority", NULL,
+                                                    G_DBUS_SIGNAL_FLAGS_NONE, rules_changed, self, NULL);
 }
 
 static void
@@ -291,6 +314,8 @@ thole_bus_new (const TholeBusOptions *options, TholeBusWhich which, const char *
   for (guint i = 0; i < THOLE_N_OPS; i++)
     if (thole_operations[i].bus != NULL)
       g_hash_table_insert (self->methods, (gpointer) thole_operations[i].bus, (gpointer) &thole_operations[i]);
+  self->news = thole_bus_news_new (self);
+  self->watchers = thole_bus_watchers_new (self);
   listen_to (self);
   if (own_name (self, error))
     return self;
@@ -330,6 +355,7 @@ thole_bus_free (TholeBus *self)
   self->inlet->bus = NULL;
   g_dbus_connection_remove_filter (self->connection, self->filter);
   g_dbus_connection_signal_unsubscribe (self->connection, self->names);
+  g_dbus_connection_signal_unsubscribe (self->connection, self->rules);
   inlet_unref (self->inlet);
   /* calls that did not end yet still end, later */
   g_hash_table_iter_init (&iter, self->calls);
@@ -338,6 +364,8 @@ thole_bus_free (TholeBus *self)
   g_hash_table_iter_init (&iter, self->callers);
   while (g_hash_table_iter_next (&iter, NULL, &key))
     ((TholeBusCaller *) key)->bus = NULL;
+  thole_bus_watchers_free (self->watchers);
+  thole_bus_news_free (self->news);
   g_hash_table_unref (self->callers);
   g_hash_table_unref (self->calls);
   g_hash_table_unref (self->methods);

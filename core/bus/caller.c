@@ -134,6 +134,7 @@ polkit_said (TholeBusCall *call, gboolean good)
 
       thole_principal_unref (call->principal);
       call->principal = granted;
+      call->consented = TRUE;
     }
   if (call->bus == NULL || call->caller->gone)
     thole_bus_fail (call, THOLE_ERROR_INTERRUPTED, "the caller has left");

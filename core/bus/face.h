@@ -14,6 +14,8 @@
 typedef struct _TholeBusCaller TholeBusCaller;
 typedef struct _TholeBusCall TholeBusCall;
 typedef struct _TholeBusInlet TholeBusInlet;
+typedef struct _TholeBusNews TholeBusNews;
+typedef struct _TholeBusWatchers TholeBusWatchers;
 
 struct _TholeBus
 {
@@ -21,10 +23,12 @@ struct _TholeBus
   TholeOperations *operations;
   GDBusConnection *connection;
   TholeBusInlet *inlet;
-  guint filter, names;      /* of the connection */
+  guint filter, names, rules; /* of the connection */
   GHashTable *methods;      /* "Workload.Start" -> TholeOperationDef */
   GHashTable *callers;      /* unique name -> TholeBusCaller */
   GHashTable *calls;        /* of TholeBusCall: no answer yet */
+  TholeBusNews *news;
+  TholeBusWatchers *watchers;
   gint64 no_polkit_until;   /* µs monotonic: it was not there */
   gboolean draining;
 };
@@ -55,6 +59,7 @@ struct _TholeBusCall
   char *id;                 /* (nullable) */
   const TholeOperationDef *def;
   TholePrincipal *principal;
+  gboolean consented;       /* polkit has let it in */
   GCancellable *cancellable;
   void (*then) (TholeBusCall *call);
   gpointer state;           /* of whoever answers it */

@@ -149,6 +149,39 @@ append_property (const TholeBusProperty *property, gpointer user_data)
   g_string_append (out, "    </property>\n");
 }
 
+/* what the root has beside operations */
+static const char watching[] =
+  "    <method name=\"Subscribe\">\n"
+  "      <annotation name=\"" DOC "\" value=\"Follow events: Event comes for each above `after`, first those that are kept. An old "
+  "number is refused with Gone, one that never was with InvalidField. The caller is told of changes of objects, too, as after "
+  "GetManagedObjects, until it leaves the bus. Needs the permission event.read, or polkit's consent to " THOLE_BUS_ACTION "view.\"/>\n"
+  "      <arg name=\"after\" type=\"x\" direction=\"in\">\n"
+  "        <annotation name=\"" DOC "\" value=\"number of the last event already seen; below 0: only new ones\"/>\n"
+  "      </arg>\n"
+  "      <arg name=\"options\" type=\"a{sv}\" direction=\"in\">\n"
+  "        <annotation name=\"" DOC "\" value=\"type (s): types, separated by commas; workload.* takes all of a kind; subject (s): id of "
+  "the object\"/>\n"
+  "      </arg>\n"
+  "      <arg name=\"newest\" type=\"x\" direction=\"out\"/>\n"
+  "    </method>\n"
+  "    <method name=\"Unsubscribe\">\n"
+  "      <annotation name=\"" DOC "\" value=\"No more signals for the caller.\"/>\n"
+  "    </method>\n"
+  "    <signal name=\"Event\">\n"
+  "      <annotation name=\"" DOC "\" value=\"Something happened, as the events of HTTP tell it. Only for those who subscribed.\"/>\n"
+  "      <arg name=\"seq\" type=\"x\"/>\n"
+  "      <arg name=\"event\" type=\"a{sv}\"/>\n"
+  "    </signal>\n"
+  "    <signal name=\"Gap\">\n"
+  "      <annotation name=\"" DOC "\" value=\"The events from `from` to below `to` were forgotten before they could be told.\"/>\n"
+  "      <arg name=\"from\" type=\"x\"/>\n"
+  "      <arg name=\"to\" type=\"x\"/>\n"
+  "    </signal>\n"
+  "    <signal name=\"WatchEnded\">\n"
+  "      <annotation name=\"" DOC "\" value=\"The caller is told nothing more: shutdown, too-slow, rules-changed or events-ended.\"/>\n"
+  "      <arg name=\"reason\" type=\"s\"/>\n"
+  "    </signal>\n";
+
 static void
 append_root (GString *out)
 {
@@ -157,6 +190,7 @@ append_root (GString *out)
     { "instance", "s", "identity of its store" },
   };
 
+  g_string_append (out, watching);
   for (guint i = 0; i < G_N_ELEMENTS (own); i++)
     append_property (&own[i], out);
 }

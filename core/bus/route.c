@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bus/object.h"
+#include "bus/watch.h"
 
 #define INTROSPECTED 1000 /* objects that one node tells of */
 #define WRONG_ARGUMENTS "org.freedesktop.DBus.Error.InvalidArgs"
@@ -110,10 +111,23 @@ static void
 route_own (TholeBusCall *call, TholeBusKind interface)
 {
   const char *member = g_dbus_message_get_member (call->message);
+  gboolean root = interface == THOLE_BUS_ROOT && call->kind == THOLE_BUS_ROOT;
   g_autofree char *name = g_strconcat (thole_bus_kind_interface (interface), ".", member, NULL);
   const TholeOperationDef *def = g_hash_table_lookup (call->bus->methods, name);
   g_autofree char *arguments = NULL;
 
+  if (root && strcmp (member, "Subscribe") == 0)
+    {
+      if (has_signature (call, "(xa{sv})"))
+        thole_bus_subscribe (call);
+      return;
+    }
+  if (root && strcmp (member, "Unsubscribe") == 0)
+    {
+      if (has_signature (call, "()"))
+        thole_bus_unsubscribe (call);
+      return;
+    }
   if (def == NULL || interface != call->kind || (call->kind != THOLE_BUS_ROOT && call->id == NULL))
     {
       unknown_method (call);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bus/object.h"
+#include "bus/watch.h"
 
 #define PIECE 100                    /* objects made at a time */
 #define LIST_MAX (24 * 1024 * 1024)  /* bytes of a list: system buses carry no message above 32 MiB */
@@ -88,6 +89,7 @@ thole_bus_properties (TholeBusCall *call)
 
 typedef struct
 {
+  TholeBusCall *call;
   TholeBusKind kind;
   char *last;           /* id */
   GPtrArray *entries;   /* of GVariant {oa{sa{sv}}} */
@@ -99,7 +101,12 @@ static void
 listing_free (gpointer data)
 {
   Listing *self = data;
+  TholeBusCall *call = self->call;
+  TholeBusWatcher *watcher = call->bus != NULL ? thole_bus_watcher (call->bus, call->caller->name) : NULL;
 
+  /* the answer is on its way: what changed meanwhile may follow */
+  if (watcher != NULL)
+    thole_bus_watcher_release (watcher);
   thole_source_clear (&self->timer);
   g_ptr_array_unref (self->entries);
   g_free (self->last);
@@ -176,6 +183,7 @@ next_piece (gpointer user_data)
 static void
 list_all (TholeBusCall *call)
 {
+  TholeBusWatcher *watcher;
   Listing *self;
   guint allowed = 0;
 
@@ -186,7 +194,15 @@ list_all (TholeBusCall *call)
       thole_bus_fail (call, THOLE_ERROR_FORBIDDEN, "this needs the permission %s", call->def->permission);
       return;
     }
+  watcher = thole_bus_watch (call);
+  if (watcher == NULL)
+    {
+      thole_bus_fail (call, THOLE_ERROR_OVERLOADED, "there are too many watchers");
+      return;
+    }
+  thole_bus_watcher_hold (watcher);
   self = g_new0 (Listing, 1);
+  self->call = call;
   self->kind = THOLE_BUS_ROOT + 1;
   self->last = g_strdup ("");
   self->entries = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);

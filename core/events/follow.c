@@ -54,7 +54,7 @@ give (Follower *self, TholeEvent *event, TholeItem *item)
   g_clear_pointer (&self->current, thole_event_unref);
   self->current = event;
   *item = (TholeItem){ .id = event->seq, .type = event->type, .time = event->time,
-                       .data = g_bytes_ref (thole_event_json (event)) };
+                       .subject = event->subject, .owner = event->owner, .data = g_bytes_ref (thole_event_json (event)) };
 }
 
 /* says what is missing and stands before what goes on; the number lets a reader that is cut off now resume there */

@@ -20,6 +20,18 @@ KINDS = ("workload", "session", "backend", "operation")
 THOLE = "org.thole.Thole1"
 
 
+# one who watches everything and then does not read any more
+DEAF = """
+import sys, time
+from private_bus import BusClient, GLib, ROOT
+client = BusClient(sys.argv[1])
+client.listen()
+client.raw(ROOT, "org.thole.Thole1.Root.Subscribe", GLib.Variant("(xa{sv})", (0, {})))
+print("watching", flush=True)
+time.sleep(300)
+"""
+
+
 class OnBus(Memory):
     BACKEND = {"agent": "true"}
     SETTINGS = {"daemon.agent": os.path.join(BUILD, "agent", "thole-agent")}
@@ -187,6 +199,109 @@ def _(t):
         answer = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "gdbus", "call", "--address",
                                  t.bus.address, "--dest", THOLE, *words], capture_output=True, text=True, timeout=30, check=False)
         t.holds(answer.stderr, f"{THOLE}.Error.Forbidden")
+
+
+def listener(t):
+    client = BusClient(t.bus.address)
+    client.listen()
+    return client
+
+
+@case("a watcher is told what is added, changed and removed", proves="127")
+def _(t):
+    client = listener(t)
+    client.objects()
+    path, made = t.make()
+    added = t.until(lambda: [arguments for arguments in client.named("InterfacesAdded") if arguments[0] == path], what="InterfacesAdded")
+    t.equal(added[0][1][f"{THOLE}.Workload"]["Id"], made["id"])
+    t.client.call(path, "Workload.Stop", {"wait": "stopped"})
+    changed = t.until(lambda: [arguments[1] for arguments in client.named("PropertiesChanged", path) if arguments[1].get("State") == "stopped"],
+                      what="PropertiesChanged")
+    t.true("Spec" not in changed[-1] and "Id" not in changed[-1], "only what changed is told")
+    t.equal(client.properties(path, "Workload")["State"], "stopped")
+    t.client.call(path, "Workload.Delete", {"wait": "deleted"})
+    t.until(lambda: [arguments for arguments in client.named("InterfacesRemoved") if arguments == (path, [f"{THOLE}.Workload"])],
+            what="InterfacesRemoved")
+    t.until(lambda: [arguments for arguments in client.named("InterfacesAdded") if "/operation/" in arguments[0]], what="its operations")
+    client.close()
+
+
+@case("nobody is told who did not ask, and nobody after Unsubscribe")
+def _(t):
+    silent, client = listener(t), listener(t)
+    client.objects()
+    t.make()
+    t.until(lambda: client.named("InterfacesAdded"), what="InterfacesAdded")
+    t.equal(silent.pump(), [], "signals for somebody who never asked")
+    client.raw(ROOT, f"{THOLE}.Root.Unsubscribe", None)
+    other = listener(t)
+    other.objects()
+    client.pump().clear()
+    t.make()
+    t.until(lambda: other.named("InterfacesAdded"), what="InterfacesAdded")
+    t.equal(client.pump(), [], "signals after Unsubscribe")
+    for one in (silent, client, other):
+        one.close()
+
+
+def subscribe(client, after, **options):
+    given = GLib.Variant("(xa{sv})", (after, {key: private_bus.variant(value) for key, value in options.items()}))
+    return client.raw(ROOT, f"{THOLE}.Root.Subscribe", given)[0].unpack()[0]
+
+
+@case("Subscribe goes on after a number, without a hole, and gives what HTTP gives", proves="127")
+def _(t):
+    begin = t.thole.events(None)[-1]["seq"] if t.thole.events(None) else 0
+    path, _ = t.make()
+    client = listener(t)
+    subscribe(client, begin)
+    t.client.call(path, "Workload.Stop", {"wait": "stopped"})
+    wanted = t.thole.events(begin)
+    t.until(lambda: len(client.named("Root.Event")) >= len(wanted), what="all events")
+    seen = client.named("Root.Event")
+    t.equal([seq for seq, _ in seen][:len(wanted)], [event["seq"] for event in wanted])
+    t.equal([event for _, event in seen][:len(wanted)], [without_null(event) for event in wanted])
+    client.close()
+
+
+def without_null(value):
+    if isinstance(value, dict):
+        return {key: without_null(item) for key, item in value.items() if item is not None}
+    return [without_null(item) for item in value] if isinstance(value, list) else value
+
+
+@case("Subscribe refuses numbers that never were and options that are unknown; below 0 only new events come")
+def _(t):
+    client = listener(t)
+    t.refused(f"{THOLE}.Error.InvalidField", lambda: subscribe(client, 10**12))
+    error = t.refused(f"{THOLE}.Error.InvalidField", lambda: subscribe(client, 0, bogus=1))
+    t.equal(error.pointers, ["/bogus"])
+    newest = subscribe(client, -1, type="workload.created")
+    _, made = t.make()
+    t.until(lambda: client.named("Root.Event"), what="an event")
+    t.equal([event["subject"] for seq, event in client.named("Root.Event") if seq > newest], [made["id"]])
+    client.close()
+
+
+@case("who does not read is given up, others are told all")
+def _(t):
+    stopped = subprocess.Popen(["/usr/bin/python3", "-c", DEAF, t.bus.address], stdout=subprocess.PIPE, text=True,
+                               cwd=os.path.join(SOURCE, "tests", "flow"))
+    t.equal(stopped.stdout.readline().strip(), "watching")
+    stopped.send_signal(19)
+    client = listener(t)
+    client.objects()
+    before = t.thole.rss()
+    _, made = t.make()
+    for number in range(600):
+        t.thole.patch(f"/v1/workloads/{made['id']}", {"labels": {"n": str(number)}}).expect(200)
+    path = path_of("workload", made["id"])
+    t.until(lambda: [1 for arguments in client.named("PropertiesChanged", path) if arguments[1].get("Labels") == {"n": "599"}],
+            what="the last change")
+    t.true(t.thole.rss() - before < 16 * 1024 * 1024, f"memory rose by {t.thole.rss() - before} bytes")
+    stopped.kill()
+    stopped.wait()
+    client.close()
 
 
 @case("a second daemon does not take the name, and says so in one line")

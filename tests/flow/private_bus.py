@@ -129,6 +129,26 @@ class BusClient:
     def objects(self):
         return self.raw(ROOT, "org.freedesktop.DBus.ObjectManager.GetManagedObjects", None)[0].unpack()[0]
 
+    def listen(self):
+        """From here on signals of Thole are kept in self.signals as (path, "Interface.Name", arguments)."""
+        self.signals = []
+
+        def came(_connection, _sender, path, interface, name, arguments):
+            self.signals.append((path, f"{interface.removeprefix(NAME + '.')}.{name}", arguments.unpack()))
+
+        self.connection.signal_subscribe(NAME, None, None, None, None, Gio.DBusSignalFlags.NONE, came)
+
+    def pump(self):
+        """Lets signals that have come be kept; gives them."""
+        context = GLib.MainContext.default()
+        while context.iteration(False):
+            pass
+        return self.signals
+
+    def named(self, name, path=None):
+        """Arguments of the signals of this name, of one object or all."""
+        return [arguments for where, what, arguments in self.pump() if what.endswith(name) and path in (None, where)]
+
     def introspect(self, path):
         return self.raw(path, "org.freedesktop.DBus.Introspectable.Introspect", None)[0].unpack()[0]
 

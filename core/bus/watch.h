@@ -1,0 +1,71 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Who is told what. A caller that has listed the objects or subscribed to events is a watcher until it leaves the bus: signals go
+ * to watchers alone, each gets only what it may see. How much is under way to one is bounded: after every so many signals it is
+ * asked for a sign of life, and until that comes no more than as many follow. What changes meanwhile is told afterwards, once.
+ */
+#pragma once
+
+#include "bus/face.h"
+
+typedef struct _TholeBusWatcher TholeBusWatcher;
+
+/* news.c: what has become of the objects */
+TholeBusNews *thole_bus_news_new  (TholeBus *bus);
+void          thole_bus_news_free (TholeBusNews *self);
+/* Begins or ends to look at events: somebody watches, or nobody. */
+void          thole_bus_news_look (TholeBusNews *self, gboolean on);
+
+typedef enum
+{
+  THOLE_BUS_ADDED,
+  THOLE_BUS_CHANGED,
+  THOLE_BUS_REMOVED,
+} TholeBusHappening;
+
+typedef struct
+{
+  TholeBusKind kind;
+  const char *id, *owner;
+  TholeBusHappening happening;
+  GVariant *properties;   /* (nullable): a{sv}: those that changed, or all */
+} TholeBusNewsItem;
+
+/* watchers.c: all of them */
+TholeBusWatchers *thole_bus_watchers_new  (TholeBus *bus);
+/* They are told that this is the end. */
+void              thole_bus_watchers_free (TholeBusWatchers *self);
+/* Tells everybody who may know. */
+void              thole_bus_watchers_tell (TholeBusWatchers *self, const TholeBusNewsItem *item);
+/* Looks again at what each may see: before a round of telling. */
+void              thole_bus_watchers_check (TholeBusWatchers *self);
+/* Makes the caller of @call a watcher, or renews what it may see. Returns: (transfer none) (nullable): there are too many */
+TholeBusWatcher  *thole_bus_watch    (TholeBusCall *call);
+/* (nullable) */
+TholeBusWatcher  *thole_bus_watcher  (TholeBus *bus, const char *name);
+/* It is none any more; nothing happens when it is none. @reason: (nullable): it is told */
+void              thole_bus_unwatch  (TholeBus *bus, const char *name, const char *reason);
+/* polkit's rules may have changed: those whom it let in have to ask again. */
+void              thole_bus_distrust (TholeBus *bus);
+
+/* watcher.c: one of them */
+TholeBusWatcher *thole_bus_watcher_new     (TholeBus *bus, const char *name, uid_t uid);
+void             thole_bus_watcher_free    (TholeBusWatcher *self);
+/* What it may see from now on; @consented: polkit has let it in. */
+void             thole_bus_watcher_trust   (TholeBusWatcher *self, TholePrincipal *principal, gboolean consented);
+gboolean         thole_bus_watcher_consented (TholeBusWatcher *self);
+/* Looks again what its user may see. */
+void             thole_bus_watcher_check   (TholeBusWatcher *self);
+void             thole_bus_watcher_tell    (TholeBusWatcher *self, const TholeBusNewsItem *item);
+/* Between these nothing is sent, since what it asked for is still being made; what changes meanwhile is told at the end. */
+void             thole_bus_watcher_hold    (TholeBusWatcher *self);
+void             thole_bus_watcher_release (TholeBusWatcher *self);
+/* Follows events: Root.Subscribe. @stream: (transfer full) */
+void             thole_bus_watcher_follow  (TholeBusWatcher *self, TholeStream *stream);
+/* Sends it a signal of Root. @body: a tuple, floating */
+void             thole_bus_watcher_signal  (TholeBusWatcher *self, const char *name, GVariant *body);
+
+/* subscribe.c: Root.Subscribe and Root.Unsubscribe */
+void             thole_bus_subscribe   (TholeBusCall *call);
+void             thole_bus_unsubscribe (TholeBusCall *call);

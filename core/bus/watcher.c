@@ -1,0 +1,324 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One who is told what changes. Signals are not answered, so after WINDOW of them it is asked for a sign of life; until that comes
+ * no more than WINDOW others follow. Of what changes while it cannot be told only the names are kept.
+ */
+#include "bus/watch.h"
+
+#include <string.h>
+
+#include "bus/object.h"
+#include "bus/value.h"
+#include "thole-dict.h"
+
+#define WINDOW 256
+#define PATIENCE (30 * 1000) /* ms for a sign of life */
+#define MAX_MISSED 100000    /* names that are kept for it */
+
+typedef struct
+{
+  TholeBusKind kind;
+  TholeBusHappening happening;
+  char *owner;
+} Missed;
+
+struct _TholeBusWatcher
+{
+  TholeBus *bus;
+  char *name;
+  uid_t uid;
+  TholePrincipal *principal;
+  gboolean consented;
+  guint held;
+  guint sent;             /* since the last question */
+  gboolean asking;
+  GCancellable *cancel;
+  GHashTable *missed;     /* id -> Missed */
+  TholeStream *stream;    /* (nullable): events */
+  GSource *pump;
+};
+
+static void
+missed_free (gpointer data)
+{
+  g_free (((Missed *) data)->owner);
+  g_free (data);
+}
+
+/* sending ------------------------------------------------------------------------------------------------------ */
+
+static void resume (TholeBusWatcher *self);
+
+static gboolean
+may_send (TholeBusWatcher *self)
+{
+  return self->held == 0 && !(self->asking && self->sent >= WINDOW);
+}
+
+static void
+alive (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  TholeBusWatcher *self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) answer = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CLOSED))
+    return;
+  /* a refusal is a sign of life, too */
+  if (g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY) || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_TIMEOUT)
+      || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED))
+    {
+      thole_bus_unwatch (self->bus, self->name, "too-slow");
+      return;
+    }
+  self->asking = FALSE;
+  resume (self);
+}
+
+static void
+ask (TholeBusWatcher *self)
+{
+  self->asking = TRUE;
+  self->sent = 0;
+  g_dbus_connection_call (self->bus->connection, self->name, "/", "org.freedesktop.DBus.Peer", "Ping", NULL, NULL,
+                          G_DBUS_CALL_FLAGS_NO_AUTO_START, PATIENCE, self->cancel, alive, self);
+}
+
+static void
+emit (TholeBusWatcher *self, const char *path, const char *interface, const char *name, GVariant *body)
+{
+  g_autoptr (GDBusMessage) message = g_dbus_message_new_signal (path, interface, name);
+
+  g_dbus_message_set_destination (message, self->name);
+  g_dbus_message_set_body (message, body);
+  g_dbus_connection_send_message (self->bus->connection, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+  self->sent++;
+  if (!self->asking && self->sent >= WINDOW)
+    ask (self);
+}
+
+void
+thole_bus_watcher_signal (TholeBusWatcher *self, const char *name, GVariant *body)
+{
+  emit (self, THOLE_BUS_PATH, THOLE_BUS_NAME ".Root", name, body);
+}
+
+static void
+send_item (TholeBusWatcher *self, const TholeBusNewsItem *item)
+{
+  g_autofree char *path = thole_bus_path (item->kind, item->id);
+  g_autofree char *interface = g_strconcat (THOLE_BUS_NAME ".", thole_bus_kind_interface (item->kind), NULL);
+  const char *interfaces[] = { interface, NULL };
+  GVariantBuilder builder;
+
+  if (item->happening == THOLE_BUS_CHANGED)
+    emit (self, path, "org.freedesktop.DBus.Properties", "PropertiesChanged",
+          g_variant_new ("(s@a{sv}@as)", interface, item->properties, g_variant_new_strv (NULL, 0)));
+  else if (item->happening == THOLE_BUS_REMOVED)
+    emit (self, THOLE_BUS_PATH, "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", g_variant_new ("(o^as)", path, interfaces));
+  else
+    {
+      g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{sa{sv}}"));
+      g_variant_builder_add (&builder, "{s@a{sv}}", interface, item->properties);
+      emit (self, THOLE_BUS_PATH, "org.freedesktop.DBus.ObjectManager", "InterfacesAdded", g_variant_new ("(oa{sa{sv}})", path, &builder));
+    }
+}
+
+static gboolean
+may_see (TholeBusWatcher *self, TholeBusKind kind, const char *owner)
+{
+  return thole_access_decide (self->principal, thole_bus_kind_read (kind)->permission)
+         && (kind == THOLE_BUS_BACKEND || thole_access_owns (self->principal, owner));
+}
+
+static void
+keep_for_later (TholeBusWatcher *self, const TholeBusNewsItem *item)
+{
+  Missed *missed = g_hash_table_lookup (self->missed, item->id);
+
+  if (missed == NULL)
+    {
+      missed = g_new0 (Missed, 1);
+      missed->kind = item->kind;
+      missed->happening = item->happening;
+      missed->owner = g_strdup (item->owner);
+      g_hash_table_insert (self->missed, g_strdup (item->id), missed);
+    }
+}
+
+void
+thole_bus_watcher_tell (TholeBusWatcher *self, const TholeBusNewsItem *item)
+{
+  if (!may_see (self, item->kind, item->owner))
+    return;
+  if (may_send (self))
+    send_item (self, item);
+  else
+    keep_for_later (self, item);
+  if (g_hash_table_size (self->missed) > MAX_MISSED)
+    thole_bus_unwatch (self->bus, self->name, "too-slow");
+}
+
+/* what it is now is all that counts of what it missed */
+static void
+tell_missed (TholeBusWatcher *self, const char *id, const Missed *missed)
+{
+  gpointer object = thole_bus_object_find (self->bus->operations, missed->kind, id);
+  g_autoptr (GVariant) properties =
+    object != NULL ? g_variant_ref_sink (thole_bus_object_properties (missed->kind, object)) : NULL;
+  const TholeBusNewsItem item = { missed->kind, id, missed->owner, object == NULL ? THOLE_BUS_REMOVED : missed->happening, properties };
+
+  if (may_see (self, item.kind, item.owner) && (object != NULL || missed->happening != THOLE_BUS_ADDED))
+    send_item (self, &item);
+}
+
+/* events ------------------------------------------------------------------------------------------------------- */
+
+static void
+send_event (TholeBusWatcher *self, const TholeItem *item)
+{
+  g_autoptr (GVariant) event = g_variant_ref_sink (thole_bus_dictionary (item->data));
+
+  if (strcmp (item->type, "gap") == 0)
+    thole_bus_watcher_signal (self, "Gap", g_variant_new ("(xx)", thole_dict_int (event, "from", 0), thole_dict_int (event, "to", 0)));
+  else
+    thole_bus_watcher_signal (self, "Event", g_variant_new ("(x@a{sv})", item->id, event));
+}
+
+static gboolean
+pump (gpointer user_data)
+{
+  TholeBusWatcher *self = user_data;
+  TholeItem item = { 0 };
+
+  while (self->stream != NULL && may_send (self))
+    {
+      TholeStreamResult result = self->stream->next (self->stream, &item, NULL);
+
+      if (result == THOLE_STREAM_WAIT)
+        break;
+      if (result != THOLE_STREAM_ITEM)
+        {
+          thole_source_clear (&self->pump);
+          thole_bus_unwatch (self->bus, self->name, "events-ended");
+          return G_SOURCE_REMOVE;
+        }
+      send_event (self, &item);
+      g_bytes_unref (item.data);
+      item = (TholeItem) { 0 };
+    }
+  thole_source_clear (&self->pump);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+ready (gpointer reader)
+{
+  TholeBusWatcher *self = reader;
+
+  if (self->pump == NULL)
+    self->pump = thole_clock_timer (self->bus->options.clock, 0, pump, self);
+}
+
+static void
+end_stream (TholeBusWatcher *self)
+{
+  TholeStream *stream = g_steal_pointer (&self->stream);
+
+  thole_source_clear (&self->pump);
+  if (stream != NULL)
+    stream->close (stream);
+}
+
+void
+thole_bus_watcher_follow (TholeBusWatcher *self, TholeStream *stream)
+{
+  end_stream (self);
+  self->stream = stream;
+  stream->reader = self;
+  stream->ready = ready;
+  ready (self);
+}
+
+static void
+resume (TholeBusWatcher *self)
+{
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_hash_table_iter_init (&iter, self->missed);
+  while (may_send (self) && g_hash_table_iter_next (&iter, &key, &value))
+    {
+      tell_missed (self, key, value);
+      g_hash_table_iter_remove (&iter);
+    }
+  if (self->stream != NULL && may_send (self))
+    ready (self);
+}
+
+/* -------------------------------------------------------------------------------------------------------------- */
+
+void
+thole_bus_watcher_hold (TholeBusWatcher *self)
+{
+  self->held++;
+}
+
+void
+thole_bus_watcher_release (TholeBusWatcher *self)
+{
+  if (self->held > 0 && --self->held == 0)
+    resume (self);
+}
+
+void
+thole_bus_watcher_trust (TholeBusWatcher *self, TholePrincipal *principal, gboolean consented)
+{
+  g_clear_pointer (&self->principal, thole_principal_unref);
+  self->principal = thole_principal_ref (principal);
+  self->consented = consented;
+}
+
+gboolean
+thole_bus_watcher_consented (TholeBusWatcher *self)
+{
+  return self->consented;
+}
+
+void
+thole_bus_watcher_check (TholeBusWatcher *self)
+{
+  TholePrincipal *now;
+
+  if (self->principal->admin || self->consented)
+    return;
+  now = thole_identity_peer (self->bus->options.identity, self->uid);
+  thole_principal_unref (self->principal);
+  self->principal = now;
+}
+
+TholeBusWatcher *
+thole_bus_watcher_new (TholeBus *bus, const char *name, uid_t uid)
+{
+  TholeBusWatcher *self = g_new0 (TholeBusWatcher, 1);
+
+  self->bus = bus;
+  self->name = g_strdup (name);
+  self->uid = uid;
+  self->cancel = g_cancellable_new ();
+  self->missed = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, missed_free);
+  return self;
+}
+
+void
+thole_bus_watcher_free (TholeBusWatcher *self)
+{
+  g_cancellable_cancel (self->cancel);
+  g_object_unref (self->cancel);
+  end_stream (self);
+  g_clear_pointer (&self->principal, thole_principal_unref);
+  g_hash_table_unref (self->missed);
+  g_free (self->name);
+  g_free (self);
+}
