@@ -14,7 +14,6 @@ on_done (TholeCall *call, gpointer user_data)
   TholeBusCall *self = user_data;
   TholeBus *bus = self->bus;
   TholeBusWatcher *watcher = NULL;
-  g_autofree char *name = g_strdup (self->caller->name);
 
   if (call->reply.problem != NULL)
     thole_bus_problem (self, call->reply.problem);
