@@ -42,34 +42,6 @@ is_durable (TholeBackend *backend)
   return facts != NULL && thole_dict_boolean (facts, "durable", FALSE);
 }
 
-static void
-note_leaving (TholeSubject *subject, TholeBackend *backend)
-{
-  if (is_of (subject, backend) && thole_state_alive (subject->now->state))
-    subject->left_at = thole_clock_monotonic (subject->operations->clock);
-}
-
-static void
-on_event (TholeBackend *backend, GVariant *event, gpointer user_data)
-{
-  TholeOperations *operations = user_data;
-  const char *kind = thole_dict_string (event, "kind", "");
-
-  if (operations->draining)
-    return;
-  if (strcmp (kind, "workload") == 0)
-    workload_event (operations, backend, event);
-  else if (strcmp (kind, "resync") == 0)
-    {
-      /* the engine may have been away for less than it takes to notice */
-      for (guint i = 0; !is_durable (backend) && i < thole_collection_size (operations->workloads); i++)
-        note_leaving (thole_collection_index (operations->workloads, i), backend);
-      thole_compare (operations, backend, FALSE, NULL, NULL);
-    }
-  else if (strcmp (kind, "progress") == 0)
-    thole_progress_report (operations, event);
-}
-
 /* an engine that is stopped ends what it runs before it goes away itself: until then that looks like anybody's signal */
 static gboolean
 went_along (TholeSubject *subject)
@@ -95,6 +67,39 @@ blame_engine (TholeSubject *subject, gpointer user_data)
     }
   thole_change_reason (change, "engine_restarted", "its engine stopped and took it along");
   thole_change_commit (change, NULL, NULL);
+}
+
+/* its engine went away, or may have: what that ended is told so, before and after */
+static void
+note_leaving (TholeSubject *subject, TholeBackend *backend)
+{
+  if (!is_of (subject, backend) || is_durable (backend))
+    return;
+  if (thole_state_alive (subject->now->state))
+    subject->left_at = thole_clock_monotonic (subject->operations->clock);
+  if (went_along (subject) && !subject->operations->draining)
+    thole_subject_acquire (subject, TRUE, blame_engine, NULL);
+}
+
+static void
+on_event (TholeBackend *backend, GVariant *event, gpointer user_data)
+{
+  TholeOperations *operations = user_data;
+  const char *kind = thole_dict_string (event, "kind", "");
+
+  if (operations->draining)
+    return;
+  if (strcmp (kind, "workload") == 0)
+    workload_event (operations, backend, event);
+  else if (strcmp (kind, "resync") == 0)
+    {
+      /* the engine may have been away for less than it takes to notice */
+      for (guint i = 0; thole_dict_boolean (event, "reconnected", FALSE) && i < thole_collection_size (operations->workloads); i++)
+        note_leaving (thole_collection_index (operations->workloads, i), backend);
+      thole_compare (operations, backend, FALSE, NULL, NULL);
+    }
+  else if (strcmp (kind, "progress") == 0)
+    thole_progress_report (operations, event);
 }
 
 static gboolean
@@ -139,10 +144,7 @@ on_state (TholeBackend *backend, gpointer user_data)
         continue;
       subject->unsure = TRUE;
       subject->outage = thole_state_alive (subject->now->state) && !is_durable (backend);
-      if (subject->outage)
-        subject->left_at = thole_clock_monotonic (operations->clock);
-      if (went_along (subject) && !is_durable (backend) && !operations->draining)
-        thole_subject_acquire (subject, TRUE, blame_engine, NULL);
+      note_leaving (subject, backend);
     }
   if (operations->draining)
     return;

@@ -102,14 +102,15 @@ docker_ping_finish (TholeDriver *self, GAsyncResult *result, GError **error)
 /* reading --------------------------------------------------------------------------------------------- */
 
 static void
-report (TholeDriver *self, const char *kind, const char *reason)
+report_unavailable (TholeDriver *self, const char *reason)
 {
-  g_auto(GVariantDict) event = G_VARIANT_DICT_INIT (NULL);
+  docker_event (self, g_variant_new_parsed ("{'kind': <'unavailable'>, 'reason': <%s>}", reason));
+}
 
-  g_variant_dict_insert (&event, "kind", "s", kind);
-  if (reason != NULL)
-    g_variant_dict_insert (&event, "reason", "s", reason);
-  docker_event (self, g_variant_dict_end (&event));
+static void
+report_resync (TholeDriver *self, gboolean reconnected)
+{
+  docker_event (self, g_variant_new_parsed ("{'kind': <'resync'>, 'reconnected': <%b>}", reconnected));
 }
 
 static void
@@ -119,7 +120,7 @@ on_line (const char *line, gsize length, gpointer user_data)
   g_autoptr(GVariant) event = line != NULL ? docker_event_convert (line, length) : NULL;
 
   if (line == NULL)
-    report (self, "resync", NULL); /* what was it? */
+    report_resync (self, FALSE); /* what was it? */
   else if (event != NULL)
     docker_event (self, event);
 }
@@ -237,14 +238,14 @@ connect_done (TholeDriver *self, const GError *error)
   if (error == NULL)
     {
       if (events->subscribed_once)
-        report (self, "resync", NULL);
+        report_resync (self, TRUE);
       events->subscribed_once = TRUE;
       events->away = FALSE;
     }
   else if (!events->stopped)
     {
       if (events->subscribed_once && !events->away)
-        report (self, "unavailable", error->message);
+        report_unavailable (self, error->message);
       events->away = TRUE;
       if (events->subscribed_once)
         try_later (self);

@@ -3,6 +3,7 @@
 """dockerd is stopped or killed under running workloads and under operations. Run with live-restore and without: what then counts
 as true differs (an engine without it takes its programs along)."""
 import random
+import re
 import threading
 
 from crash import BROKEN, LONG, SEED, DockerBed, Tally, case, main, print_table
@@ -89,6 +90,8 @@ def _(t, how):
 
 VERBS = {"create": None, "start": "stopped", "stop": "running", "restart": "running", "kill": "running", "pause": "running",
          "unpause": "paused", "delete": "running"}
+# killed while it starts a container, dockerd forgets the task that containerd has by then, and cannot start it ever again
+FORGOTTEN = re.compile("task .* already exists|id already in use|failed to start shim: mkdir .* file exists")
 GOALS = {"create": "running", "start": "running", "stop": "stopped", "restart": "running", "kill": "stopped", "pause": "paused",
          "unpause": "running", "delete": None}
 
@@ -124,8 +127,7 @@ def judge(t, verb, workload):
     state, reason = reply.json["state"], reply.json["state_reason"]
     if state == GOALS[verb] or (not t.LIVE and state == "crashed" and "engine_restarted" in reason):
         return []
-    # killed while it starts a container, dockerd forgets the task that containerd has by then, and cannot start it ever again
-    if state == "error" and ("task" in reason and "already exists" in reason or "id already in use" in reason):
+    if state == "error" and FORGOTTEN.search(reason):
         print(f"# {verb}: the engine's own words: {reason}")
         return []
     return [("wrong", f"{verb} ended as {state}: {reason}")]
