@@ -69,7 +69,8 @@ def own_header(path, name):
     """Is it a header of the same plugin? Its tests, in a folder of it, see them, too."""
     plugin = "/".join(path.split("/")[:2])
     found = [os.path.normpath(os.path.join(folder, name)) for folder in (os.path.dirname(path), plugin)]
-    return any(whole.startswith(plugin + "/") and os.path.exists(os.path.join(ROOT, whole)) for whole in found)
+    # what protoc-c makes stands where its source does
+    return any(whole.startswith(plugin + "/") and os.path.exists(os.path.join(ROOT, whole.replace(".pb-c.h", ".proto"))) for whole in found)
 
 
 @case("plugins include only the SDK and their own headers")

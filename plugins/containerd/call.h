@@ -1,0 +1,42 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One question, one answer, with a deadline; as a step of a task of ours.
+ */
+#pragma once
+
+#include "driver.h"
+#include "proto/services.pb-c.h"
+
+#define CTR_CALL_SECONDS 30.0
+
+static inline void
+ctr_message_free (ProtobufCMessage *message)
+{
+  protobuf_c_message_free_unpacked (message, NULL);
+}
+
+/* Returns: (transfer full) */
+ProtobufCMessage *ctr_message_copy (const ProtobufCMessage *message);
+
+/* What follows a step. @value (transfer none) (nullable): the answer, NULL with @error (transfer none). Runs unless the
+ * backend was closed for good; then the task has ended. */
+typedef void (*CtrNext) (GTask *task, gpointer value, GError *error);
+
+typedef struct
+{
+  const char *method;                     /* "Tasks/Get": see call.c */
+  const ProtobufCMessage *message;
+  const ProtobufCMessageDescriptor *reply; /* NULL = nothing is expected */
+  const char *lease;
+  double seconds;                         /* 0 = CTR_CALL_SECONDS, < 0 = none */
+} CtrCall;
+
+/* Makes @call for @task, whose data begins with a CtrJob, and goes on with @next. The task's cancellable ends it. */
+void ctr_call (GTask *task, const CtrCall *call, CtrNext next);
+
+/* Returns a copy of @error from the task. */
+void ctr_fail (GTask *task, const GError *error);
+gboolean ctr_is (const GError *error, int code);
+
+#define ctr_driver_of(task) (((CtrJob *) g_task_get_task_data (task))->driver)

@@ -1,0 +1,107 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "thole-dict.h"
+#include "thole-error.h"
+
+#define WORD "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_."
+#define INSTANCE_CHARACTERS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
+#define DEFAULT_ADDRESS "/run/containerd/containerd.sock"
+#define LOG_SIZE_MIN (64 * 1024)
+#define LOG_SIZE_DEFAULT (256 * 1024 * 1024)
+
+void
+ctr_config_free (CtrConfig *self)
+{
+  g_free (self->instance);
+  g_free (self->runtime_dir);
+  g_free (self->state_dir);
+  g_free (self->address);
+  g_free (self->namespace);
+  g_free (self->snapshotter);
+  g_free (self->runtime);
+  g_free (self->logger);
+  g_free (self->cgroup_parent);
+  g_strfreev (self->plain_http);
+  g_clear_pointer (&self->registries, g_hash_table_unref);
+  g_free (self);
+}
+
+static void
+complain (GString *problems, const char *key, const char *text)
+{
+  g_string_append_printf (problems, "%s%s: %s", problems->len > 0 ? "; " : "", key, text);
+}
+
+static void
+read_registries (CtrConfig *self, const char *text, GString *problems)
+{
+  g_auto(GStrv) entries = g_strsplit_set (text, ",; ", 256);
+
+  self->registries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  for (guint i = 0; entries[i] != NULL; i++)
+    {
+      const char *equals = strchr (entries[i], '=');
+
+      if (entries[i][0] == '\0')
+        continue;
+      if (equals == NULL || equals == entries[i] || equals[1] == '\0')
+        complain (problems, "registry_credentials", "must be HOST=SECRET[,HOST=SECRET...]");
+      else
+        g_hash_table_insert (self->registries, g_strndup (entries[i], equals - entries[i]), g_strdup (equals + 1));
+    }
+}
+
+static void
+read_address (CtrConfig *self, const char *address, GString *problems)
+{
+  const char *path = g_str_has_prefix (address, "unix://") ? address + 7 : address;
+
+  self->address = g_strdup (path);
+  if (path[0] != '/')
+    complain (problems, "address", "must be the path of a unix socket");
+}
+
+CtrConfig *
+ctr_config_new (GVariant *config, GError **error)
+{
+  g_autoptr(CtrConfig) self = g_new0 (CtrConfig, 1);
+  g_autoptr(GString) problems = g_string_new (NULL);
+  const struct { const char *key, *fallback; char **field; gboolean path; } texts[] = {
+    { "runtime_dir", "", &self->runtime_dir, TRUE },
+    { "state_dir", "", &self->state_dir, TRUE },
+    { "logger", THOLE_LIBEXECDIR "/thole-log", &self->logger, TRUE },
+    { "cgroup_parent", "/thole", &self->cgroup_parent, TRUE },
+    { "namespace", "thole", &self->namespace, FALSE },
+    { "snapshotter", "overlayfs", &self->snapshotter, FALSE },
+    { "runtime", "io.containerd.runc.v2", &self->runtime, FALSE },
+  };
+
+  self->instance = g_strdup (thole_dict_string (config, "instance", ""));
+  if (strlen (self->instance) < 8 || strspn (self->instance, INSTANCE_CHARACTERS) != strlen (self->instance))
+    complain (problems, "instance", "must be a uuid");
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    {
+      *texts[i].field = g_strdup (thole_dict_string (config, texts[i].key, texts[i].fallback));
+      if (texts[i].path && (*texts[i].field)[0] != '/')
+        complain (problems, texts[i].key, "must be an absolute path");
+      if (!texts[i].path && ((*texts[i].field)[0] == '\0' || strspn (*texts[i].field, WORD) != strlen (*texts[i].field)))
+        complain (problems, texts[i].key, "must be one word");
+    }
+  read_address (self, thole_dict_string (config, "address", DEFAULT_ADDRESS), problems);
+  self->plain_http = g_strsplit_set (thole_dict_string (config, "plain_http", ""), ",; ", 64);
+  self->log_max_size = thole_dict_int (config, "log_max_size", LOG_SIZE_DEFAULT);
+  if (self->log_max_size < LOG_SIZE_MIN)
+    complain (problems, "log_max_size", "must be at least 64KiB");
+  read_registries (self, thole_dict_string (config, "registry_credentials", ""), problems);
+  if (problems->len > 0)
+    {
+      g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_INVALID, problems->str);
+      return NULL;
+    }
+  return g_steal_pointer (&self);
+}

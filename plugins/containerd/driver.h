@@ -1,0 +1,72 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One containerd backend: what all files of this driver share.
+ */
+#pragma once
+
+#include "channel.h"
+#include "config.h"
+#include "thole-dict.h"
+#include "thole-driver.h"
+#include "thole-json.h"
+
+typedef struct _CtrEvents CtrEvents;
+
+/* Whose container it is. */
+typedef struct
+{
+  char *id;
+  char *role;
+} CtrName;
+
+/* Reference-counted (g_rc_box), so that what is under way may outlive `close`; then `host` is NULL. */
+struct _TholeDriver
+{
+  TholeHost *host;       /* NULL once closed */
+  const TholeHostOps *ops;
+  CtrConfig *config;
+  CtrChannel *channel;
+  CtrEvents *events;
+  GHashTable *reaping;   /* container -> GPtrArray of GTask that wait for its end to be written down */
+  GHashTable *starting;  /* containers that are being started */
+  GHashTable *oom;       /* containers that were told to want memory */
+  GHashTable *names;     /* container -> CtrName, of all that were seen */
+  guint serial;          /* for names of what lives shortly */
+};
+
+TholeDriver *ctr_driver_ref   (TholeDriver *self);
+void         ctr_driver_unref (TholeDriver *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeDriver, ctr_driver_unref)
+
+/* The host's functions; they do nothing after `close`. */
+void         ctr_log   (TholeDriver *self, GLogLevelFlags level, const char *format, ...) G_GNUC_PRINTF (3, 4);
+void         ctr_event (TholeDriver *self, GVariant *event);
+gint64       ctr_now   (TholeDriver *self);
+/* Returns: (transfer full) (nullable): NULL after `close` */
+GSource     *ctr_timer (TholeDriver *self, double seconds, GSourceFunc function, gpointer user_data);
+
+/* Destroys and unrefs *@source, if there is one. */
+void         ctr_timer_clear (GSource **source);
+
+/* The finish functions of slots whose task holds just the value. */
+GVariant    *ctr_value_finish   (TholeDriver *self, GAsyncResult *result, GError **error);
+gboolean     ctr_boolean_finish (TholeDriver *self, GAsyncResult *result, GError **error);
+GIOStream   *ctr_io_finish      (TholeDriver *self, GAsyncResult *result, GError **error);
+
+/* A new task of a slot whose data has a reference to the driver as its first member: see CtrJob. */
+typedef struct
+{
+  TholeDriver *driver;
+} CtrJob;
+
+/* Returns: (transfer full): a task whose data is @size bytes, zeroed, beginning with a CtrJob. @free (nullable) frees what the
+ * members hold, not the data itself. NULL when @options has what is not understood: then the task has returned. */
+GTask       *ctr_job_new (TholeDriver *self, gsize size, GDestroyNotify clear, GVariant *options, GCancellable *cancellable,
+                          GAsyncReadyCallback callback, gpointer user_data);
+
+/* The tables of the interfaces. */
+extern const TholeWorkloadOps ctr_workload_ops;
+extern const TholeExecOps ctr_exec_ops;
+extern const TholeAgentOps ctr_agent_ops;
+extern const TholeImageOps ctr_image_ops;

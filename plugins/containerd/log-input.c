@@ -1,0 +1,469 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Reads the files of thole-log in their order. Who follows is woken by inotify, and ends when nobody writes any more.
+ */
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#define PIECE (THOLE_RECORD_MAX + THOLE_LOG_RECORD_HEADER)
+#define LINES_MAX 1000000
+#define LOOK_AGAIN_MS 1000
+
+typedef struct
+{
+  guint number;
+  goffset offset;
+} Place;
+
+struct _TholeCtrLog
+{
+  GInputStream parent;
+  char *folder;
+  CtrLogWanted wanted;
+  gboolean placed;     /* `place` is where reading begins */
+  Place place;
+  int fd;              /* of place.number, -1 = none */
+  int watch;           /* inotify, -1 = none */
+  GByteArray *out;     /* records to be given */
+  gsize given;
+  GTask *reading;      /* (nullable): who waits */
+  GSource *changed, *timer;
+};
+
+#define CTR_TYPE_LOG (thole_ctr_log_get_type ())
+G_DECLARE_FINAL_TYPE (TholeCtrLog, thole_ctr_log, THOLE, CTR_LOG, GInputStream)
+G_DEFINE_FINAL_TYPE (TholeCtrLog, thole_ctr_log, G_TYPE_INPUT_STREAM)
+
+/* the files ------------------------------------------------------------------------------------------- */
+
+static int
+open_number (const char *folder, guint number)
+{
+  g_autofree char *path = g_strdup_printf ("%s/%08u.log", folder, number);
+
+  return open (path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The least number above @after, 0 = none. */
+static guint
+next_number (const char *folder, guint after)
+{
+  g_autoptr(GDir) list = g_dir_open (folder, 0, NULL);
+  const char *name;
+  guint found = 0;
+
+  while (list != NULL && (name = g_dir_read_name (list)) != NULL)
+    {
+      char *end;
+      guint64 number = g_ascii_strtoull (name, &end, 10);
+
+      if (strcmp (end, ".log") == 0 && number > after && number < G_MAXUINT && (found == 0 || number < found))
+        found = (guint) number;
+    }
+  return found;
+}
+
+/* Does thole-log hold its lock? */
+static gboolean
+is_written (const char *folder)
+{
+  g_autofree char *path = g_build_filename (folder, "writing", NULL);
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  gboolean held = fd >= 0 && flock (fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+  if (fd >= 0)
+    close (fd);
+  return held;
+}
+
+/* the last lines -------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  Place *ring;
+  gsize size, count;
+  gboolean within[3];
+  gboolean streams[3];
+} Tail;
+
+static void
+tail_file (Tail *self, int fd, guint number)
+{
+  guint8 piece[16384];
+  goffset at = 0;
+  gssize n;
+
+  while ((n = pread (fd, piece, sizeof piece, at)) >= THOLE_LOG_RECORD_HEADER)
+    {
+      gsize use = 0;
+
+      while ((gsize) n - use >= THOLE_LOG_RECORD_HEADER)
+        {
+          const guint8 *head = piece + use;
+          gsize length = (gsize) head[9] << 24 | (gsize) head[10] << 16 | (gsize) head[11] << 8 | head[12];
+          guint8 stream = head[0] <= 2 ? head[0] : 0;
+          guint8 last = 0;
+
+          if (length > 0 && use + THOLE_LOG_RECORD_HEADER + length <= (gsize) n)
+            last = head[THOLE_LOG_RECORD_HEADER + length - 1];
+          else if (length > 0 && pread (fd, &last, 1, at + (goffset) (use + THOLE_LOG_RECORD_HEADER + length) - 1) != 1)
+            return;
+          if (self->streams[stream] && !self->within[stream])
+            self->ring[self->count++ % self->size] = (Place){ number, at + (goffset) use };
+          self->within[stream] = last != '\n';
+          use += THOLE_LOG_RECORD_HEADER + length;
+          if (use > (gsize) n)
+            break;
+        }
+      at += (goffset) use;
+    }
+}
+
+/* Where the last @lines begin; in a thread. */
+static void
+find_tail (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  TholeCtrLog *log = source;
+  Tail self = { .size = (gsize) CLAMP (log->wanted.tail, 1, LINES_MAX) };
+  Place *place = g_new0 (Place, 1);
+  guint number = 0;
+
+  memcpy (self.streams, log->wanted.streams, sizeof self.streams);
+  self.ring = g_new (Place, self.size);
+  while ((number = next_number (log->folder, number)) != 0)
+    {
+      int fd = open_number (log->folder, number);
+
+      if (fd < 0)
+        continue;
+      if (log->wanted.tail > 0)
+        tail_file (&self, fd, number);
+      *place = (Place){ number, lseek (fd, 0, SEEK_END) };
+      close (fd);
+    }
+  if (log->wanted.tail > 0 && self.count > 0)
+    *place = self.ring[self.count > self.size ? self.count % self.size : 0];
+  g_free (self.ring);
+  g_task_return_pointer (task, place, g_free);
+}
+
+/* reading --------------------------------------------------------------------------------------------- */
+
+static void
+take_record (TholeCtrLog *self, const guint8 *record, gsize whole, guint8 stream, gint64 time)
+{
+  const CtrLogWanted *wanted = &self->wanted;
+
+  if (stream > 2 || !wanted->streams[stream] || time < wanted->since || (wanted->until > 0 && time > wanted->until))
+    return;
+  g_byte_array_append (self->out, record, (guint) whole);
+}
+
+/* One piece of the present file. FALSE = there is none. */
+static gboolean
+read_piece (TholeCtrLog *self)
+{
+  g_autofree guint8 *piece = g_malloc (PIECE);
+  gssize n = self->fd >= 0 ? pread (self->fd, piece, PIECE, self->place.offset) : 0;
+  gsize done = 0;
+
+  while (n > 0 && done < (gsize) n)
+    {
+      const guint8 *body;
+      gsize length;
+      guint8 stream;
+      gint64 time;
+      gssize whole = thole_log_record_parse (piece + done, (gsize) n - done, &stream, &time, &body, &length);
+
+      if (whole <= 0)
+        break;
+      take_record (self, piece + done, (gsize) whole, stream, time);
+      done += (gsize) whole;
+    }
+  self->place.offset += (goffset) done;
+  return done > 0;
+}
+
+static gboolean
+open_next (TholeCtrLog *self)
+{
+  guint number = next_number (self->folder, self->place.number);
+
+  if (number == 0)
+    return FALSE;
+  if (self->fd >= 0)
+    close (self->fd);
+  self->fd = open_number (self->folder, number);
+  self->place = (Place){ number, 0 };
+  return TRUE;
+}
+
+/* Fills `out`. FALSE = there is nothing more; @ended: nor will there be. */
+static gboolean
+fill (TholeCtrLog *self, gboolean *ended)
+{
+  for (;;)
+    {
+      /* asked first: what is written before the end is found below */
+      gboolean written = self->wanted.follow && is_written (self->folder);
+
+      while (self->out->len < PIECE && read_piece (self))
+        ;
+      if (self->out->len > 0)
+        return TRUE;
+      /* what was added between the last look and the next file's making */
+      if (next_number (self->folder, self->place.number) != 0)
+        {
+          if (!read_piece (self))
+            open_next (self);
+          continue;
+        }
+      *ended = !written;
+      return FALSE;
+    }
+}
+
+static void
+give (TholeCtrLog *self, GTask *task, gpointer buffer, gsize count)
+{
+  gsize n = MIN (count, self->out->len - self->given);
+
+  memcpy (buffer, self->out->data + self->given, n);
+  self->given += n;
+  if (self->given == self->out->len)
+    {
+      g_byte_array_set_size (self->out, 0);
+      self->given = 0;
+    }
+  g_task_return_int (task, (gssize) n);
+}
+
+typedef struct
+{
+  gpointer buffer;
+  gsize count;
+  gulong watch;
+} Read;
+
+static void go_on (TholeCtrLog *self);
+
+static void
+stop_waiting (TholeCtrLog *self)
+{
+  ctr_timer_clear (&self->changed);
+  ctr_timer_clear (&self->timer);
+}
+
+static gboolean
+on_changed (int fd, GIOCondition condition, gpointer user_data)
+{
+  char news[4096];
+
+  while (read (fd, news, sizeof news) > 0)
+    ;
+  go_on (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_timer (gpointer user_data)
+{
+  go_on (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static GSource *
+wait_for (GTask *task, GSource *source, GSourceFunc function, gpointer data)
+{
+  g_source_set_callback (source, function, data, NULL);
+  g_source_attach (source, g_task_get_context (task));
+  return source;
+}
+
+/* For the task in `reading`, or until something changes. */
+static void
+go_on (TholeCtrLog *self)
+{
+  g_autoptr(GTask) task = self->reading != NULL ? g_object_ref (self->reading) : NULL;
+  GCancellable *cancellable = task != NULL ? g_task_get_cancellable (task) : NULL;
+  Read *read = task != NULL ? g_task_get_task_data (task) : NULL;
+  gboolean ended = FALSE;
+
+  stop_waiting (self);
+  if (task == NULL)
+    return;
+  if (cancellable != NULL && g_cancellable_is_cancelled (cancellable))
+    {
+      g_clear_object (&self->reading);
+      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+    }
+  else if (self->out->len > 0 || fill (self, &ended))
+    {
+      g_clear_object (&self->reading);
+      give (self, task, read->buffer, read->count);
+    }
+  else if (ended)
+    {
+      g_clear_object (&self->reading);
+      g_task_return_int (task, 0);
+    }
+  else
+    {
+      if (self->watch >= 0)
+        self->changed = wait_for (task, g_unix_fd_source_new (self->watch, G_IO_IN), G_SOURCE_FUNC (on_changed), self);
+      self->timer = wait_for (task, g_timeout_source_new (LOOK_AGAIN_MS), on_timer, self);
+    }
+}
+
+static void
+on_placed (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  TholeCtrLog *self = THOLE_CTR_LOG (source);
+  g_autofree Place *place = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  if (place != NULL)
+    self->place = *place;
+  self->placed = TRUE;
+  self->fd = self->place.number > 0 ? open_number (self->folder, self->place.number) : -1;
+  go_on (self);
+}
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  TholeCtrLog *self = user_data;
+
+  ctr_timer_clear (&self->timer);
+  if (self->reading != NULL && self->placed)
+    self->timer = wait_for (self->reading, g_idle_source_new (), on_timer, self);
+}
+
+static void
+read_free (gpointer data)
+{
+  g_free (data);
+}
+
+static void
+on_read_done (GObject *task, GParamSpec *property, gpointer user_data)
+{
+  Read *read = g_task_get_task_data (G_TASK (task));
+
+  if (read->watch != 0)
+    g_signal_handler_disconnect (g_task_get_cancellable (G_TASK (task)), read->watch);
+  read->watch = 0;
+}
+
+static void
+log_read_async (GInputStream *stream, void *buffer, gsize count, int priority, GCancellable *cancellable,
+                GAsyncReadyCallback callback, gpointer user_data)
+{
+  TholeCtrLog *self = THOLE_CTR_LOG (stream);
+  GTask *task = g_task_new (stream, cancellable, callback, user_data);
+  Read *read = g_new0 (Read, 1);
+
+  *read = (Read){ .buffer = buffer, .count = count };
+  g_task_set_check_cancellable (task, FALSE);
+  g_task_set_task_data (task, read, read_free);
+  self->reading = task;
+  if (cancellable != NULL)
+    {
+      g_signal_connect (task, "notify::completed", G_CALLBACK (on_read_done), NULL);
+      read->watch = g_signal_connect (cancellable, "cancelled", G_CALLBACK (on_cancelled), self);
+    }
+  if (self->placed)
+    go_on (self);
+  else
+    {
+      g_autoptr(GTask) search = g_task_new (self, NULL, on_placed, NULL);
+
+      g_task_run_in_thread (search, find_tail);
+    }
+}
+
+static gssize
+log_read_finish (GInputStream *stream, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_int (G_TASK (result), error);
+}
+
+static gssize
+log_read (GInputStream *stream, void *buffer, gsize count, GCancellable *cancellable, GError **error)
+{
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "this stream is read asynchronously");
+  return -1;
+}
+
+static void
+log_close_async (GInputStream *stream, int priority, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GTask) task = g_task_new (stream, cancellable, callback, user_data);
+
+  g_task_return_boolean (task, TRUE);
+}
+
+static gboolean
+log_close_finish (GInputStream *stream, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+thole_ctr_log_finalize (GObject *object)
+{
+  TholeCtrLog *self = THOLE_CTR_LOG (object);
+
+  stop_waiting (self);
+  if (self->fd >= 0)
+    close (self->fd);
+  if (self->watch >= 0)
+    close (self->watch);
+  g_byte_array_unref (self->out);
+  g_free (self->folder);
+  G_OBJECT_CLASS (thole_ctr_log_parent_class)->finalize (object);
+}
+
+static void
+thole_ctr_log_class_init (TholeCtrLogClass *class)
+{
+  GInputStreamClass *stream_class = G_INPUT_STREAM_CLASS (class);
+
+  G_OBJECT_CLASS (class)->finalize = thole_ctr_log_finalize;
+  stream_class->read_fn = log_read;
+  stream_class->read_async = log_read_async;
+  stream_class->read_finish = log_read_finish;
+  stream_class->close_async = log_close_async;
+  stream_class->close_finish = log_close_finish;
+}
+
+static void
+thole_ctr_log_init (TholeCtrLog *self)
+{
+  self->out = g_byte_array_new ();
+  self->fd = self->watch = -1;
+}
+
+GInputStream *
+ctr_log_input_new (const char *folder, const CtrLogWanted *wanted)
+{
+  TholeCtrLog *self = g_object_new (CTR_TYPE_LOG, NULL);
+
+  self->folder = g_strdup (folder);
+  self->wanted = *wanted;
+  self->placed = wanted->tail < 0;
+  if (wanted->follow)
+    {
+      self->watch = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
+      if (self->watch >= 0)
+        inotify_add_watch (self->watch, folder, IN_MODIFY | IN_CREATE | IN_CLOSE_WRITE | IN_DELETE);
+    }
+  return G_INPUT_STREAM (self);
+}

@@ -1,0 +1,496 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * "image/1" pull. The engine has no client for registries, so: the documents, then each layer into its store, unpacked, and at last the
+ * name; all under a lease.
+ */
+#include <string.h>
+
+#include "content.h"
+#include "image.h"
+#include "lease.h"
+#include "registry.h"
+#include "unpack.h"
+
+#define PIECE (512 * 1024)
+#define TELL_EVERY (G_USEC_PER_SEC / 5)
+#define ACCEPT "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, " \
+               "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+
+/* A document of the image, as it came. */
+typedef struct
+{
+  GBytes *bytes;
+  char *digest;
+  char *type;
+} Document;
+
+typedef struct
+{
+  CtrJob job;
+  CtrRegistry *registry;
+  char *name, *version, *lease;
+  gboolean leased;
+  Document index, manifest, config; /* the index is optional */
+  CtrImage *image;
+  guint layer;
+  CtrIngest *ingest;
+  GInputStream *stream;
+  guint8 *piece;
+  gint64 done, total, told;
+  guint64 token;
+} Pull;
+
+static void
+document_clear (Document *self)
+{
+  g_clear_pointer (&self->bytes, g_bytes_unref);
+  g_free (self->digest);
+  g_free (self->type);
+}
+
+static void
+pull_clear (gpointer data)
+{
+  Pull *self = data;
+
+  if (self->leased)
+    ctr_lease_drop (self->job.driver, self->lease);
+  g_clear_pointer (&self->ingest, ctr_ingest_free);
+  g_clear_object (&self->stream);
+  g_clear_pointer (&self->registry, ctr_registry_free);
+  g_clear_pointer (&self->image, ctr_image_unref);
+  document_clear (&self->index);
+  document_clear (&self->manifest);
+  document_clear (&self->config);
+  g_free (self->piece);
+  g_free (self->name);
+  g_free (self->version);
+  g_free (self->lease);
+}
+
+static void
+report (Pull *self, gboolean now)
+{
+  g_auto(GVariantDict) event = G_VARIANT_DICT_INIT (NULL);
+  gint64 time = g_get_monotonic_time ();
+
+  if (self->token == 0 || (!now && time - self->told < TELL_EVERY))
+    return;
+  self->told = time;
+  g_variant_dict_insert (&event, "kind", "s", "progress");
+  g_variant_dict_insert (&event, "token", "t", self->token);
+  g_variant_dict_insert (&event, "done", "x", self->done);
+  g_variant_dict_insert (&event, "total", "x", self->total);
+  g_variant_dict_insert (&event, "unit", "s", "bytes");
+  g_variant_dict_insert (&event, "message", "s", self->name);
+  ctr_event (self->job.driver, g_variant_dict_end (&event));
+}
+
+/* the name -------------------------------------------------------------------------------------------- */
+
+static void
+on_named (GTask *task, gpointer value, GError *error)
+{
+  Pull *self = g_task_get_task_data (task);
+
+  if (error != NULL)
+    ctr_fail (task, error);
+  else
+    g_task_return_pointer (task, ctr_image_show (self->image), (GDestroyNotify) g_variant_unref);
+}
+
+static void
+put_name (GTask *task, const char *method, CtrNext next)
+{
+  Pull *self = g_task_get_task_data (task);
+  Document *top = self->index.bytes != NULL ? &self->index : &self->manifest;
+  Ctr__Descriptor target = CTR__DESCRIPTOR__INIT;
+  Ctr__Image image = CTR__IMAGE__INIT;
+  Ctr__ImageMessage request = CTR__IMAGE_MESSAGE__INIT;
+  CtrCall call = { .method = method, .message = &request.base };
+
+  target.media_type = top->type;
+  target.digest = top->digest;
+  target.size = (gint64) g_bytes_get_size (top->bytes);
+  image.name = self->name;
+  image.target = &target;
+  request.image = &image;
+  ctr_call (task, &call, next);
+}
+
+static void
+on_name_made (GTask *task, gpointer value, GError *error)
+{
+  if (ctr_is (error, THOLE_ERROR_EXISTS))
+    put_name (task, "Images/Update", on_named);
+  else
+    on_named (task, value, error);
+}
+
+static void
+on_unpacked (GTask *task, gpointer value, GError *error)
+{
+  if (error != NULL)
+    ctr_fail (task, error);
+  else
+    put_name (task, "Images/Create", on_name_made);
+}
+
+/* the documents into the store: what refers comes after what it refers to ------------------------------ */
+
+static void
+on_index_stored (GTask *task, gpointer value, GError *error)
+{
+  Pull *self = g_task_get_task_data (task);
+
+  if (error != NULL)
+    ctr_fail (task, error);
+  else
+    ctr_unpack (task, self->image, self->lease, on_unpacked);
+}
+
+static void
+on_manifest_stored (GTask *task, gpointer value, GError *error)
+{
+  Pull *self = g_task_get_task_data (task);
+  const char *labels[] = { "containerd.io/gc.ref.content.m.0", self->manifest.digest, NULL };
+
+  if (error != NULL || self->index.bytes == NULL)
+    on_index_stored (task, value, error);
+  else
+    ctr_content_write (task, self->index.digest, self->index.bytes, labels, self->lease, on_index_stored);
+}
+
+static void
+on_config_stored (GTask *task, gpointer value, GError *error)
+{
+  Pull *self = g_task_get_task_data (task);
+  g_autoptr(GPtrArray) labels = g_ptr_array_new_with_free_func (g_free);
+
+  if (error != NULL)
+    {
+      ctr_fail (task, error);
+      return;
+    }
+  g_ptr_array_add (labels, g_strdup ("containerd.io/gc.ref.content.config"));
+  g_ptr_array_add (labels, g_strdup (self->config.digest));
+  for (guint i = 0; i < self->image->layers->len; i++)
+    {
+      CtrLayer *layer = g_ptr_array_index (self->image->layers, i);
+
+      g_ptr_array_add (labels, g_strdup_printf ("containerd.io/gc.ref.content.l.%u", i));
+      g_ptr_array_add (labels, g_strdup (layer->digest));
+    }
+  g_ptr_array_add (labels, NULL);
+  ctr_content_write (task, self->manifest.digest, self->manifest.bytes, (const char *const *) labels->pdata, self->lease,
+                     on_manifest_stored);
+}
+
+/* layers ---------------------------------------------------------------------------------------------- */
+
+static void begin_layer (GTask *task);
+
+static void
+end_layer (GTask *task)
+{
+  Pull *self = g_task_get_task_data (task);
+
+  g_clear_pointer (&self->ingest, ctr_ingest_free);
+  g_clear_object (&self->stream);
+  self->layer++;
+  begin_layer (task);
+}
+
+static void
+on_layer_committed (GTask *task, gpointer value, GError *error)
+{
+  if (error != NULL && !ctr_is (error, THOLE_ERROR_EXISTS))
+    ctr_fail (task, error);
+  else
+    end_layer (task);
+}
+
+static void read_layer (GTask *task, gpointer value, GError *error);
+
+static void
+on_layer_read (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Pull *self = g_task_get_task_data (task);
+  GError *error = NULL;
+  gssize n = g_input_stream_read_finish (G_INPUT_STREAM (source), result, &error);
+
+  if (n < 0)
+    {
+      g_task_return_error (task, ctr_transport_error (error));
+      return;
+    }
+  self->done += n;
+  report (self, FALSE);
+  if (n > 0)
+    ctr_ingest_write (self->ingest, self->piece, (gsize) n, read_layer);
+  else
+    ctr_ingest_commit (self->ingest, NULL, on_layer_committed);
+}
+
+static void
+read_layer (GTask *task, gpointer value, GError *error)
+{
+  Pull *self = g_task_get_task_data (task);
+
+  if (error != NULL)
+    ctr_fail (task, error);
+  else
+    g_input_stream_read_async (self->stream, self->piece, PIECE, G_PRIORITY_DEFAULT, g_task_get_cancellable (task), on_layer_read,
+                               g_object_ref (task));
+}
+
+static void
+on_layer_opened (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Pull *self = g_task_get_task_data (task);
+  GError *error = NULL;
+
+  self->stream = ctr_registry_get_finish (self->registry, result, NULL, &error);
+  if (self->stream == NULL)
+    g_task_return_error (task, error);
+  else
+    read_layer (task, NULL, NULL);
+}
+
+static void
+on_layer_wanted (GTask *task, gpointer value, GError *error)
+{
+  Pull *self = g_task_get_task_data (task);
+  CtrLayer *layer = g_ptr_array_index (self->image->layers, self->layer);
+  g_autofree char *what = g_strconcat ("blobs/", layer->digest, NULL);
+
+  if (ctr_is (error, THOLE_ERROR_EXISTS))
+    {
+      self->done += layer->size;
+      report (self, FALSE);
+      end_layer (task);
+    }
+  else if (error != NULL)
+    ctr_fail (task, error);
+  else
+    ctr_registry_get_async (self->registry, what, "*/*", g_task_get_cancellable (task), on_layer_opened, g_object_ref (task));
+}
+
+static void
+begin_layer (GTask *task)
+{
+  Pull *self = g_task_get_task_data (task);
+  CtrLayer *layer;
+
+  if (self->layer == self->image->layers->len)
+    {
+      report (self, TRUE);
+      ctr_content_write (task, self->config.digest, self->config.bytes, NULL, self->lease, on_config_stored);
+      return;
+    }
+  layer = g_ptr_array_index (self->image->layers, self->layer);
+  self->ingest = ctr_ingest_new (task, layer->digest, layer->size, self->lease);
+  /* nothing as yet: it is known then whether the engine has it */
+  ctr_ingest_write (self->ingest, NULL, 0, on_layer_wanted);
+}
+
+/* documents ------------------------------------------------------------------------------------------- */
+
+static GVariant *
+parse (const Document *document, GError **error)
+{
+  g_autoptr(GVariant) json = thole_json_parse (g_bytes_get_data (document->bytes, NULL), g_bytes_get_size (document->bytes), NULL);
+
+  if (json != NULL && g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT))
+    return g_steal_pointer (&json);
+  g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_FAILED, "the registry's answer is not an image");
+  return NULL;
+}
+
+/* Reads what the registry gave. @digest (nullable): what it has to be */
+static gboolean
+take_document (Document *document, GAsyncResult *result, const char *digest, GError **error)
+{
+  document->bytes = ctr_read_all_finish (result, error);
+  if (document->bytes == NULL)
+    return FALSE;
+  document->digest = ctr_digest_of (g_bytes_get_data (document->bytes, NULL), g_bytes_get_size (document->bytes));
+  if (digest == NULL || strcmp (digest, document->digest) == 0)
+    return TRUE;
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "the registry gave something else than %s", digest);
+  return FALSE;
+}
+
+static void
+on_config_read (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Pull *self = g_task_get_task_data (task);
+  const Document *top = self->index.bytes != NULL ? &self->index : &self->manifest;
+  GError *error = NULL;
+  g_autoptr(GVariant) manifest = parse (&self->manifest, NULL);
+  g_autoptr(GVariant) descriptor = thole_dict_value (manifest, "config", "a{sv}");
+  g_autoptr(GVariant) config = NULL;
+
+  if (take_document (&self->config, result, thole_dict_string (descriptor, "digest", ""), &error))
+    config = parse (&self->config, &error);
+  if (config != NULL)
+    self->image = ctr_image_new (self->name, top->digest, manifest, config, &error);
+  if (self->image == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  self->total = self->image->size;
+  self->piece = g_malloc (PIECE);
+  begin_layer (task);
+}
+
+static void
+on_config_opened (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Pull *self = g_task_get_task_data (task);
+  GError *error = NULL;
+  g_autoptr(GInputStream) stream = ctr_registry_get_finish (self->registry, result, NULL, &error);
+
+  if (stream == NULL)
+    g_task_return_error (task, error);
+  else
+    ctr_read_all_async (stream, CTR_DOCUMENT_MAX, g_task_get_cancellable (task), on_config_read, g_object_ref (task));
+}
+
+static void on_manifest_opened (GObject *source, GAsyncResult *result, gpointer user_data);
+
+static void
+get_manifest (GTask *task, const char *version)
+{
+  Pull *self = g_task_get_task_data (task);
+  g_autofree char *what = g_strconcat ("manifests/", version, NULL);
+
+  g_free (self->version);
+  self->version = g_strdup (version);
+  ctr_registry_get_async (self->registry, what, ACCEPT, g_task_get_cancellable (task), on_manifest_opened, g_object_ref (task));
+}
+
+static void
+on_manifest_read (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Pull *self = g_task_get_task_data (task);
+  gboolean first = self->index.bytes == NULL;
+  GError *error = NULL;
+  g_autoptr(GVariant) manifest = NULL, descriptor = NULL;
+  g_autofree char *chosen = NULL, *what = NULL;
+
+  if (take_document (&self->manifest, result, ctr_digest_valid (self->version) ? self->version : NULL, &error))
+    manifest = parse (&self->manifest, &error);
+  if (manifest == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  if (first && ctr_is_index (manifest))
+    {
+      chosen = ctr_index_choose (manifest, ctr_architecture ());
+      self->index = self->manifest;
+      self->manifest = (Document){ NULL, NULL, NULL };
+      if (chosen != NULL)
+        get_manifest (task, chosen);
+      else
+        g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_IMAGE_NOT_FOUND, "%s has no image for linux/%s", self->name, ctr_architecture ());
+      return;
+    }
+  descriptor = thole_dict_value (manifest, "config", "a{sv}");
+  if (descriptor == NULL || !ctr_digest_valid (thole_dict_string (descriptor, "digest", "")))
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "the manifest of %s is of a kind that is not known", self->name);
+      return;
+    }
+  what = g_strconcat ("blobs/", thole_dict_string (descriptor, "digest", ""), NULL);
+  ctr_registry_get_async (self->registry, what, "*/*", g_task_get_cancellable (task), on_config_opened, g_object_ref (task));
+}
+
+static void
+on_manifest_opened (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Pull *self = g_task_get_task_data (task);
+  GError *error = NULL;
+  g_autoptr(GInputStream) stream = ctr_registry_get_finish (self->registry, result, &self->manifest.type, &error);
+
+  if (stream == NULL)
+    g_task_return_error (task, error);
+  else
+    ctr_read_all_async (stream, CTR_DOCUMENT_MAX, g_task_get_cancellable (task), on_manifest_read, g_object_ref (task));
+}
+
+static void
+on_leased (GTask *task, gpointer value, GError *error)
+{
+  Pull *self = g_task_get_task_data (task);
+  g_autofree char *version = g_strdup (self->version);
+
+  self->leased = error == NULL;
+  if (error != NULL)
+    ctr_fail (task, error);
+  else
+    get_manifest (task, version);
+}
+
+/* credentials ----------------------------------------------------------------------------------------- */
+
+/* Those of the call, else those of the configuration for this registry. */
+static void
+find_credentials (TholeDriver *self, GVariant *options, const char *registry, char **user, char **password)
+{
+  g_autoptr(GVariant) given = thole_dict_value (options, "credentials", "a{sv}");
+  const char *name = g_hash_table_lookup (self->config->registries, registry);
+  g_autoptr(GBytes) secret = NULL;
+  g_autofree char *text = NULL;
+  char *colon;
+
+  if (given != NULL && thole_dict_string (given, "username", "")[0] != '\0')
+    {
+      *user = g_strdup (thole_dict_string (given, "username", ""));
+      *password = g_strdup (thole_dict_string (given, "password", ""));
+      return;
+    }
+  secret = name != NULL && self->host != NULL ? self->ops->secret (self->host, name) : NULL;
+  if (name != NULL && secret == NULL)
+    ctr_log (self, G_LOG_LEVEL_WARNING, "there is no secret \"%s\" for the registry %s", name, registry);
+  text = secret != NULL ? g_strndup (g_bytes_get_data (secret, NULL), g_bytes_get_size (secret)) : g_strdup ("");
+  g_strchomp (text);
+  colon = strchr (text, ':');
+  if (colon == NULL)
+    return;
+  *user = g_strndup (text, colon - text);
+  *password = g_strdup (colon + 1);
+}
+
+void
+ctr_pull_async (TholeDriver *self, const char *reference, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
+                gpointer user_data)
+{
+  g_autoptr(GTask) task = ctr_job_new (self, sizeof (Pull), pull_clear, options, cancellable, callback, user_data);
+  Pull *pull = task != NULL ? g_task_get_task_data (task) : NULL;
+  g_autofree char *registry = NULL, *repository = NULL, *user = NULL, *password = NULL;
+  GError *error = NULL;
+
+  if (pull == NULL)
+    return;
+  pull->name = ctr_reference_parse (reference, &registry, &repository, &pull->version, &error);
+  if (pull->name == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  find_credentials (self, options, registry, &user, &password);
+  pull->token = (guint64) thole_dict_int (options, "progress", 0);
+  pull->registry = ctr_registry_new (self, registry, repository, user, password);
+  pull->lease = g_strdup_printf ("thole-pull-%" G_GINT64_FORMAT "-%u", ctr_now (self), self->serial++);
+  ctr_lease_make (task, pull->lease, on_leased);
+}

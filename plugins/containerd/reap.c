@@ -1,0 +1,146 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "reap.h"
+
+#include <string.h>
+
+/* the engine gives a logger up to 12 s to come to its end */
+#define DELETE_SECONDS 30.0
+
+typedef struct
+{
+  CtrJob job;
+  char *container;
+} Reap;
+
+typedef struct
+{
+  GTask *task;
+  CtrNext next;
+} Waiting;
+
+static void
+reap_clear (gpointer data)
+{
+  g_free (((Reap *) data)->container);
+}
+
+static void
+waiting_free (gpointer data)
+{
+  Waiting *self = data;
+
+  g_clear_object (&self->task);
+  g_free (self);
+}
+
+static void
+reap_end (GTask *task, GError *error)
+{
+  Reap *self = g_task_get_task_data (task);
+  g_autoptr(TholeDriver) driver = ctr_driver_ref (self->job.driver);
+  g_autoptr(GPtrArray) waiting = NULL;
+  GPtrArray *list = g_hash_table_lookup (driver->reaping, self->container);
+
+  waiting = list != NULL ? g_ptr_array_ref (list) : NULL;
+  g_hash_table_remove (driver->reaping, self->container);
+  if (error != NULL)
+    ctr_log (driver, G_LOG_LEVEL_WARNING, "the end of %s is not written down: %s", self->container, error->message);
+  for (guint i = 0; waiting != NULL && i < waiting->len; i++)
+    {
+      Waiting *one = g_ptr_array_index (waiting, i);
+
+      if (one->task == NULL)
+        ctr_thing_tell (driver, self->container, "exit");
+      else
+        one->next (one->task, NULL, error);
+    }
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+on_deleted (GTask *task, gpointer value, GError *error)
+{
+  /* somebody else may have been first */
+  reap_end (task, error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND) ? error : NULL);
+}
+
+static void
+on_labelled (GTask *task, gpointer value, GError *error)
+{
+  Reap *self = g_task_get_task_data (task);
+  Ctr__TaskId request = CTR__TASK_ID__INIT;
+  CtrCall call = { .method = "Tasks/Delete", .message = &request.base, .seconds = DELETE_SECONDS };
+
+  if (error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND))
+    {
+      reap_end (task, error);
+      return;
+    }
+  request.container_id = self->container;
+  ctr_call (task, &call, on_deleted);
+}
+
+static void
+on_got (GTask *task, gpointer value, GError *error)
+{
+  Reap *self = g_task_get_task_data (task);
+  Ctr__TaskGot *got = value;
+  Ctr__Process *process = got != NULL ? got->process : NULL;
+  g_autofree char *code = NULL, *ended = NULL;
+
+  if (error != NULL || process == NULL || process->status != CTR_TASK_STOPPED)
+    {
+      reap_end (task, error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND) ? error : NULL);
+      return;
+    }
+  code = g_strdup_printf ("%u", process->exit_status);
+  ended = g_strdup_printf ("%" G_GINT64_FORMAT, MAX (ctr_time_of (process->exited_at), 1));
+  ctr_thing_label (task, self->container, (const char *const[]){ CTR_LABEL_CODE, code, CTR_LABEL_ENDED, ended, CTR_LABEL_OOM,
+                   g_hash_table_contains (self->job.driver->oom, self->container) ? "yes" : "", NULL }, on_labelled);
+}
+
+static void
+reap (TholeDriver *driver, const char *container, GTask *outer, CtrNext next)
+{
+  GPtrArray *waiting = g_hash_table_lookup (driver->reaping, container);
+  gboolean first = waiting == NULL;
+  Waiting *one = g_new0 (Waiting, 1);
+
+  one->task = outer != NULL ? g_object_ref (outer) : NULL;
+  one->next = next;
+  if (first)
+    {
+      waiting = g_ptr_array_new_with_free_func (waiting_free);
+      g_hash_table_insert (driver->reaping, g_strdup (container), waiting);
+    }
+  g_ptr_array_add (waiting, one);
+  if (first)
+    {
+      /* not the caller's cancellable: others may wait for the same */
+      g_autoptr(GTask) task = ctr_job_new (driver, sizeof (Reap), reap_clear, NULL, NULL, NULL, NULL);
+      Reap *self = g_task_get_task_data (task);
+
+      self->container = g_strdup (container);
+      ctr_task_get (task, container, on_got);
+    }
+}
+
+void
+ctr_reap (GTask *task, const char *container, CtrNext next)
+{
+  TholeDriver *driver = ctr_driver_of (task);
+
+  /* one that is being started has no old end any more */
+  if (g_hash_table_contains (driver->starting, container))
+    next (task, NULL, NULL);
+  else
+    reap (driver, container, task, next);
+}
+
+void
+ctr_reap_and_tell (TholeDriver *driver, const char *container)
+{
+  reap (driver, container, NULL, NULL);
+}
