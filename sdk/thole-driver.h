@@ -201,7 +201,7 @@ typedef struct
   GVariant  *(*run_finish)    (TholeDriver *self, GAsyncResult *result, GError **error);
 
   /* Starts one command and gives its streams. @command as above with `tty` b, `rows` u, `cols` u.
-   * @exec_id (out) (transfer full): for `resize`. */
+   * @exec_id (out) (transfer full): for `resize` and `signal`; at most 256 bytes. */
   void       (*open_async)    (TholeDriver *self, const char *id, GVariant *command, GVariant *options,
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
   GIOStream *(*open_finish)   (TholeDriver *self, GAsyncResult *result, char **exec_id, GError **error);
@@ -215,6 +215,13 @@ typedef struct
   void       (*resize_async)  (TholeDriver *self, const char *id, const char *exec_id, guint rows, guint cols,
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
   gboolean   (*resize_finish) (TholeDriver *self, GAsyncResult *result, GError **error);
+
+  /* Sends @signal ("SIGTERM", ...) to the process group of what `open` started; SIGKILL ends every process that came of it.
+   * Also long after its stream has gone, in a later daemon. Errors: NOT_FOUND (no such exec), CONFLICT (has ended), UNSUPPORTED
+   * (it cannot be reached and goes on). */
+  void       (*signal_async)  (TholeDriver *self, const char *id, const char *exec_id, const char *signal, GVariant *options,
+                               GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+  gboolean   (*signal_finish) (TholeDriver *self, GAsyncResult *result, GError **error);
 } TholeExecOps;
 
 /* "agent/1": brings thole-agent into a workload and gives one connection to it. */

@@ -63,6 +63,9 @@ check_args (const TholeSlotInfo *info, const TholeSlotArgs *args, GError **error
     case THOLE_TAKES_ID_TEXT_SIZE:
       good = id && text;
       break;
+    case THOLE_TAKES_ID_TEXT_SIGNAL:
+      good = id && text && args->signal != NULL;
+      break;
     case THOLE_TAKES_TEXT:
       good = text;
       break;

@@ -154,6 +154,14 @@ fake_size_async (TholeDriver *self, const char *id, const char *text, guint rows
   run (id, cancellable, callback, user_data);
 }
 
+static void
+fake_signal_async (TholeDriver *self, const char *id, const char *text, const char *signal, GVariant *options,
+                   GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_string_append_printf (fake.seen, "id=%s text=%s signal=%s options=%d", id, text, signal, (int) g_variant_n_children (options));
+  run (id, cancellable, callback, user_data);
+}
+
 static gboolean
 word_is (GAsyncResult *result, const char *word)
 {
@@ -214,6 +222,7 @@ static const TholeWorkloadOps fake_workload = {
 static const TholeExecOps fake_exec = {
   sizeof fake_exec,
   BOTH (run, dict, value), BOTH (open, dict, exec), BOTH (attach, id, stream), BOTH (resize, size, nothing),
+  BOTH (signal, signal, nothing),
 };
 static const TholeAgentOps fake_agent = { sizeof fake_agent, BOTH (install, id, value), BOTH (connect, id, stream) };
 static const TholeFilesOps fake_files = { sizeof fake_files, BOTH (get, text, stream), BOTH (put, tar, nothing) };

@@ -23,6 +23,7 @@ typedef void (*TakesIdDict) (TholeDriver *, const char *, GVariant *, GVariant *
 typedef void (*TakesIdText) (TholeDriver *, const char *, const char *, GVariant *, REST);
 typedef void (*TakesIdTextTar) (TholeDriver *, const char *, const char *, GInputStream *, GVariant *, REST);
 typedef void (*TakesIdTextSize) (TholeDriver *, const char *, const char *, guint, guint, REST);
+typedef void (*TakesIdTextSignal) (TholeDriver *, const char *, const char *, const char *, GVariant *, REST);
 
 typedef gboolean (*GivesNothing) (TholeDriver *, GAsyncResult *, GError **);
 typedef GVariant *(*GivesValue) (TholeDriver *, GAsyncResult *, GError **);
@@ -69,6 +70,10 @@ module_call_async (TholeBackend *backend, TholeSlot slot, const TholeSlotArgs *a
     case THOLE_TAKES_ID_TEXT_SIZE:
       ((TakesIdTextSize) start) (self->driver, args->id, args->text, args->rows, args->cols, cancellable,
                                  callback, user_data);
+      break;
+    case THOLE_TAKES_ID_TEXT_SIGNAL:
+      ((TakesIdTextSignal) start) (self->driver, args->id, args->text, args->signal, options, cancellable, callback,
+                                   user_data);
       break;
     }
 }

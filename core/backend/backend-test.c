@@ -262,7 +262,7 @@ test_slots (Fixture *f, gconstpointer data)
 {
   g_autoptr(GInputStream) tar = g_memory_input_stream_new ();
   g_autoptr(GVariant) dict = g_variant_ref_sink (g_variant_new_parsed ("{'d': <'D'>}"));
-  const TholeSlotArgs args = { .id = "i", .text = "t", .dict = dict, .tar = tar, .rows = 3, .cols = 4 };
+  const TholeSlotArgs args = { .id = "i", .text = "t", .dict = dict, .tar = tar, .rows = 3, .cols = 4, .signal = "s" };
   static const char *const seen[] = {
     [THOLE_TAKES_OPTIONS] = "options=0",
     [THOLE_TAKES_ID] = "id=i options=0",
@@ -271,6 +271,7 @@ test_slots (Fixture *f, gconstpointer data)
     [THOLE_TAKES_TEXT] = "id=t options=0",
     [THOLE_TAKES_ID_TEXT_TAR] = "id=i text=t tar options=0",
     [THOLE_TAKES_ID_TEXT_SIZE] = "id=i text=t 3x4",
+    [THOLE_TAKES_ID_TEXT_SIGNAL] = "id=i text=t signal=s options=0",
   };
 
   start (f);

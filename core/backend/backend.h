@@ -46,6 +46,7 @@ typedef enum
   THOLE_SLOT_EXEC_OPEN,
   THOLE_SLOT_EXEC_ATTACH,
   THOLE_SLOT_EXEC_RESIZE,
+  THOLE_SLOT_EXEC_SIGNAL,
   THOLE_SLOT_AGENT_INSTALL,
   THOLE_SLOT_AGENT_CONNECT,
   THOLE_SLOT_FILES_GET,
@@ -72,6 +73,7 @@ typedef struct
   GVariant *options;     /* (nullable): a{sv} */
   GInputStream *tar;
   guint rows, cols;
+  const char *signal;    /* of exec.signal */
   double deadline;       /* seconds, 0 = the slot's own default */
 } TholeSlotArgs;
 

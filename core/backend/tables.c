@@ -48,6 +48,7 @@ static const TholeSlotInfo slots[THOLE_N_SLOTS] = {
   [THOLE_SLOT_EXEC_OPEN] = { EXEC (open), SHAPE (ID_DICT, STREAM_AND_ID), .deadline = 30 },
   [THOLE_SLOT_EXEC_ATTACH] = { EXEC (attach), SHAPE (ID, STREAM), .deadline = 30 },
   [THOLE_SLOT_EXEC_RESIZE] = { EXEC (resize), SHAPE (ID_TEXT_SIZE, NOTHING), .deadline = 15 },
+  [THOLE_SLOT_EXEC_SIGNAL] = { EXEC (signal), SHAPE (ID_TEXT_SIGNAL, NOTHING), .deadline = 30 },
   [THOLE_SLOT_AGENT_INSTALL] = { AGENT (install), SHAPE (ID, DICT), .deadline = 60 },
   [THOLE_SLOT_AGENT_CONNECT] = { AGENT (connect), SHAPE (ID, STREAM), .deadline = 30 },
   [THOLE_SLOT_FILES_GET] = { FILES (get), SHAPE (ID_TEXT, STREAM), .deadline = 60 },

@@ -69,6 +69,7 @@ typedef enum
   THOLE_TAKES_TEXT,          /* text, options */
   THOLE_TAKES_ID_TEXT_TAR,   /* id, text, tar, options */
   THOLE_TAKES_ID_TEXT_SIZE,  /* id, text, rows, cols */
+  THOLE_TAKES_ID_TEXT_SIGNAL, /* id, text, signal, options */
 } TholeSlotTakes;
 
 /* The result of a `_finish` slot. */

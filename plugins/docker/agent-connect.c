@@ -12,8 +12,8 @@
 #include "decoded-input.h"
 #include "exec.h"
 #include "frames.h"
+#include "launch.h"
 #include "lookup.h"
-#include "wire.h"
 
 #define START_TIMEOUT 15.0
 
@@ -112,7 +112,7 @@ on_bridged (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Connect *self = g_task_get_task_data (task);
   GError *error = NULL;
-  g_autoptr(DockerWire) wire = docker_wire_finish (self->driver, result, &error);
+  g_autoptr(DockerWire) wire = docker_launch_finish (self->driver, result, NULL, &error);
 
   if (wire == NULL)
     g_task_return_error (task, error);
@@ -121,42 +121,18 @@ on_bridged (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-on_bridge_made (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr(GTask) task = user_data;
-  Connect *self = g_task_get_task_data (task);
-  GError *error = NULL;
-  g_autoptr(DockerReply) reply = docker_call_finish (self->driver, result, &error);
-  g_auto(GVariantDict) body = G_VARIANT_DICT_INIT (NULL);
-  g_autofree char *path = NULL;
-
-  if (reply == NULL)
-    {
-      g_task_return_error (task, error);
-      return;
-    }
-  path = g_strdup_printf ("/exec/%s/start", thole_dict_string (reply->json, "Id", "-"));
-  g_variant_dict_insert (&body, "Detach", "b", FALSE);
-  g_variant_dict_insert (&body, "Tty", "b", FALSE);
-  docker_hijack_async (self->driver, path, g_variant_dict_end (&body), g_task_get_cancellable (task), on_bridged,
-                       g_object_ref (task));
-}
-
-static void
 open_bridge (GTask *task)
 {
   Connect *self = g_task_get_task_data (task);
   g_auto(GVariantDict) body = G_VARIANT_DICT_INIT (NULL);
-  g_autofree char *path = g_strdup_printf ("/containers/%s/exec", self->engine_id);
-  DockerRequest request = { .method = "POST", .path = path };
 
   g_variant_dict_insert (&body, "AttachStdin", "b", TRUE);
   g_variant_dict_insert (&body, "AttachStdout", "b", TRUE);
   g_variant_dict_insert (&body, "AttachStderr", "b", TRUE);
   g_variant_dict_insert (&body, "Tty", "b", FALSE);
   g_variant_dict_insert_value (&body, "Cmd", command_of ("bridge"));
-  request.body = g_variant_dict_end (&body);
-  docker_call_async (self->driver, &request, g_task_get_cancellable (task), on_bridge_made, g_object_ref (task));
+  docker_launch_async (self->driver, self->engine_id, g_variant_dict_end (&body), g_task_get_cancellable (task), on_bridged,
+                       g_object_ref (task));
 }
 
 /* the start ------------------------------------------------------------------------------------------- */

@@ -212,6 +212,11 @@ docker_install_async (TholeDriver *self, const char *id, GVariant *options, GCan
   g_auto(GVariantDict) out = G_VARIANT_DICT_INIT (NULL);
   GError *error = NULL;
 
+  if (!self->config->agent)
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "agent=no is set for this backend");
+      return;
+    }
   if (!thole_options_check (options, NULL, &error) || !check_binary (self, binary, &error)
       || (near && !make_folder (folder, &error)))
     {

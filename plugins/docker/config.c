@@ -46,9 +46,9 @@ complain (GString *problems, const char *key, const char *text)
 }
 
 static gboolean
-read_switch (GVariant *config, const char *key, GString *problems)
+read_switch (GVariant *config, const char *key, const char *fallback, GString *problems)
 {
-  const char *text = thole_dict_string (config, key, "no");
+  const char *text = thole_dict_string (config, key, fallback);
 
   if (g_strv_contains ((const char *const[]){ "yes", "true", "1", NULL }, text))
     return TRUE;
@@ -144,9 +144,10 @@ docker_config_new (GVariant *config, GError **error)
     }
   if ((self->tls_cert == NULL) != (self->tls_key == NULL))
     complain (problems, "tls_cert", "goes together with tls_key");
-  read_url (self, thole_dict_string (config, "url", DEFAULT_URL), read_switch (config, "allow_plain_tcp", problems),
+  read_url (self, thole_dict_string (config, "url", DEFAULT_URL), read_switch (config, "allow_plain_tcp", "no", problems),
             problems);
-  self->disk_limit = read_switch (config, "disk_limit", problems);
+  self->disk_limit = read_switch (config, "disk_limit", "no", problems);
+  self->agent = read_switch (config, "agent", "yes", problems);
   read_api (self, thole_dict_string (config, "api", ""), problems);
   read_registries (self, thole_dict_string (config, "registry_credentials", ""), problems);
   if (problems->len > 0)

@@ -24,6 +24,7 @@ typedef struct
   char *tls_key;
   guint api_ceiling; /* the minor of the newest version to agree on */
   gboolean disk_limit;
+  gboolean agent;    /* thole-agent may be put into workloads */
   GHashTable *registries; /* registry host -> name of the secret that holds user:password */
 } DockerConfig;
 

@@ -5,10 +5,12 @@
  */
 #include "exec.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "api.h"
 #include "bound.h"
+#include "kill-local.h"
 
 #define OUTPUT_MAX (1024 * 1024)
 #define PIECE 32768
@@ -82,7 +84,7 @@ on_pid_known (GObject *source, GAsyncResult *result, gpointer user_data)
   Run *self = g_task_get_task_data (task);
   g_autoptr(DockerReply) reply = docker_call_finish (self->driver, result, NULL);
   gint64 pid = reply != NULL && thole_dict_boolean (reply->json, "Running", FALSE) ? thole_dict_int (reply->json, "Pid", 0) : 0;
-  gboolean killed = self->driver->config->socket_path != NULL && docker_kill_local ((pid_t) pid, self->exec->engine_id);
+  gboolean killed = self->driver->config->socket_path != NULL && docker_kill_local ((pid_t) pid, self->exec->engine_id, SIGKILL);
 
   if (self->answered)
     return;
@@ -248,5 +250,6 @@ docker_run_async (TholeDriver *self, const char *id, GVariant *command, GVariant
   if (thole_dict_boolean (command, "tty", FALSE))
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "a command that is run to its end has no terminal");
   else
-    docker_exec_start_async (self, id, command, input != NULL, options, run->bound.inner, on_started, g_steal_pointer (&task));
+    docker_exec_start_async (self, id, command, input != NULL, NULL, options, run->bound.inner, on_started,
+                             g_steal_pointer (&task));
 }

@@ -1,12 +1,14 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * "exec/1": open, attach, resize. exec-run.c holds run.
+ * "exec/1": open, attach, resize. exec-run.c holds run, exec-signal.c signal.
  */
 #include "exec.h"
 
 #include <string.h>
 
+#include "exec-signal.h"
+#include "launch.h"
 #include "lookup.h"
 
 /* Nobody types this 16 times: a terminal's bytes are the program's, not the engine's. */
@@ -23,6 +25,7 @@ docker_exec_free (DockerExec *self)
   g_clear_object (&self->stream);
   g_free (self->exec_id);
   g_free (self->engine_id);
+  g_free (self->mark);
   g_free (self);
 }
 
@@ -104,7 +107,7 @@ on_started (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Start *self = g_task_get_task_data (task);
   GError *error = NULL;
-  DockerWire *wire = docker_wire_finish (self->driver, result, &error);
+  DockerWire *wire = docker_launch_finish (self->driver, result, &self->exec->exec_id, &error);
 
   if (wire == NULL)
     {
@@ -120,49 +123,22 @@ on_started (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-on_made (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr(GTask) task = user_data;
-  Start *self = g_task_get_task_data (task);
-  GError *error = NULL;
-  g_autoptr(DockerReply) reply = docker_call_finish (self->driver, result, &error);
-  g_auto(GVariantDict) body = G_VARIANT_DICT_INIT (NULL);
-  g_autofree char *path = NULL;
-
-  if (reply == NULL)
-    {
-      g_task_return_error (task, error);
-      return;
-    }
-  self->exec->exec_id = g_strdup (thole_dict_string (reply->json, "Id", "-"));
-  path = g_strdup_printf ("/exec/%s/start", self->exec->exec_id);
-  g_variant_dict_insert (&body, "Detach", "b", FALSE);
-  g_variant_dict_insert (&body, "Tty", "b", self->tty);
-  docker_hijack_async (self->driver, path, g_variant_dict_end (&body), g_task_get_cancellable (task), on_started,
-                       g_object_ref (task));
-}
-
-static void
 on_resolved (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr(GTask) task = user_data;
   Start *self = g_task_get_task_data (task);
   GError *error = NULL;
-  g_autofree char *path = NULL;
-  DockerRequest request = { .method = "POST", .body = self->body };
 
   self->exec->engine_id = docker_resolve_finish (self->driver, result, &error);
   if (self->exec->engine_id == NULL)
-    {
-      g_task_return_error (task, error);
-      return;
-    }
-  request.path = path = g_strdup_printf ("/containers/%s/exec", self->exec->engine_id);
-  docker_call_async (self->driver, &request, g_task_get_cancellable (task), on_made, g_object_ref (task));
+    g_task_return_error (task, error);
+  else
+    docker_launch_async (self->driver, self->exec->engine_id, self->body, g_task_get_cancellable (task), on_started,
+                         g_object_ref (task));
 }
 
 static GVariant *
-make_body (GVariant *command, gboolean tty, gboolean takes_input, GError **error)
+make_body (GVariant *command, gboolean tty, gboolean takes_input, const char *mark, GError **error)
 {
   g_auto(GVariantDict) body = G_VARIANT_DICT_INIT (NULL);
   g_auto(GStrv) argv = thole_dict_strv (command, "command");
@@ -180,6 +156,8 @@ make_body (GVariant *command, gboolean tty, gboolean takes_input, GError **error
     g_variant_iter_init (&iter, env);
   while (env != NULL && g_variant_iter_next (&iter, "{&s&s}", &key, &value))
     g_ptr_array_add (lines, g_strconcat (key, "=", value, NULL));
+  if (mark != NULL)
+    g_ptr_array_add (lines, g_strconcat (DOCKER_EXEC_MARK "=", mark, NULL));
   g_variant_dict_insert (&body, "AttachStdin", "b", takes_input);
   g_variant_dict_insert (&body, "AttachStdout", "b", TRUE);
   g_variant_dict_insert (&body, "AttachStderr", "b", TRUE);
@@ -196,8 +174,8 @@ make_body (GVariant *command, gboolean tty, gboolean takes_input, GError **error
 }
 
 void
-docker_exec_start_async (TholeDriver *self, const char *id, GVariant *command, gboolean takes_input, GVariant *options,
-                         GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+docker_exec_start_async (TholeDriver *self, const char *id, GVariant *command, gboolean takes_input, const char *mark,
+                         GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr(GTask) task = thole_task_new (cancellable, callback, user_data);
   Start *start = g_new0 (Start, 1);
@@ -207,11 +185,12 @@ docker_exec_start_async (TholeDriver *self, const char *id, GVariant *command, g
   start->exec = g_new0 (DockerExec, 1);
   start->tty = thole_dict_boolean (command, "tty", FALSE);
   start->takes_input = takes_input;
+  start->exec->mark = g_strdup (mark);
   start->rows = thole_dict_int (command, "rows", 0);
   start->cols = thole_dict_int (command, "cols", 0);
   g_task_set_task_data (task, start, (GDestroyNotify) start_free);
   if (thole_options_check (options, NULL, &error))
-    start->body = make_body (command, start->tty, takes_input, &error);
+    start->body = make_body (command, start->tty, takes_input, start->exec->mark, &error);
   if (start->body == NULL)
     g_task_return_error (task, error);
   else
@@ -230,8 +209,10 @@ static void
 docker_open_async (TholeDriver *self, const char *id, GVariant *command, GVariant *options, GCancellable *cancellable,
                    GAsyncReadyCallback callback, gpointer user_data)
 {
-  docker_exec_start_async (self, id, command, thole_dict_boolean (command, "stdin", FALSE), options, cancellable, callback,
-                           user_data);
+  g_autofree char *mark = docker_exec_mark_new ();
+
+  docker_exec_start_async (self, id, command, thole_dict_boolean (command, "stdin", FALSE), mark, options, cancellable,
+                           callback, user_data);
 }
 
 static GIOStream *
@@ -241,7 +222,7 @@ docker_open_finish (TholeDriver *self, GAsyncResult *result, char **exec_id, GEr
 
   if (exec == NULL)
     return NULL;
-  *exec_id = g_steal_pointer (&exec->exec_id);
+  *exec_id = g_strconcat (exec->exec_id, ".", exec->mark, NULL);
   return g_steal_pointer (&exec->stream);
 }
 
@@ -358,10 +339,10 @@ docker_resize_async (TholeDriver *self, const char *id, const char *exec_id, gui
                      GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr(GTask) task = thole_task_new (cancellable, callback, user_data);
-  g_autofree char *path = NULL;
+  g_autofree char *path = NULL, *own = g_strndup (exec_id, strcspn (exec_id, "."));
   DockerRequest request = { .method = "POST" };
 
-  if (rows == 0 || cols == 0 || rows > 65535 || cols > 65535 || strspn (exec_id, "0123456789abcdef") != strlen (exec_id))
+  if (rows == 0 || cols == 0 || rows > 65535 || cols > 65535 || strspn (own, "0123456789abcdef") != strlen (own))
     {
       g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "not a legal size, or not an exec");
       return;
@@ -372,7 +353,7 @@ docker_resize_async (TholeDriver *self, const char *id, const char *exec_id, gui
       docker_act_async (self, id, NULL, &request, cancellable, on_main_resized, g_steal_pointer (&task));
       return;
     }
-  request.path = path = g_strdup_printf ("/exec/%s/resize?h=%u&w=%u", exec_id, rows, cols);
+  request.path = path = g_strdup_printf ("/exec/%s/resize?h=%u&w=%u", own, rows, cols);
   docker_call_async (self, &request, cancellable, on_exec_resized, g_steal_pointer (&task));
 }
 
@@ -386,4 +367,6 @@ const TholeExecOps docker_exec_ops = {
   .attach_finish = docker_io_finish,
   .resize_async = docker_resize_async,
   .resize_finish = docker_boolean_finish,
+  .signal_async = docker_exec_signal_async,
+  .signal_finish = docker_boolean_finish,
 };

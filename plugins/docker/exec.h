@@ -12,20 +12,18 @@ typedef struct
   GIOStream *stream; /* of records */
   char *exec_id;
   char *engine_id;
+  char *mark;        /* (nullable): what its environment carries */
 } DockerExec;
 
 void        docker_exec_free         (DockerExec *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DockerExec, docker_exec_free)
 
+/* @mark: (nullable): a word for its environment, by which its processes are found again */
 void        docker_exec_start_async  (TholeDriver *self, const char *id, GVariant *command, gboolean takes_input,
-                                      GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                      gpointer user_data);
+                                      const char *mark, GVariant *options, GCancellable *cancellable,
+                                      GAsyncReadyCallback callback, gpointer user_data);
 DockerExec *docker_exec_start_finish (TholeDriver *self, GAsyncResult *result, GError **error);
 
 /* The slot, see exec-run.c. */
 void        docker_run_async         (TholeDriver *self, const char *id, GVariant *command, GVariant *options,
                                       GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
-
-/* Kills a process and its descendants, when it is one of this machine's that belongs to the container @engine_id.
- * FALSE: it is not. */
-gboolean    docker_kill_local        (pid_t pid, const char *engine_id);

@@ -3,9 +3,11 @@
  *
  * The engine has no call that ends an exec. When it is on this machine, the kernel has.
  */
-#include "exec.h"
+#include "kill-local.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -49,26 +51,85 @@ kill_one (pid_t pid, const char *engine_id)
   int fd = (int) syscall (SYS_pidfd_open, pid, 0);
   gboolean ours = fd >= 0 && belongs (pid, engine_id);
 
-  if (ours)
-    syscall (SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+  if (ours && syscall (SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0 && errno == EPERM)
+    ours = FALSE;
   if (fd >= 0)
     close (fd);
   return ours;
 }
 
-gboolean
-docker_kill_local (pid_t pid, const char *engine_id)
+/* what stands behind the name in /proc/PID/stat: session, and the group in front of its terminal */
+static gboolean
+read_places (pid_t pid, pid_t *group, pid_t *session, pid_t *front)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", (int) pid);
+  g_autofree char *text = NULL;
+  const char *behind;
+  int places[3] = { 0 };
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return FALSE;
+  behind = strrchr (text, ')');
+  if (behind == NULL || sscanf (behind, ") %*c %*d %d %d %*d %d", &places[0], &places[1], &places[2]) != 3)
+    return FALSE;
+  *group = places[0];
+  *session = places[1];
+  *front = places[2];
+  return TRUE;
+}
+
+/* those that left their parents behind are still in its session */
+static void
+append_session (GArray *pids, pid_t leader)
+{
+  g_autoptr(GDir) proc = g_dir_open ("/proc", 0, NULL);
+  const char *name;
+
+  while (proc != NULL && (name = g_dir_read_name (proc)) != NULL && pids->len < PROCESSES_MAX)
+    {
+      pid_t pid = (pid_t) strtol (name, NULL, 10), group, session, front;
+
+      if (pid > 1 && pid != leader && read_places (pid, &group, &session, &front) && session == leader)
+        g_array_append_val (pids, pid);
+    }
+}
+
+static gboolean
+kill_all (pid_t pid, const char *engine_id)
 {
   g_autoptr(GArray) pids = g_array_new (FALSE, FALSE, sizeof (pid_t));
   gboolean killed;
 
-  if (pid <= 1 || strlen (engine_id) < 32)
-    return FALSE;
   g_array_append_val (pids, pid);
+  append_session (pids, pid);
   for (guint i = 0; i < pids->len; i++)
     append_children (pids, g_array_index (pids, pid_t, i));
   killed = kill_one (pid, engine_id);
   for (guint i = 1; i < pids->len; i++)
     kill_one (g_array_index (pids, pid_t, i), engine_id);
   return killed;
+}
+
+/* the descriptor keeps the number of the process, and so that of the group that it leads, from being given to another */
+static gboolean
+signal_group (pid_t pid, const char *engine_id, int signal)
+{
+  gboolean key = signal == SIGINT || signal == SIGQUIT || signal == SIGTSTP || signal == SIGCONT;
+  int fd = (int) syscall (SYS_pidfd_open, pid, 0);
+  pid_t group = 0, session, front = 0;
+  gboolean sent = FALSE;
+
+  if (fd >= 0 && belongs (pid, engine_id) && read_places (pid, &group, &session, &front))
+    sent = kill (key && front > 1 ? -front : group == pid ? -pid : pid, signal) == 0;
+  if (fd >= 0)
+    close (fd);
+  return sent;
+}
+
+gboolean
+docker_kill_local (pid_t pid, const char *engine_id, int signal)
+{
+  if (pid <= 1 || strlen (engine_id) < 32)
+    return FALSE;
+  return signal == SIGKILL ? kill_all (pid, engine_id) : signal_group (pid, engine_id, signal);
 }

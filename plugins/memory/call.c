@@ -79,6 +79,7 @@ mem_call_free (MemCall *call)
   g_object_unref (call->task);
   g_free (call->id);
   g_free (call->text);
+  g_free (call->signal);
   g_clear_pointer (&call->dict, g_variant_unref);
   g_clear_pointer (&call->options, g_variant_unref);
   g_clear_object (&call->tar);

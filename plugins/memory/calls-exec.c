@@ -295,6 +295,31 @@ resize_finish (TholeDriver *self, GAsyncResult *result, GError **error)
   return mem_finish_pointer (result, error) != NULL;
 }
 
+static void
+work_signal (MemCall *call)
+{
+  int signal = thole_signal_number (call->signal);
+
+  if (mem_call_workload (call) == NULL)
+    return;
+  if (signal == 0)
+    mem_call_fail (call, THOLE_ERROR_INVALID, "no such signal: %s", call->signal);
+  else if (mem_session_signal (call->driver, call->text, signal))
+    mem_call_done (call);
+  else
+    mem_call_fail (call, THOLE_ERROR_NOT_FOUND, "no such exec: %s", call->text);
+}
+
+static void
+signal_async (TholeDriver *self, const char *id, const char *exec_id, const char *signal, GVariant *options,
+              GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+  MemCall *call = mem_call_new (self, "exec.signal", id, exec_id, NULL, options, cancellable, callback, user_data);
+
+  call->signal = g_strdup (signal);
+  mem_call_begin (call, work_signal);
+}
+
 const TholeExecOps mem_exec_ops = {
   .struct_size = sizeof (TholeExecOps),
   .run_async = run_async,
@@ -305,4 +330,6 @@ const TholeExecOps mem_exec_ops = {
   .attach_finish = attach_finish,
   .resize_async = resize_async,
   .resize_finish = resize_finish,
+  .signal_async = signal_async,
+  .signal_finish = resize_finish,
 };

@@ -48,6 +48,7 @@ struct _MemCall
   const char *slot;          /* static */
   char *id;                  /* workload or volume; "" = none */
   char *text;                /* signal, path, reference, snapshot, exec id */
+  char *signal;              /* (nullable): for an exec */
   GVariant *dict;            /* (nullable): spec, changes, command */
   GVariant *options;
   GInputStream *tar;

@@ -289,20 +289,41 @@ mem_session_attach (TholeDriver *driver, MemWorkload *workload, GError **error)
   return session_stream (self);
 }
 
-gboolean
-mem_session_resize (TholeDriver *driver, const char *id, guint rows, guint cols)
+static MemSession *
+find_opened (TholeDriver *driver, const char *id)
 {
   for (GList *link = driver->sessions.head; link != NULL; link = link->next)
     {
       MemSession *self = link->data;
 
-      if (strcmp (self->id, id) != 0 || self->process == NULL)
-        continue;
-      mem_program_resize (mem_process_program (self->process), rows, cols);
-      mem_process_go_on (self->process, mem_now (driver));
-      return TRUE;
+      if (strcmp (self->id, id) == 0 && self->process != NULL)
+        return self;
     }
-  return FALSE;
+  return NULL;
+}
+
+gboolean
+mem_session_resize (TholeDriver *driver, const char *id, guint rows, guint cols)
+{
+  MemSession *self = find_opened (driver, id);
+
+  if (self == NULL)
+    return FALSE;
+  mem_program_resize (mem_process_program (self->process), rows, cols);
+  mem_process_go_on (self->process, mem_now (driver));
+  return TRUE;
+}
+
+gboolean
+mem_session_signal (TholeDriver *driver, const char *id, int signal)
+{
+  MemSession *self = find_opened (driver, id);
+
+  if (self == NULL)
+    return FALSE;
+  mem_program_signal (mem_process_program (self->process), signal, mem_now (driver));
+  mem_process_go_on (self->process, mem_now (driver));
+  return TRUE;
 }
 
 void

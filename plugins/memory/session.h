@@ -15,5 +15,7 @@ GIOStream *mem_session_open   (TholeDriver *driver, MemWorkload *workload, GVari
 /* The main process, from now on. */
 GIOStream *mem_session_attach (TholeDriver *driver, MemWorkload *workload, GError **error);
 gboolean   mem_session_resize (TholeDriver *driver, const char *id, guint rows, guint cols);
+/* FALSE: it is not there (any more). */
+gboolean   mem_session_signal (TholeDriver *driver, const char *id, int signal);
 /* The engine has gone: every stream ends without an exit record. */
 void       mem_sessions_lose  (TholeDriver *driver);

@@ -68,6 +68,9 @@ AT (TholeExecOps, attach_finish, 48);
 AT (TholeExecOps, resize_async, 56);
 AT (TholeExecOps, resize_finish, 64);
 AT_LEAST (TholeExecOps, 72);
+AT (TholeExecOps, signal_async, 72);
+AT (TholeExecOps, signal_finish, 80);
+AT_LEAST (TholeExecOps, 88);
 
 AT (TholeAgentOps, struct_size, 0);
 AT (TholeAgentOps, install_async, 8);
