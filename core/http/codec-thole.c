@@ -195,6 +195,16 @@ gap (TholeDialog *self, guint64 from, guint64 to)
 }
 
 static void
+skipped (TholeDialog *self, guint64 from, guint64 to, guint64 lines)
+{
+  g_autoptr(GString) out = begin ("gap");
+
+  g_string_append_printf (out, ",\"from\":%" G_GUINT64_FORMAT ",\"to\":%" G_GUINT64_FORMAT ",\"lines\":%" G_GUINT64_FORMAT,
+                          from, to, lines);
+  finish (self, out);
+}
+
+static void
 taken (TholeDialog *self, guint64 count)
 {
   g_autoptr(GString) out = begin ("ack");
@@ -246,6 +256,7 @@ const TholeCodec thole_codec_thole = {
   .output = output,
   .screen = screen,
   .gap = gap,
+  .skipped = skipped,
   .taken = taken,
   .resized = resized,
   .control = control,

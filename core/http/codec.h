@@ -21,6 +21,8 @@ typedef struct
   void (*output)  (TholeDialog *self, TholeChannel channel, guint64 seq, const guint8 *data, gsize length);
   void (*screen)  (TholeDialog *self, guint64 seq, const guint8 *data, gsize length);
   void (*gap)     (TholeDialog *self, guint64 from, guint64 to);
+  /* without it the mark is a line of output */
+  void (*skipped) (TholeDialog *self, guint64 from, guint64 to, guint64 lines);
   void (*taken)   (TholeDialog *self, guint64 taken);
   void (*control) (TholeDialog *self, gboolean held);
   void (*resized) (TholeDialog *self, guint rows, guint cols);

@@ -139,6 +139,24 @@ on_gap (gpointer user_data, guint64 from, guint64 to)
     self->codec->gap (self, from, to);
 }
 
+/* a dialect that knows nothing of it shows it as a line of its own: what is skipped ends with a line */
+static void
+on_skipped (gpointer user_data, guint64 from, guint64 to, guint64 lines)
+{
+  TholeDialog *self = user_data;
+  g_autofree char *mark = NULL;
+
+  if (self->closed)
+    return;
+  if (self->codec->skipped != NULL)
+    {
+      self->codec->skipped (self, from, to, lines);
+      return;
+    }
+  mark = g_strdup_printf ("[%" G_GUINT64_FORMAT " lines skipped]%s", lines, self->session->tty ? "\r\n" : "\n");
+  self->codec->output (self, THOLE_CHANNEL_STDOUT, to, (const guint8 *) mark, strlen (mark));
+}
+
 static void
 on_taken (gpointer user_data, guint64 taken)
 {
@@ -197,6 +215,7 @@ static const TholeViewerEvents events = {
   .output = on_output,
   .screen = on_screen,
   .gap = on_gap,
+  .skipped = on_skipped,
   .taken = on_taken,
   .resized = on_resized,
   .control = on_control,

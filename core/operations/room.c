@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/room.h"
 
+#include "operations/seat-hold.h"
 #include "operations/timebase.h"
 #include "thole-dict.h"
 
@@ -120,7 +121,7 @@ thole_room_link (TholeRoom *self)
   if (self->link != NULL)
     return self->link;
   if (backend == NULL || subject->now->state != THOLE_WORKLOAD_STATE_RUNNING || self->operations->draining
-      || !thole_room_has_agent (self->operations, backend))
+      || !thole_room_uses_agent (self, backend))
     return NULL;
   thole_source_clear (&self->retry);
   options = g_variant_ref_sink (g_variant_new_parsed ("{'binary': <%s>, 'user': <%s>}", self->operations->limits.agent,
@@ -135,6 +136,12 @@ gboolean
 thole_room_has_agent (TholeOperations *operations, TholeBackend *backend)
 {
   return operations->limits.agent != NULL && operations->limits.agent[0] != '\0' && thole_backend_has (backend, THOLE_SLOT_AGENT_CONNECT);
+}
+
+gboolean
+thole_room_uses_agent (TholeRoom *self, TholeBackend *backend)
+{
+  return !self->no_agent && thole_room_has_agent (self->operations, backend);
 }
 
 static gboolean
@@ -161,15 +168,20 @@ on_retry (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static void miss_all (TholeRoom *self);
+
 static void
 link_lost (TholeRoom *self)
 {
   TholeOperations *operations = self->operations;
 
   g_signal_handlers_disconnect_by_data (self->link, self);
+  self->no_agent = g_error_matches (thole_agent_link_get_error (self->link), THOLE_ERROR, THOLE_ERROR_UNSUPPORTED);
   g_clear_object (&self->link);
   thole_source_clear (&self->refresh);
-  if (self->retry == NULL && !operations->draining && has_agent_seats (self))
+  if (self->no_agent)
+    miss_all (self);
+  else if (self->retry == NULL && !operations->draining && has_agent_seats (self))
     self->retry = thole_clock_timer (operations->clock, thole_backoff (operations->clock, RETRY_BASE, RETRY_CAP, MIN (self->tries++, 8)),
                                      on_retry, self);
 }
@@ -272,6 +284,16 @@ miss (TholeRoom *self, TholeSeat *seat)
   else if (subject != NULL && subject->now->started_at > seat->now->created_at)
     reason = "workload_restarted";
   thole_seat_end (seat, "engine", reason, -1, 0, THOLE_VIEWER_REMOVED);
+}
+
+/* there is no agent, and none can come */
+static void
+miss_all (TholeRoom *self)
+{
+  g_autoptr (GPtrArray) seats = g_ptr_array_copy (self->seats, NULL, NULL);
+
+  for (guint i = 0; i < seats->len && !self->operations->draining; i++)
+    miss (self, seats->pdata[i]);
 }
 
 static void
@@ -381,11 +403,12 @@ remove_seat (TholeSeat *seat, const char *reason)
   thole_seat_change (seat, &change);
 }
 
-/* a workload in this state has programs that go on */
-static gboolean
-has_programs (int state)
+gboolean
+thole_room_has_programs (TholeSubject *subject)
 {
-  return state == THOLE_WORKLOAD_STATE_RUNNING || state == THOLE_WORKLOAD_STATE_PAUSED || state == THOLE_WORKLOAD_STATE_STOPPING;
+  int state = subject->now->state;
+
+  return !subject->gone && (state == THOLE_WORKLOAD_STATE_RUNNING || state == THOLE_WORKLOAD_STATE_PAUSED || state == THOLE_WORKLOAD_STATE_STOPPING);
 }
 
 void
@@ -397,7 +420,7 @@ thole_room_follow (TholeSubject *subject)
 
   if (self == NULL)
     return;
-  if (!subject->gone && has_programs (subject->now->state))
+  if (thole_room_has_programs (subject))
     {
       if (has_agent_seats (self) && self->link == NULL)
         thole_room_link (self);
@@ -411,7 +434,11 @@ thole_room_follow (TholeSubject *subject)
     if (subject->gone)
       remove_seat (seats->pdata[i], "workload_deleted");
     else if (thole_seat_is_live (seats->pdata[i]))
-      thole_seat_end (seats->pdata[i], "daemon", reason, -1, 0, THOLE_VIEWER_WORKLOAD_GONE);
+      {
+        thole_seat_end (seats->pdata[i], "daemon", reason, -1, 0, THOLE_VIEWER_WORKLOAD_GONE);
+        thole_seat_drop (seats->pdata[i], THOLE_VIEWER_WORKLOAD_GONE, reason);
+      }
+  self->no_agent = FALSE;
   drop_link (self, THOLE_VIEWER_WORKLOAD_GONE, reason);
 }
 
@@ -424,8 +451,16 @@ take_up (TholeSeat *seat)
 
   if (subject == NULL)
     remove_seat (seat, "workload_deleted");
-  else if (thole_seat_is_live (seat) && seat->now->durability == THOLE_SESSION_DURABILITY_DAEMON)
-    thole_seat_end (seat, "daemon", "daemon_restarted: this session was held by the daemon", -1, 0, THOLE_VIEWER_REMOVED);
+  else if (seat->now->durability == THOLE_SESSION_DURABILITY_DAEMON)
+    {
+      /* the engine gives the name of a program only together with its stream */
+      if (thole_seat_is_live (seat))
+        thole_seat_end (seat, "daemon", seat->now->exec[0] == '\0'
+                                          ? "daemon_restarted: while its program was being started, which may have been left"
+                                          : "daemon_restarted: the daemon held this session; its program is ended",
+                        -1, 0, THOLE_VIEWER_REMOVED);
+      thole_seat_reap (seat);
+    }
   else if (thole_seat_is_live (seat))
     thole_room_follow (subject);
   thole_seat_arm (seat);
@@ -465,11 +500,12 @@ thole_rooms_retain (TholeOperations *operations)
           TholeSeat *seat = self->seats->pdata[self->seats->len - i];
 
           if (seat->now->state != THOLE_SESSION_STATE_ENDED || seat->closing || (surplus == 0 && seat->now->ended_at > oldest)
-              || thole_desk_viewers (seat->desk) > 0)
+              || thole_desk_viewers (seat->desk) > 0 || thole_seat_lingers (seat))
             continue;
           surplus -= surplus > 0;
           seat->closing = TRUE;
-          thole_room_close (self, seat->now->id);
+          if (seat->now->durability == THOLE_SESSION_DURABILITY_AGENT)
+            thole_room_close (self, seat->now->id);
           remove_seat (seat, "it ended long ago");
         }
     }
@@ -487,6 +523,7 @@ thole_rooms_drain (TholeOperations *operations)
 
       thole_desk_end (seat->desk, THOLE_VIEWER_RESTARTING, "the daemon goes down: connect again");
       thole_seat_drain (seat);
+      thole_seat_drop (seat, THOLE_VIEWER_RESTARTING, "the daemon goes down");
     }
   g_hash_table_iter_init (&iter, operations->rooms);
   while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &self))

@@ -13,6 +13,7 @@ struct _TholeRoom
   TholeOperations *operations;
   char *workload;          /* id */
   GPtrArray *seats;        /* of TholeSeat, in the order of their creation; not owned */
+  gboolean no_agent;       /* of this run of the workload it is known that none can be there */
   TholeAgentLink *link;    /* (nullable) */
   guint tries;
   GSource *retry;
@@ -35,6 +36,10 @@ TholeRoom      *thole_room_of       (TholeOperations *operations, const char *wo
 TholeSubject   *thole_room_subject  (TholeRoom *self);
 /* Is there a thole-agent, and can the backend bring it in? */
 gboolean        thole_room_has_agent (TholeOperations *operations, TholeBackend *backend);
+/* ... and can it be in this workload, as far as is known? Else the daemon holds its sessions. */
+gboolean        thole_room_uses_agent (TholeRoom *self, TholeBackend *backend);
+/* Are there programs in it that go on? */
+gboolean        thole_room_has_programs (TholeSubject *subject);
 guint           thole_room_live     (TholeRoom *self);
 /* Of all sessions of a workload. */
 guint           thole_room_viewers  (TholeOperations *operations, const char *workload);

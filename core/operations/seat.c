@@ -4,6 +4,7 @@
 
 #include "operations/idle.h"
 #include "operations/room.h"
+#include "operations/seat-hold.h"
 #include "operations/timebase.h"
 #include "operations/verb.h"
 #include "thole-dict.h"
@@ -37,24 +38,34 @@ static void store_next (TholeSeat *self);
 
 /* viewers ---------------------------------------------------------------------------------------------------- */
 
+static gboolean
+is_held_here (TholeSeat *self)
+{
+  return self->now->durability == THOLE_SESSION_DURABILITY_DAEMON;
+}
+
 /* one that has ended is there as long as the agent is that had it */
 TholeSession *
 thole_seat_source (TholeSeat *self)
 {
-  TholeAgentLink *link = thole_seat_is_live (self) ? thole_room_link (self->room) : self->room->link;
+  TholeAgentLink *link;
 
+  if (is_held_here (self))
+    return self->hold != NULL ? thole_hold_session (self->hold) : NULL;
+  link = thole_seat_is_live (self) ? thole_room_link (self->room) : self->room->link;
   return link != NULL ? thole_agent_link_session (link, self->now->id, self->now->tty) : NULL;
 }
 
 gboolean
 thole_seat_has_source (TholeSeat *self)
 {
+  if (is_held_here (self))
+    return self->hold != NULL;
   return (thole_seat_is_live (self) ? thole_room_link (self->room) : self->room->link) != NULL;
 }
 
-/* somebody uses the workload by this session */
-static void
-touch (TholeSeat *self)
+void
+thole_seat_touch (TholeSeat *self)
 {
   TholeSubject *subject = thole_room_subject (self->room);
 
@@ -90,7 +101,7 @@ on_viewers (gpointer user_data, guint viewers, gboolean came)
 
   if (self->operations->draining || self->gone)
     return;
-  touch (self);
+  thole_seat_touch (self);
   thole_seat_change (self, &change);
   if (viewers == 0 && self->now->on_detach == THOLE_SESSION_ON_DETACH_STOP)
     thole_seat_stop (self);
@@ -149,7 +160,9 @@ thole_seat_leave (TholeSeat *self, TholeViewerEnd end, const char *detail)
   g_clear_pointer (&self->deadline.entry, g_sequence_remove);
   g_ptr_array_remove (self->room->seats, self);
   if (!self->operations->draining)
-    touch (self);
+    thole_seat_touch (self);
+  thole_source_clear (&self->reaper);
+  thole_seat_drop (self, end, detail);
   thole_desk_free (g_steal_pointer (&self->desk), end, detail);
 }
 
@@ -322,6 +335,7 @@ thole_seat_drain (TholeSeat *self)
   Queued *queued;
 
   thole_source_clear (&self->again);
+  thole_source_clear (&self->reaper);
   g_clear_pointer (&self->deadline.entry, g_sequence_remove);
   while (!self->busy && (queued = g_queue_pop_head (&self->changes)) != NULL)
     {
@@ -348,6 +362,9 @@ edit_end (TholeSeat *self, TholeSessionRecord *next, gpointer user_data)
   next->ended_at = next->updated_at;
   next->last_activity = MAX (next->last_activity, self->active_at);
   next->deadline_at = 0;
+  /* otherwise its program may go on, and is looked for */
+  if (ending->code >= 0)
+    thole_record_set (&next->exec, "");
   return TRUE;
 }
 
@@ -382,7 +399,10 @@ thole_seat_stop (TholeSeat *self)
   if (!thole_seat_is_live (self) || self->closing)
     return;
   self->closing = TRUE;
-  thole_room_close (self->room, self->now->id);
+  if (is_held_here (self))
+    thole_seat_kill_alone (self);
+  else
+    thole_room_close (self->room, self->now->id);
   thole_seat_end (self, "policy", "detached: the last viewer left", -1, 0, THOLE_VIEWER_REMOVED);
 }
 
@@ -400,7 +420,7 @@ thole_seat_note (TholeSeat *self, GVariant *told)
   if (active_at > self->active_at)
     {
       self->active_at = active_at;
-      touch (self);
+      thole_seat_touch (self);
     }
   if (rows > 0 && cols > 0)
     thole_desk_set_size (self->desk, (guint) rows, (guint) cols);
@@ -419,8 +439,10 @@ thole_seat_record (TholeSeat *self)
   guint rows, cols;
 
   shown->viewers = self->desk != NULL ? thole_desk_viewers (self->desk) : 0;
-  shown->output = self->output;
+  shown->output = self->hold != NULL ? (gint64) thole_hold_output (self->hold) : self->output;
   shown->last_activity = MAX (shown->last_activity, self->active_at);
+  if (self->hold != NULL)
+    shown->last_activity = MAX (shown->last_activity, thole_hold_active (self->hold));
   if (self->desk != NULL)
     {
       thole_desk_get_size (self->desk, &rows, &cols);

@@ -11,6 +11,7 @@
 #include "operations/subject.h"
 #include "sessions/agent-link.h"
 #include "sessions/desk.h"
+#include "sessions/hold.h"
 
 typedef struct _TholeSeat TholeSeat;
 typedef struct _TholeRoom TholeRoom;
@@ -46,6 +47,14 @@ struct _TholeSeat
   gint64 output, active_at; /* as the agent told last */
   TholeDeadline deadline;
   GSource *again;          /* for a change that could not be stored */
+
+  /* of one that the daemon holds, seat-hold.h */
+  TholeHold *hold;         /* (nullable) */
+  GIOStream *stream;       /* (nullable): until it is stored that it runs */
+  char *exec;              /* (nullable): the engine's name of its program */
+  guint resize_rows, resize_cols; /* as asked for last */
+  GSource *reaper;
+  guint reaps;
 };
 
 /* @record: (transfer full). Takes a place in @room. Returns: (transfer full) */
@@ -64,6 +73,8 @@ void        thole_seat_end     (TholeSeat *self, const char *actor, const char *
 void        thole_seat_stop    (TholeSeat *self);
 /* What the agent tells of it. */
 void        thole_seat_note    (TholeSeat *self, GVariant *told);
+/* Somebody uses the workload by this session. */
+void        thole_seat_touch   (TholeSeat *self);
 /* Shutdown: nothing is stored again. */
 void        thole_seat_drain   (TholeSeat *self);
 void        thole_seat_arm     (TholeSeat *self);

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/idempotency.h"
 #include "operations/room.h"
-#include "operations/verb.h"
 #include "operations/quota.h"
+#include "operations/seat-hold.h"
+#include "operations/verb.h"
 #include "operations/trail.h"
 
 #include "base/crash-point.h"
@@ -102,6 +103,7 @@ edit_started (TholeSeat *seat, TholeSessionRecord *next, gpointer user_data)
     return FALSE;
   next->state = THOLE_SESSION_STATE_RUNNING;
   next->started_at = next->updated_at;
+  thole_record_set (&next->exec, seat->exec != NULL ? seat->exec : "");
   return TRUE;
 }
 
@@ -110,6 +112,7 @@ started_stored (TholeSeat *seat, gpointer user_data, const GError *error)
 {
   TholeCall *call = user_data;
 
+  thole_seat_run (seat);
   if (error != NULL)
     {
       thole_call_error (call, error);
@@ -155,6 +158,44 @@ failed (TholeCall *call, const GError *error)
   thole_seat_change (self->seat, &change);
 }
 
+static void open_here (TholeCall *call);
+
+static gboolean
+edit_held_here (TholeSeat *seat, TholeSessionRecord *next, gpointer user_data)
+{
+  next->durability = THOLE_SESSION_DURABILITY_DAEMON;
+  return next->state == THOLE_SESSION_STATE_STARTING;
+}
+
+static void
+held_here (TholeSeat *seat, gpointer user_data, const GError *error)
+{
+  TholeCall *call = user_data;
+
+  if (error != NULL)
+    failed (call, error);
+  else
+    open_here (call);
+}
+
+/* no agent can be in this workload: the daemon holds it, which is stored before anything runs */
+static gboolean
+fall_back (TholeCall *call, TholeAgentLink *link)
+{
+  Creation *self = call->state;
+  TholeSubject *subject = thole_room_subject (self->seat->room);
+  TholeBackend *backend = subject != NULL ? thole_subject_backend (subject) : NULL;
+  TholeSeatChange change = { .edit = edit_held_here, .done = held_here, .user_data = call, .event = "session.updated",
+                             .actor = "daemon", .request = call->request_id };
+
+  if (backend == NULL || !g_error_matches (thole_agent_link_get_error (link), THOLE_ERROR, THOLE_ERROR_UNSUPPORTED)
+      || !thole_backend_has (backend, THOLE_SLOT_EXEC_OPEN))
+    return FALSE;
+  self->seat->opening = TRUE;
+  thole_seat_change (self->seat, &change);
+  return TRUE;
+}
+
 static void
 opened (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -171,7 +212,7 @@ opened (GObject *source, GAsyncResult *result, gpointer user_data)
   else if (call->operations->draining)
     /* the next daemon finds out what has become of it */
     thole_call_error (call, error);
-  else
+  else if (!fall_back (call, THOLE_AGENT_LINK (source)))
     {
       /* perhaps it was begun after all */
       thole_room_close (self->seat->room, self->seat->now->id);
@@ -207,13 +248,46 @@ open_arguments (TholeCall *call, TholeSessionRecord *record)
 }
 
 static void
+opened_here (gpointer user_data, const GError *error)
+{
+  TholeCall *call = user_data;
+  Creation *self = call->state;
+
+  self->seat->opening = FALSE;
+  thole_crash_point ("session.opened");
+  if (error == NULL)
+    started (call, NULL);
+  else if (call->operations->draining)
+    thole_call_error (call, error);
+  else
+    failed (call, error);
+}
+
+static void
+open_here (TholeCall *call)
+{
+  Creation *self = call->state;
+  g_autoptr (GVariant) arguments = open_arguments (call, self->seat->now);
+
+  self->seat->opening = TRUE;
+  thole_seat_open (self->seat, arguments, opened_here, call);
+}
+
+static void
 open_program (TholeCall *call)
 {
   Creation *self = call->state;
-  TholeAgentLink *link = thole_room_link (self->seat->room);
+  gboolean here = self->seat->now->durability == THOLE_SESSION_DURABILITY_DAEMON;
+  TholeAgentLink *link = here ? NULL : thole_room_link (self->seat->room);
   g_autoptr (GVariant) arguments = open_arguments (call, self->seat->now);
   g_autoptr (GError) error = NULL;
 
+  if (here)
+    {
+      thole_crash_point ("session.open");
+      open_here (call);
+      return;
+    }
   if (link == NULL)
     {
       g_set_error (&error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "the workload stopped meanwhile");
@@ -300,20 +374,18 @@ thole_op_session_create (TholeCall *call)
 {
   TholeSubject *subject = thole_call_subject (call);
   TholeBackend *backend = subject != NULL ? thole_subject_backend (subject) : NULL;
-  gboolean agent = backend != NULL && thole_room_has_agent (call->operations, backend);
   TholeSessionRecord *record;
   TholeRoom *room;
+  gboolean agent;
   Creation *self;
   TholeTxn *txn;
 
-  if (subject == NULL || thole_call_backend (call, backend, subject->now->backend, THOLE_SLOT_AGENT_CONNECT) == NULL)
+  if (subject == NULL)
     return;
-  if (!agent)
-    {
-      thole_call_fail (call, THOLE_ERROR_UNSUPPORTED, "there is no thole-agent on this machine");
-      return;
-    }
   room = thole_room_of (call->operations, subject->now->id);
+  agent = backend != NULL && thole_room_uses_agent (room, backend);
+  if (thole_call_backend (call, backend, subject->now->backend, agent ? THOLE_SLOT_AGENT_CONNECT : THOLE_SLOT_EXEC_OPEN) == NULL)
+    return;
   if (!may_create (call, subject, room))
     return;
   self = g_new0 (Creation, 1);

@@ -111,7 +111,7 @@ thole_op_session_get (TholeCall *call)
 
   if (seat == NULL)
     return;
-  if (!thole_seat_is_live (seat) || seat->room->link == NULL || seat->opening || call->operations->draining
+  if (!thole_seat_is_live (seat) || seat->now->durability != THOLE_SESSION_DURABILITY_AGENT || seat->room->link == NULL || seat->opening || call->operations->draining
       || thole_agent_link_get_state (seat->room->link) != THOLE_AGENT_READY)
     {
       thole_reply_seat (call, seat, 200);

@@ -3,6 +3,7 @@
  *
  * What can be changed of a session that runs: its name, what follows when viewers leave, its size; and signals. */
 #include "operations/room.h"
+#include "operations/seat-hold.h"
 #include "operations/timebase.h"
 
 #include "thole-dict.h"
@@ -93,15 +94,12 @@ store (TholeCall *call)
 }
 
 static void
-resized (GObject *source, GAsyncResult *result, gpointer user_data)
+resize_done (gpointer user_data, const GError *error)
 {
   TholeCall *call = user_data;
   Update *self = call->state;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) answer = thole_agent_link_call_finish (THOLE_AGENT_LINK (source), result, &error);
 
-  call->operations->calls--;
-  if (answer == NULL)
+  if (error != NULL)
     {
       thole_call_error (call, error);
       return;
@@ -109,6 +107,25 @@ resized (GObject *source, GAsyncResult *result, gpointer user_data)
   if (self->seat->desk != NULL)
     thole_desk_set_size (self->seat->desk, (guint) self->rows, (guint) self->cols);
   store (call);
+}
+
+static void
+resized (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  TholeCall *call = user_data;
+  g_autoptr (GError) error = NULL;
+  GVariant *answer = thole_agent_link_call_finish (THOLE_AGENT_LINK (source), result, &error);
+
+  call->operations->calls--;
+  g_clear_pointer (&answer, g_variant_unref);
+  resize_done (call, error);
+}
+
+/* does the daemon hold it? */
+static gboolean
+is_held_here (TholeSeat *seat)
+{
+  return seat->now->durability == THOLE_SESSION_DURABILITY_DAEMON && thole_seat_is_live (seat);
 }
 
 /* answers for a session that does not run. Returns: (transfer none) (nullable) */
@@ -128,15 +145,26 @@ static void
 resize (TholeCall *call)
 {
   Update *self = call->state;
-  TholeAgentLink *link = link_of (call, self->seat);
+  gboolean here = is_held_here (self->seat);
+  TholeAgentLink *link = here ? NULL : link_of (call, self->seat);
   g_autoptr (GVariant) arguments = NULL;
   guint rows, cols;
 
-  if (link == NULL)
+  if (link == NULL && !here)
     return;
+  if (here && !self->seat->now->tty)
+    {
+      thole_call_fail (call, THOLE_ERROR_INVALID, "the session has no terminal");
+      return;
+    }
   thole_desk_get_size (self->seat->desk, &rows, &cols);
   self->rows = self->rows > 0 ? self->rows : (gint64) rows;
   self->cols = self->cols > 0 ? self->cols : (gint64) cols;
+  if (here)
+    {
+      thole_seat_resize (self->seat, (guint) self->rows, (guint) self->cols, resize_done, call);
+      return;
+    }
   arguments = g_variant_ref_sink (g_variant_new_parsed ("{'id': <%s>, 'rows': <%x>, 'cols': <%x>}", self->seat->now->id, self->rows, self->cols));
   call->operations->calls++;
   thole_agent_link_call_async (link, THOLE_AGENT_CALL_RESIZE, arguments, 0, NULL, resized, call);
@@ -200,30 +228,40 @@ thole_op_session_resize (TholeCall *call)
 }
 
 static void
+signal_done (gpointer user_data, const GError *error)
+{
+  if (error == NULL)
+    thole_call_return (user_data, 204, NULL);
+  else
+    thole_call_error (user_data, error);
+}
+
+static void
 signalled (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   TholeCall *call = user_data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) answer = thole_agent_link_call_finish (THOLE_AGENT_LINK (source), result, &error);
+  GVariant *answer = thole_agent_link_call_finish (THOLE_AGENT_LINK (source), result, &error);
 
   call->operations->calls--;
-  if (answer != NULL)
-    thole_call_return (call, 204, NULL);
-  else
-    thole_call_error (call, error);
+  g_clear_pointer (&answer, g_variant_unref);
+  signal_done (call, error);
 }
 
 void
 thole_op_session_signal (TholeCall *call)
 {
   TholeSeat *seat = thole_call_seat (call);
-  TholeAgentLink *link = seat != NULL ? link_of (call, seat) : NULL;
+  gboolean here = seat != NULL && is_held_here (seat);
+  TholeAgentLink *link = seat != NULL && !here ? link_of (call, seat) : NULL;
+  int signal = thole_signal_number (thole_dict_string (call->body, "signal", ""));
   g_autoptr (GVariant) arguments = NULL;
 
+  if (here)
+    thole_seat_signal (seat, signal, signal_done, call);
   if (link == NULL)
     return;
-  arguments = g_variant_ref_sink (g_variant_new_parsed ("{'id': <%s>, 'signal': <%x>}", seat->now->id,
-                                                        (gint64) thole_signal_number (thole_dict_string (call->body, "signal", ""))));
+  arguments = g_variant_ref_sink (g_variant_new_parsed ("{'id': <%s>, 'signal': <%x>}", seat->now->id, (gint64) signal));
   call->operations->calls++;
   thole_agent_link_call_async (link, THOLE_AGENT_CALL_SIGNAL, arguments, 0, NULL, signalled, call);
 }

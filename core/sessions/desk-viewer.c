@@ -146,6 +146,17 @@ on_gap (gpointer user_data, guint64 from, guint64 to)
 }
 
 static void
+on_skipped (gpointer user_data, guint64 from, guint64 to, guint64 lines)
+{
+  DeskViewer *self = user_data;
+
+  if (self->viewer.events.skipped != NULL)
+    self->viewer.events.skipped (self->viewer.user_data, from, to, lines);
+  else
+    self->viewer.events.gap (self->viewer.user_data, from, to);
+}
+
+static void
 on_taken (gpointer user_data, guint64 taken)
 {
   DeskViewer *self = user_data;
@@ -194,6 +205,7 @@ static const TholeViewerEvents inner_events = {
   .resumed = on_resumed,
   .output = on_output,
   .gap = on_gap,
+  .skipped = on_skipped,
   .taken = on_taken,
   .resized = on_resized,
   .exited = on_exited,

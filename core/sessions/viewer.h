@@ -61,6 +61,8 @@ typedef struct
   void (*closed)  (gpointer user_data, TholeViewerEnd end, const char *detail);
   /* (nullable): input of this viewer counts from now on, or is ignored from now on. Told once after resumed(), then at each change. */
   void (*control) (gpointer user_data, gboolean held);
+  /* (nullable): as gap(), but it was left out on purpose: so many lines came too fast. Without it gap() is called. */
+  void (*skipped) (gpointer user_data, guint64 from, guint64 to, guint64 lines);
 } TholeViewerEvents;
 
 /* The largest grant that has any effect, bytes. */

@@ -153,21 +153,38 @@ mem_process_free (MemProcess *self)
   g_free (self);
 }
 
-void
-mem_process_go_on (MemProcess *self, gint64 now)
+/* what has become of it */
+static void
+settle (MemProcess *self)
 {
-  const MemProgramEnd *end;
+  const MemProgramEnd *end = mem_program_end (self->program);
   MemProgramEnd copy;
 
-  if (self->workload == NULL || mem_program_end (self->program) != NULL)
-    return;
-  mem_program_advance (self->program, now);
-  end = mem_program_end (self->program);
   mem_world_schedule (self->world, &self->due, end != NULL ? G_MAXINT64 : mem_program_wake (self->program));
   if (end == NULL)
     return;
   copy = *end;
   self->funcs->ended (self->data, &copy);
+}
+
+void
+mem_process_go_on (MemProcess *self, gint64 now)
+{
+  if (self->workload == NULL || mem_program_end (self->program) != NULL)
+    return;
+  mem_program_advance (self->program, now);
+  settle (self);
+}
+
+void
+mem_process_signal (MemProcess *self, int signal, gint64 now)
+{
+  if (self->workload == NULL || mem_program_end (self->program) != NULL)
+    return;
+  mem_program_signal (self->program, signal, now);
+  if (mem_program_end (self->program) == NULL)
+    mem_program_advance (self->program, now);
+  settle (self);
 }
 
 MemProgram *

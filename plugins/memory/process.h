@@ -23,4 +23,5 @@ MemProcess *mem_process_new    (MemWorkload *workload, GVariant *command, const 
                                 gint64 now, GError **error);
 void        mem_process_free   (MemProcess *self);
 void        mem_process_go_on  (MemProcess *self, gint64 now);
+void        mem_process_signal (MemProcess *self, int signal, gint64 now);
 MemProgram *mem_process_program (MemProcess *self);

@@ -321,8 +321,7 @@ mem_session_signal (TholeDriver *driver, const char *id, int signal)
 
   if (self == NULL)
     return FALSE;
-  mem_program_signal (mem_process_program (self->process), signal, mem_now (driver));
-  mem_process_go_on (self->process, mem_now (driver));
+  mem_process_signal (self->process, signal, mem_now (driver));
   return TRUE;
 }
 
