@@ -83,4 +83,70 @@ def _(t):
     none(sorted(unlisted) + sorted(f"missing: {name}" for name in listed if "*" not in name and name not in exported(library)))
 
 
+CLIENT = os.path.join(BUILD, "client", "libthole-1.so")
+
+
+def client_headers():
+    headers = sorted(glob.glob(os.path.join(ROOT, "client", "thole*.h")))
+    if not os.path.exists(CLIENT):
+        raise Skip("the client library is not built")
+    text = ""
+    for path in headers + [os.path.join(BUILD, "client", "thole-client-error.h")]:
+        with open(path, encoding="utf-8") as file:
+            text += file.read()
+    return text
+
+
+def client_nodes():
+    """{name: its version node}"""
+    nodes = {}
+    for node, body in re.findall(r"^(LIBTHOLE_\w+) \{(.*?)^\}", read("client/libthole.map"), re.M | re.S):
+        nodes.update({name: node for name in re.findall(r"^  (thole_\w+);", body, re.M)})
+    return nodes
+
+
+def client_declared():
+    code = re.sub(r"/\*.*?\*/", "", client_headers(), flags=re.S)
+    names = set(re.findall(r"\b(thole_\w+)\s*\(", code))
+    return names | {f"{name}_get_type" for name in re.findall(r"G_DECLARE_\w+ \(\w+, (thole_\w+),", code)}
+
+
+@case("libthole exports what its headers declare and its map lists, each name in its node")
+def _(t):
+    out = subprocess.run(["nm", "-D", "--defined-only", "--with-symbol-versions", CLIENT], capture_output=True, text=True, check=True)
+    seen = dict(re.findall(r"\b[TDBR] (\w+)@@(LIBTHOLE_\w+)", out.stdout))
+    nodes, names = client_nodes(), client_declared()
+    none([f"declared, not in the map: {name}" for name in sorted(names - set(nodes))] +
+         [f"in the map, not declared: {name}" for name in sorted(set(nodes) - names)] +
+         [f"not exported as the map says: {name}" for name in sorted(nodes) if seen.get(name) != nodes[name]] +
+         [f"exported beside: {name}" for name in sorted(exported(CLIENT) - set(nodes)) if not name.startswith("LIBTHOLE_")])
+
+
+@case("each function of libthole is documented since the release of its node, with what it gives and takes")
+def _(t):
+    nodes, wrong = client_nodes(), []
+    docs = dict(re.findall(r"/\*\*\n \* (\w+):\n(.*?)\*/", client_headers(), re.S))
+    for name, node in sorted(nodes.items()):
+        if name.endswith("_get_type"):
+            continue
+        release = node.removeprefix("LIBTHOLE_").replace("_", ".")
+        if name not in docs:
+            wrong.append(f"{name}: no documentation")
+        elif f" * Since: {release}\n" not in docs[name]:
+            wrong.append(f"{name}: not since {release}")
+    none(wrong)
+
+
+@case("introspection: every call of libthole can be made from a language, and nothing is guessed")
+def _(t):
+    path = os.path.join(BUILD, "client", "Thole-1.gir")
+    if not os.path.exists(path):
+        raise Skip("no introspection data is built")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    none(re.findall(r'name="([^"]+)"[^>]*introspectable="0"', text))
+    missing = [name for name in client_nodes() if not name.endswith("_get_type") and f'c:identifier="{name}"' not in text]
+    none(f"not in the data: {name}" for name in missing)
+
+
 main()

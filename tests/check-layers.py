@@ -12,7 +12,7 @@ STRANGERS = [{"store", "backend"}, {"http", "bus"}]
 MADE = {"records.h": "model", "operations-list.h": "operations", "keys.h": "config", "thole-error.h": "sdk"}
 # a library and the only places that may include it
 LIBRARIES = {"microhttpd.h": "core/http/", "sqlite3.h": "core/store/", "libpq-fe.h": "core/store/",
-             "libsoup/soup.h": ("plugins/", "cli/"), "json-glib/json-glib.h": "nowhere"}
+             "libsoup/soup.h": ("plugins/", "cli/", "client/"), "json-glib/json-glib.h": "nowhere"}
 
 
 def includes(path):
@@ -96,8 +96,33 @@ def _(t):
 @case("each library is seen only where it belongs")
 def _(t):
     none(f"{where}: <{name}> belongs in {LIBRARIES[name]}" for path in files(".c", ".h")
-         for where, _, name in includes(path) if name in LIBRARIES and path.startswith(("core/", "plugins/", "sdk/", "cli/"))
+         for where, _, name in includes(path) if name in LIBRARIES and path.startswith(("core/", "plugins/", "sdk/", "cli/", "client/"))
          and not path.startswith(LIBRARIES[name]))
+
+
+# of the SDK, the client library takes JSON, dictionaries and the frames of the agent, never the drivers' ABI
+CLIENT_SDK = {"thole-json.h", "thole-dict.h", "thole-agent-protocol.h"}
+TRANSPORT = ("http", "dbus")
+
+
+@case("the client library: its own headers, and of the SDK only what is no driver's")
+def _(t):
+    none(f"{where}: {name}" for path in files(".c", ".h") if path.startswith("client/") and "/examples/" not in path
+         for where, quoted, name in includes(path) if quoted and name not in CLIENT_SDK and name != "thole-client-error.h"
+         and not os.path.exists(os.path.join(ROOT, "client", name)))
+
+
+@case("the client library's public headers include no private one and no other library")
+def _(t):
+    none(f"{where}: {name}" for path in files(".h") if re.match(r"client/thole[^/]*\.h$", path)
+         for where, quoted, name in includes(path) if not re.match(r"thole[-.]" if quoted else r"(gio/gio|glib|glib-object)\.h$", name))
+
+
+@case("the client library's ways to a daemon: what is above them knows neither libsoup nor a bus")
+def _(t):
+    none(f"{where}: {name}" for path in files(".c", ".h") if path.startswith("client/")
+         and not os.path.basename(path).startswith(TRANSPORT)
+         for where, quoted, name in includes(path) if name.startswith(("libsoup/", "http", "dbus")))
 
 
 main()

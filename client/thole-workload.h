@@ -1,0 +1,554 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A workload: a program that runs on an engine and has a life cycle. Its verbs are in thole-lifecycle.h.
+ */
+#pragma once
+
+#if !defined (THOLE_INSIDE) && !defined (THOLE_COMPILATION)
+#error "include only <thole.h>"
+#endif
+
+#include "thole-exec-result.h"
+#include "thole-object.h"
+#include "thole-session.h"
+
+G_BEGIN_DECLS
+
+/**
+ * THOLE_TYPE_WORKLOAD:
+ *
+ * The type of #TholeWorkload.
+ *
+ * Since: 1.0
+ */
+#define THOLE_TYPE_WORKLOAD (thole_workload_get_type ())
+G_DECLARE_FINAL_TYPE (TholeWorkload, thole_workload, THOLE, WORKLOAD, TholeObject)
+
+/**
+ * TholeWorkload:
+ *
+ * A program that runs on an engine and has a life cycle.
+ *
+ * Since: 1.0
+ */
+
+/**
+ * thole_workload_get_backend:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:backend.
+ *
+ * Returns: (nullable): the text, which lives until the object changes
+ *
+ * Since: 1.0
+ */
+const char *thole_workload_get_backend (TholeWorkload *self);
+
+/**
+ * thole_workload_get_node:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:node.
+ *
+ * Returns: (nullable): the text, which lives until the object changes
+ *
+ * Since: 1.0
+ */
+const char *thole_workload_get_node (TholeWorkload *self);
+
+/**
+ * thole_workload_get_desired_state:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:desired-state.
+ *
+ * Returns: (nullable): the text, which lives until the object changes
+ *
+ * Since: 1.0
+ */
+const char *thole_workload_get_desired_state (TholeWorkload *self);
+
+/**
+ * thole_workload_get_state_reason:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:state-reason.
+ *
+ * Returns: (nullable): the text, which lives until the object changes
+ *
+ * Since: 1.0
+ */
+const char *thole_workload_get_state_reason (TholeWorkload *self);
+
+/**
+ * thole_workload_get_health:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:health.
+ *
+ * Returns: (nullable): the text, which lives until the object changes
+ *
+ * Since: 1.0
+ */
+const char *thole_workload_get_health (TholeWorkload *self);
+
+/**
+ * thole_workload_get_engine_id:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:engine-id.
+ *
+ * Returns: (nullable): the text, which lives until the object changes
+ *
+ * Since: 1.0
+ */
+const char *thole_workload_get_engine_id (TholeWorkload *self);
+
+/**
+ * thole_workload_get_exit_code:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:exit-code.
+ *
+ * Returns: the exit code of the last run, -1 = it has none
+ *
+ * Since: 1.0
+ */
+int thole_workload_get_exit_code (TholeWorkload *self);
+
+/**
+ * thole_workload_get_exit_signal:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:exit-signal.
+ *
+ * Returns: (nullable): the text, which lives until the object changes
+ *
+ * Since: 1.0
+ */
+const char *thole_workload_get_exit_signal (TholeWorkload *self);
+
+/**
+ * thole_workload_get_restarts:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:restarts.
+ *
+ * Returns: restarts by policy
+ *
+ * Since: 1.0
+ */
+gint64 thole_workload_get_restarts (TholeWorkload *self);
+
+/**
+ * thole_workload_get_protected:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:protected.
+ *
+ * Returns: whether deletion is refused
+ *
+ * Since: 1.0
+ */
+gboolean thole_workload_get_protected (TholeWorkload *self);
+
+/**
+ * thole_workload_get_spec:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:spec.
+ *
+ * Returns: (transfer full) (nullable): what runs, `a{sv}`
+ *
+ * Since: 1.0
+ */
+GVariant *thole_workload_get_spec (TholeWorkload *self);
+
+/**
+ * thole_workload_get_labels:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:labels.
+ *
+ * Returns: (transfer full) (nullable): its labels, `a{sv}` of texts
+ *
+ * Since: 1.0
+ */
+GVariant *thole_workload_get_labels (TholeWorkload *self);
+
+/**
+ * thole_workload_get_ports:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:ports.
+ *
+ * Returns: (transfer full) (nullable): published ports, an array of `a{sv}`
+ *
+ * Since: 1.0
+ */
+GVariant *thole_workload_get_ports (TholeWorkload *self);
+
+/**
+ * thole_workload_get_addresses:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:addresses.
+ *
+ * Returns: (transfer full) (array zero-terminated=1): where it can be reached
+ *
+ * Since: 1.0
+ */
+char **thole_workload_get_addresses (TholeWorkload *self);
+
+/**
+ * thole_workload_get_started_at:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:started-at.
+ *
+ * Returns: (transfer full) (nullable): a time
+ *
+ * Since: 1.0
+ */
+GDateTime *thole_workload_get_started_at (TholeWorkload *self);
+
+/**
+ * thole_workload_get_stopped_at:
+ * @self: a #TholeWorkload
+ *
+ * See #TholeWorkload:stopped-at.
+ *
+ * Returns: (transfer full) (nullable): a time
+ *
+ * Since: 1.0
+ */
+GDateTime *thole_workload_get_stopped_at (TholeWorkload *self);
+
+/**
+ * thole_workload_update_async:
+ * @self: a #TholeWorkload
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @callback: (scope async) (nullable): called once it is done
+ * @user_data: (closure): data for @callback
+ *
+ * Changes name, labels, resources, restart policy, time to live: a merge patch.
+ *
+ * Since: 1.0
+ */
+void thole_workload_update_async (TholeWorkload *self, GVariant *options, GCancellable *cancellable,
+                                  GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * thole_workload_update_finish:
+ * @self: a #TholeWorkload
+ * @result: the result
+ * @error:
+ *
+ * Ends thole_workload_update_async().
+ *
+ * Returns: %TRUE, or %FALSE with @error set
+ *
+ * Since: 1.0
+ */
+gboolean thole_workload_update_finish (TholeWorkload *self, GAsyncResult *result, GError **error);
+
+/**
+ * thole_workload_update:
+ * @self: a #TholeWorkload
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @error:
+ *
+ * Changes name, labels, resources, restart policy, time to live: a merge patch.
+ *
+ * Blocks; see thole_workload_update_async().
+ *
+ * Returns: %TRUE, or %FALSE with @error set
+ *
+ * Since: 1.0
+ */
+gboolean thole_workload_update (TholeWorkload *self, GVariant *options, GCancellable *cancellable, GError **error);
+
+/**
+ * thole_workload_delete_async:
+ * @self: a #TholeWorkload
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @callback: (scope async) (nullable): called once it is done
+ * @user_data: (closure): data for @callback
+ *
+ * Deletes it: with option `force` in every state; `wait` of `deleted` ends when it is gone.
+ *
+ * Since: 1.0
+ */
+void thole_workload_delete_async (TholeWorkload *self, GVariant *options, GCancellable *cancellable,
+                                  GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * thole_workload_delete_finish:
+ * @self: a #TholeWorkload
+ * @result: the result
+ * @error:
+ *
+ * Ends thole_workload_delete_async().
+ *
+ * Returns: %TRUE, or %FALSE with @error set
+ *
+ * Since: 1.0
+ */
+gboolean thole_workload_delete_finish (TholeWorkload *self, GAsyncResult *result, GError **error);
+
+/**
+ * thole_workload_delete:
+ * @self: a #TholeWorkload
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @error:
+ *
+ * Deletes it: with option `force` in every state; `wait` of `deleted` ends when it is gone.
+ *
+ * Blocks; see thole_workload_delete_async().
+ *
+ * Returns: %TRUE, or %FALSE with @error set
+ *
+ * Since: 1.0
+ */
+gboolean thole_workload_delete (TholeWorkload *self, GVariant *options, GCancellable *cancellable, GError **error);
+
+/**
+ * thole_workload_refresh_async:
+ * @self: a #TholeWorkload
+ * @cancellable: (nullable): a #GCancellable
+ * @callback: (scope async) (nullable): called once it is done
+ * @user_data: (closure): data for @callback
+ *
+ * Reads it anew.
+ *
+ * Since: 1.0
+ */
+void thole_workload_refresh_async (TholeWorkload *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                   gpointer user_data);
+
+/**
+ * thole_workload_refresh_finish:
+ * @self: a #TholeWorkload
+ * @result: the result
+ * @error:
+ *
+ * Ends thole_workload_refresh_async().
+ *
+ * Returns: %TRUE, or %FALSE with @error set
+ *
+ * Since: 1.0
+ */
+gboolean thole_workload_refresh_finish (TholeWorkload *self, GAsyncResult *result, GError **error);
+
+/**
+ * thole_workload_refresh:
+ * @self: a #TholeWorkload
+ * @cancellable: (nullable): a #GCancellable
+ * @error:
+ *
+ * Reads it anew.
+ *
+ * Blocks; see thole_workload_refresh_async().
+ *
+ * Returns: %TRUE, or %FALSE with @error set
+ *
+ * Since: 1.0
+ */
+gboolean thole_workload_refresh (TholeWorkload *self, GCancellable *cancellable, GError **error);
+
+/**
+ * thole_workload_exec_async:
+ * @self: a #TholeWorkload
+ * @command: (array zero-terminated=1): the command line
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @callback: (scope async) (nullable): called once it is done
+ * @user_data: (closure): data for @callback
+ *
+ * Runs one command inside to its end.
+ *
+ * Since: 1.0
+ */
+void thole_workload_exec_async (TholeWorkload *self, const char *const *command, GVariant *options,
+                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * thole_workload_exec_finish:
+ * @self: a #TholeWorkload
+ * @result: the result
+ * @error:
+ *
+ * Ends thole_workload_exec_async().
+ *
+ * Returns: (transfer full): what came of it, or %NULL with @error set
+ *
+ * Since: 1.0
+ */
+TholeExecResult *thole_workload_exec_finish (TholeWorkload *self, GAsyncResult *result, GError **error);
+
+/**
+ * thole_workload_exec:
+ * @self: a #TholeWorkload
+ * @command: (array zero-terminated=1): the command line
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @error:
+ *
+ * Runs one command inside to its end.
+ *
+ * Blocks; see thole_workload_exec_async().
+ *
+ * Returns: (transfer full): what came of it, or %NULL with @error set
+ *
+ * Since: 1.0
+ */
+TholeExecResult *thole_workload_exec (TholeWorkload *self, const char *const *command, GVariant *options,
+                                      GCancellable *cancellable, GError **error);
+
+/**
+ * thole_workload_open_logs_async:
+ * @self: a #TholeWorkload
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @callback: (scope async) (nullable): called once it is done
+ * @user_data: (closure): data for @callback
+ *
+ * Reads its output: options `follow`, `tail`, `since`, `until`, `stream`, `timestamps`.
+ *
+ * Since: 1.0
+ */
+void thole_workload_open_logs_async (TholeWorkload *self, GVariant *options, GCancellable *cancellable,
+                                     GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * thole_workload_open_logs_finish:
+ * @self: a #TholeWorkload
+ * @result: the result
+ * @error:
+ *
+ * Ends thole_workload_open_logs_async().
+ *
+ * Returns: (transfer full): its output, or %NULL with @error set
+ *
+ * Since: 1.0
+ */
+GInputStream *thole_workload_open_logs_finish (TholeWorkload *self, GAsyncResult *result, GError **error);
+
+/**
+ * thole_workload_open_logs:
+ * @self: a #TholeWorkload
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @error:
+ *
+ * Reads its output: options `follow`, `tail`, `since`, `until`, `stream`, `timestamps`.
+ *
+ * Blocks; see thole_workload_open_logs_async().
+ *
+ * Returns: (transfer full): its output, or %NULL with @error set
+ *
+ * Since: 1.0
+ */
+GInputStream *thole_workload_open_logs (TholeWorkload *self, GVariant *options, GCancellable *cancellable,
+                                        GError **error);
+
+/**
+ * thole_workload_create_session_async:
+ * @self: a #TholeWorkload
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @callback: (scope async) (nullable): called once it is done
+ * @user_data: (closure): data for @callback
+ *
+ * Starts a program inside that people attach to: options `command`, `tty`, `rows`, `cols` and so on.
+ *
+ * Since: 1.0
+ */
+void thole_workload_create_session_async (TholeWorkload *self, GVariant *options, GCancellable *cancellable,
+                                          GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * thole_workload_create_session_finish:
+ * @self: a #TholeWorkload
+ * @result: the result
+ * @error:
+ *
+ * Ends thole_workload_create_session_async().
+ *
+ * Returns: (transfer full): the session, or %NULL with @error set
+ *
+ * Since: 1.0
+ */
+TholeSession *thole_workload_create_session_finish (TholeWorkload *self, GAsyncResult *result, GError **error);
+
+/**
+ * thole_workload_create_session:
+ * @self: a #TholeWorkload
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @error:
+ *
+ * Starts a program inside that people attach to: options `command`, `tty`, `rows`, `cols` and so on.
+ *
+ * Blocks; see thole_workload_create_session_async().
+ *
+ * Returns: (transfer full): the session, or %NULL with @error set
+ *
+ * Since: 1.0
+ */
+TholeSession *thole_workload_create_session (TholeWorkload *self, GVariant *options, GCancellable *cancellable,
+                                             GError **error);
+
+/**
+ * thole_workload_list_sessions_async:
+ * @self: a #TholeWorkload
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @callback: (scope async) (nullable): called once it is done
+ * @user_data: (closure): data for @callback
+ *
+ * Lists its sessions.
+ *
+ * Since: 1.0
+ */
+void thole_workload_list_sessions_async (TholeWorkload *self, GVariant *options, GCancellable *cancellable,
+                                         GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * thole_workload_list_sessions_finish:
+ * @self: a #TholeWorkload
+ * @result: the result
+ * @error:
+ *
+ * Ends thole_workload_list_sessions_async().
+ *
+ * Returns: (transfer container) (element-type TholeSession): its sessions, or %NULL with @error set
+ *
+ * Since: 1.0
+ */
+GPtrArray *thole_workload_list_sessions_finish (TholeWorkload *self, GAsyncResult *result, GError **error);
+
+/**
+ * thole_workload_list_sessions:
+ * @self: a #TholeWorkload
+ * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @cancellable: (nullable): a #GCancellable
+ * @error:
+ *
+ * Lists its sessions.
+ *
+ * Blocks; see thole_workload_list_sessions_async().
+ *
+ * Returns: (transfer container) (element-type TholeSession): its sessions, or %NULL with @error set
+ *
+ * Since: 1.0
+ */
+GPtrArray *thole_workload_list_sessions (TholeWorkload *self, GVariant *options, GCancellable *cancellable,
+                                         GError **error);
+
+G_END_DECLS

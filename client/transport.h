@@ -1,0 +1,111 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The ways to a daemon: what is above this line knows neither HTTP nor a bus. One file a way.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "operation.h"
+
+typedef struct _TholeTransport TholeTransport;
+typedef struct _TholeFeed TholeFeed;
+typedef struct _TholeWire TholeWire;
+
+/* One call. Errors are those of THOLE_CLIENT_ERROR, and G_IO_ERROR_CANCELLED. */
+typedef struct
+{
+  const TholeClientOperation *operation;
+  char *target;      /* (nullable): id or name */
+  GVariant *options; /* (nullable): a{sv} */
+} TholeCall;
+
+/* What a wire tells. All is called in the context in which the wire was made, never from inside a function of the wire. */
+typedef struct
+{
+  /* Where output begins, once, before any. */
+  void (*began)   (gpointer user_data, guint64 position);
+  /* @position: of the session's output behind these bytes. */
+  void (*output)  (gpointer user_data, int channel, const guint8 *data, gsize length, guint64 position);
+  /* Output below @position, that would have come next, is lost. */
+  void (*gap)     (gpointer user_data, guint64 position);
+  void (*control) (gpointer user_data, gboolean held);
+  /* The program has taken input: there is room for more. */
+  void (*taken)   (gpointer user_data);
+  void (*state)   (gpointer user_data, gboolean connected);
+  /* The last call. @error: (nullable): NULL = the program ended. */
+  void (*ended)   (gpointer user_data, int code, int signal, const GError *error);
+} TholeWireEvents;
+
+typedef struct
+{
+  gsize (*room)         (TholeWire *self); /* input bytes that may be given now */
+  void  (*input)        (TholeWire *self, const guint8 *data, gsize length);
+  void  (*end_of_input) (TholeWire *self);
+  void  (*resize)       (TholeWire *self, guint rows, guint cols);
+  void  (*signal)       (TholeWire *self, const char *name);
+  void  (*take)         (TholeWire *self);
+  /* No more output is wanted for a while, then it is again. */
+  void  (*pause)        (TholeWire *self);
+  void  (*resume)       (TholeWire *self);
+  /* Output below @position has arrived for good. */
+  void  (*ack)          (TholeWire *self, guint64 position);
+  void  (*free)         (TholeWire *self);
+} TholeWireClass;
+
+struct _TholeWire
+{
+  const TholeWireClass *class;
+};
+
+/* A subscription to events: @next gives them as a{sv} until the connection ends (THOLE_CLIENT_ERROR_UNREACHABLE). One of them at a
+ * time; those that block and those that do not can be mixed. */
+typedef struct
+{
+  GVariant *(*next)        (TholeFeed *self, GCancellable *cancellable, GError **error);
+  void      (*next_async)  (TholeFeed *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+  GVariant *(*next_finish) (TholeFeed *self, GAsyncResult *result, GError **error);
+  void      (*free)        (TholeFeed *self);
+} TholeFeedClass;
+
+struct _TholeFeed
+{
+  const TholeFeedClass *class;
+};
+
+typedef struct
+{
+  /* *reply: (nullable): NULL = empty */
+  gboolean      (*call)        (TholeTransport *self, const TholeCall *call, GCancellable *cancellable, GVariant **reply, GError **error);
+  void          (*call_async)  (TholeTransport *self, const TholeCall *call, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                gpointer user_data);
+  gboolean      (*call_finish) (TholeTransport *self, GAsyncResult *result, GVariant **reply, GError **error);
+  /* A call whose answer is bytes without an end. */
+  GInputStream *(*open)        (TholeTransport *self, const TholeCall *call, GCancellable *cancellable, GError **error);
+  void          (*open_async)  (TholeTransport *self, const TholeCall *call, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                gpointer user_data);
+  GInputStream *(*open_finish) (TholeTransport *self, GAsyncResult *result, GError **error);
+  /* Subscribed once it returns. The call is event.list with its options. */
+  TholeFeed    *(*feed)        (TholeTransport *self, const TholeCall *call, GCancellable *cancellable, GError **error);
+  void          (*feed_async)  (TholeTransport *self, const TholeCall *call, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                gpointer user_data);
+  TholeFeed    *(*feed_finish) (TholeTransport *self, GAsyncResult *result, GError **error);
+  /* Of the thread-default context, which may be that of another thread than the one that made @self. */
+  TholeWire    *(*wire)        (TholeTransport *self, const char *session, GVariant *options, const TholeWireEvents *events,
+                                gpointer user_data);
+  void          (*free)        (TholeTransport *self);
+} TholeTransportClass;
+
+struct _TholeTransport
+{
+  const TholeTransportClass *class;
+};
+
+/* @url: unix:PATH or http[s]://HOST:PORT. @token: (nullable). Returns: (transfer full) */
+TholeTransport *thole_transport_http_new (const char *url, const char *token, GError **error);
+
+TholeCall      *thole_call_new  (const TholeClientOperation *operation, const char *target, GVariant *options);
+void            thole_call_free (TholeCall *call);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeCall, thole_call_free)
