@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bus/handover.h"
 #include "bus/value.h"
 #include "bus/watch.h"
 
@@ -311,6 +312,7 @@ thole_bus_new (const TholeBusOptions *options, TholeBusWhich which, const char *
   self->methods = g_hash_table_new (g_str_hash, g_str_equal);
   self->callers = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, drop_caller);
   self->calls = g_hash_table_new (NULL, NULL);
+  self->streams = g_hash_table_new (NULL, NULL);
   for (guint i = 0; i < THOLE_N_OPS; i++)
     if (thole_operations[i].bus != NULL)
       g_hash_table_insert (self->methods, (gpointer) thole_operations[i].bus, (gpointer) &thole_operations[i]);
@@ -321,6 +323,16 @@ thole_bus_new (const TholeBusOptions *options, TholeBusWhich which, const char *
     return self;
   thole_bus_free (self);
   return NULL;
+}
+
+static void
+end_streams (TholeBus *self)
+{
+  GHashTableIter iter;
+  gpointer key;
+
+  while (g_hash_table_iter_init (&iter, self->streams), g_hash_table_iter_next (&iter, &key, NULL))
+    thole_bus_stream_end (key);
 }
 
 void
@@ -357,6 +369,8 @@ thole_bus_free (TholeBus *self)
   g_dbus_connection_signal_unsubscribe (self->connection, self->names);
   g_dbus_connection_signal_unsubscribe (self->connection, self->rules);
   inlet_unref (self->inlet);
+  end_streams (self);
+  g_hash_table_unref (self->streams);
   /* calls that did not end yet still end, later */
   g_hash_table_iter_init (&iter, self->calls);
   while (g_hash_table_iter_next (&iter, &key, NULL))

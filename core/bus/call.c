@@ -8,6 +8,7 @@
 #include <gio/gunixfdlist.h>
 #include <string.h>
 
+#include "bus/handover.h"
 #include "bus/value.h"
 
 static gboolean
@@ -107,6 +108,14 @@ on_done (TholeCall *call, gpointer user_data)
 
   if (call->reply.problem != NULL)
     thole_bus_problem (self, call->reply.problem);
+  else if (self->bus == NULL || self->caller->gone)
+    thole_bus_fail (self, THOLE_ERROR_INTERRUPTED, "the caller has left");
+  else if (thole_bus_streams (call->def) && g_hash_table_size (self->bus->streams) >= THOLE_BUS_MAX_STREAMS)
+    thole_bus_fail (self, THOLE_ERROR_OVERLOADED, "too many streams");
+  else if (call->reply.kind == THOLE_REPLY_LOG)
+    thole_bus_pour (self, call);
+  else if (call->reply.kind == THOLE_REPLY_VIEW)
+    thole_bus_attached (self, call);
   else
     answer (self, call);
   thole_call_free (call);

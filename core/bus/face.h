@@ -27,6 +27,7 @@ struct _TholeBus
   GHashTable *methods;      /* "Workload.Start" -> TholeOperationDef */
   GHashTable *callers;      /* unique name -> TholeBusCaller */
   GHashTable *calls;        /* of TholeBusCall: no answer yet */
+  GHashTable *streams;      /* of TholeBusStream, handover.h */
   TholeBusNews *news;
   TholeBusWatchers *watchers;
   gint64 no_polkit_until;   /* µs monotonic: it was not there */

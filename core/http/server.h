@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 #include "http/asset.h"
-#include "http/stream.h"
+#include "base/flow.h"
 #include "http/http.h"
 #include "http/route.h"
 #include "http/tls.h"

@@ -7,6 +7,8 @@ THOLE_ACCEPT=1 writes docs/org.thole.Thole1.xml anew.
 """
 import os
 import re
+import socket
+import struct
 import subprocess
 import xml.etree.ElementTree as tree
 
@@ -176,7 +178,8 @@ def _(t):
                for interface in root for method in interface.iter("method")}
     t.equal(sorted(bound - methods), [], "methods that lack")
     alone = sorted(row[0] for row in rows if row[8] == "-")
-    t.equal(alone, ["auth.login", "auth.logout", "auth.refresh", "auth.setup", "session.token", "session.tty", "ticket.create"])
+    t.equal(alone, ["auth.cookie", "auth.login", "auth.logout", "auth.refresh", "auth.setup", "session.token", "session.tty",
+                    "ticket.create"])
 
 
 @case("busctl finds the tree")
@@ -283,7 +286,7 @@ def _(t):
     client.close()
 
 
-@case("who does not read is given up, others are told all")
+@case("who does not read costs little, and others are told all")
 def _(t):
     stopped = subprocess.Popen(["/usr/bin/python3", "-c", DEAF, t.bus.address], stdout=subprocess.PIPE, text=True,
                                cwd=os.path.join(SOURCE, "tests", "flow"))
@@ -302,6 +305,124 @@ def _(t):
     stopped.kill()
     stopped.wait()
     client.close()
+
+
+def read_all(descriptor):
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
+
+
+@case("the output of a workload comes by a descriptor", proves="128")
+def _(t):
+    path, made = t.make(["print", "one", ";", "print", "two", ";", "exit", "0"], wait="stopped")
+    t.equal(read_all(t.client.descriptor(path, "Workload.Logs")), t.thole.get(f"/v1/workloads/{made['id']}/logs").body)
+    t.equal(read_all(t.client.descriptor(path, "Workload.Logs", {"tail": 1})), b"two\n")
+    timed = read_all(t.client.descriptor(path, "Workload.Logs", {"timestamps": True})).decode().splitlines()
+    t.equal([line.partition("Z ")[2] for line in timed], ["one", "two"])
+    error = t.refused(f"{THOLE}.Error.InvalidField", lambda: t.client.descriptor(path, "Workload.Logs", {"tail": "x", "bogus": 1}))
+    t.equal(error.pointers, ["/bogus", "/tail"])
+
+
+@case("a followed log goes on by its descriptor, and is given up when nobody reads it any more")
+def _(t):
+    path, made = t.make(["print", "one", ";", "sleep", "0.5", ";", "print", "two", ";", "forever"])
+    before = t.thole.descriptors()
+    log = os.fdopen(t.client.descriptor(path, "Workload.Logs", {"follow": True}), "rb")
+    t.equal((log.readline(), log.readline()), (b"one\n", b"two\n"))
+    log.close()
+    t.until(lambda: t.thole.descriptors() <= before, what="the daemon closes its end")
+
+
+def frame(kind, channel, payload):
+    return struct.pack(">IBBH", len(payload), kind, 0, channel) + payload
+
+
+class Frames:
+    """The caller's end of Session.Attach."""
+
+    def __init__(self, descriptor):
+        self.socket, self.buffer = socket.socket(fileno=descriptor), b""
+        self.socket.settimeout(20)
+        self.output = b""
+
+    def next(self):
+        while len(self.buffer) < 8 or len(self.buffer) < 8 + struct.unpack(">I", self.buffer[:4])[0]:
+            data = self.socket.recv(65536)
+            if not data:
+                return None, b""
+            self.buffer += data
+        length, kind = struct.unpack(">IB", self.buffer[:5])
+        payload, self.buffer = self.buffer[8:8 + length], self.buffer[8 + length:]
+        return kind, payload
+
+    def until(self, kind):
+        """The next frame of this kind; output on the way is kept."""
+        while True:
+            seen, payload = self.next()
+            if seen == OUTPUT:
+                self.output += payload[9:]
+            if seen in (kind, None):
+                return payload if seen == kind else None
+
+
+ATTACHED, DETACHED, OUTPUT, ANSWER, EXIT = 0xA0, 0xA1, 0xA2, 0x92, 0xA5
+PING, PONG, RESIZE, GRANT, INPUT, INPUT_END = 0x01, 0x02, 0x15, 0x22, 0x24, 0x25
+
+
+def attach(t, workload, **options):
+    session, made, = t.client.call(path_of("workload", workload["id"]), "Workload.CreateSession", options)[:2]
+    frames = Frames(t.client.descriptor(session, "Session.Attach"))
+    return session, made, frames
+
+
+@case("a session is a stream socket that speaks the agent's frames", proves="128")
+def _(t):
+    _, workload = t.make()
+    session, _, frames = attach(t, workload, command=["cat"], tty=False)
+    t.true(frames.until(ATTACHED) is not None, "ATTACHED comes first")
+    frames.socket.sendall(frame(PING, 0, b"hello") + frame(GRANT, 1, struct.pack(">I", 65536)) + frame(INPUT, 1, struct.pack(">Q", 0) + b"hello\n"))
+    t.equal(frames.until(PONG), b"hello")
+    while frames.output != b"hello\n":
+        t.true(frames.until(OUTPUT) is not None, "output")
+    t.until(lambda: t.client.properties(session, "Session")["Viewers"] == 1, what="its viewer is counted")
+    frames.socket.sendall(frame(INPUT_END, 1, struct.pack(">Q", 6)))
+    t.equal(struct.unpack(">IIQ", frames.until(EXIT)), (0, 0, 6))
+    frames.until(DETACHED)
+    t.equal(frames.next()[0], None, "the end")
+
+
+@case("a terminal by descriptor: size, and what may not be ends it alone")
+def _(t):
+    _, workload = t.make()
+    session, _, frames = attach(t, workload, command=["/bin/sh"], tty=True)
+    frames.until(ATTACHED)
+    size = struct.pack(">IHHHHHH", 7, 27, 2, 40, 28, 2, 100)
+    frames.socket.sendall(frame(GRANT, 1, struct.pack(">I", 65536)) + frame(RESIZE, 0, size))
+    t.equal(struct.unpack(">IH", frames.until(ANSWER)[:6]), (7, 0))
+    frames.socket.sendall(frame(INPUT, 1, struct.pack(">Q", 0) + b"stty size; echo d''one\n"))
+    while b"done" not in frames.output:
+        t.true(frames.until(OUTPUT) is not None, "output")
+    t.holds(frames.output, b"40 100")
+    frames.socket.sendall(frame(INPUT, 1, struct.pack(">Q", 10**9) + b"a hole"))
+    t.equal(struct.unpack(">H", frames.until(DETACHED)[:2])[0], 14)
+    t.equal(t.client.call(session, "Session.Get", {})[0]["state"], "running", "the session itself")
+
+
+@case("a caller that grants much and reads nothing costs a little memory")
+def _(t):
+    _, workload = t.make()
+    _, _, frames = attach(t, workload, command=["yes"], tty=False, flow="latest")
+    frames.until(ATTACHED)
+    before = t.thole.rss()
+    frames.socket.settimeout(0.2)
+    try:
+        for _ in range(2000):
+            frames.socket.sendall(frame(GRANT, 1, struct.pack(">I", 2**31)) + frame(PING, 0, b"x" * 64))
+    except TimeoutError:
+        pass
+    t.thole.get("/v1/me").expect(200)
+    t.true(t.thole.rss() - before < 16 * 1024 * 1024, f"memory rose by {t.thole.rss() - before} bytes")
+    frames.socket.close()
 
 
 @case("a second daemon does not take the name, and says so in one line")

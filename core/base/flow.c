@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "http/stream.h"
+#include "base/flow.h"
 
 #include <string.h>
 

@@ -1,0 +1,32 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What goes by a file descriptor of its own instead of through the bus: output that is read, sessions that are attached to. The
+ * daemon holds one piece of it at a time; a reader that is slow costs nothing else.
+ */
+#pragma once
+
+#include "bus/face.h"
+
+#define THOLE_BUS_MAX_STREAMS 1024
+
+typedef struct _TholeBusStream TholeBusStream;
+
+struct _TholeBusStream
+{
+  TholeBus *bus;
+  int fd;
+  void (*free) (TholeBusStream *self);
+};
+
+/* Makes @self one of the streams of the bus. */
+void     thole_bus_stream_add   (TholeBus *bus, TholeBusStream *self, int fd, void (*free) (TholeBusStream *self));
+/* Closes and frees it. */
+void     thole_bus_stream_end   (TholeBusStream *self);
+/* Answers with the descriptor @theirs, which is closed here. */
+void     thole_bus_stream_give  (TholeBusCall *call, int theirs);
+
+/* pour.c: the bytes of a log. */
+void     thole_bus_pour     (TholeBusCall *self, TholeCall *call);
+/* attached.c: a session, in frames of thole-agent. */
+void     thole_bus_attached (TholeBusCall *self, TholeCall *call);
