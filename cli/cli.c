@@ -4,25 +4,19 @@
 
 #include <string.h>
 
+#include "password.h"
 #include "thole-dict.h"
 
 #define MAX_TOKEN 16384
 #define MAX_ITEMS 1000000
 
 static gboolean
-read_token (Cli *self, char **token, GError **error)
+read_token_file (const char *path, char **token, GError **error)
 {
-  const char *path = cli_arguments_get (self->arguments, "token-file");
-  const char *variable = g_getenv ("THOLE_TOKEN");
   g_autofree char *text = NULL;
   g_autoptr(GError) fault = NULL;
   gsize length = 0;
 
-  if (path == NULL)
-    {
-      *token = variable != NULL && *variable != '\0' ? g_strdup (variable) : NULL;
-      return TRUE;
-    }
   if (!g_file_get_contents (path, &text, &length, &fault))
     {
       g_set_error (error, CLI_ERROR, CLI_USAGE, "--token-file: %s", fault->message);
@@ -38,17 +32,80 @@ read_token (Cli *self, char **token, GError **error)
   return TRUE;
 }
 
+/* Returns: (nullable): not empty */
+static const char *
+variable (const char *name)
+{
+  const char *value = g_getenv (name);
+
+  return value != NULL && *value != '\0' ? value : NULL;
+}
+
+/* what is given by hand wins over variables, and these over contexts */
+gboolean
+cli_place (Cli *self, CliPlace *place, GError **error)
+{
+  const char *named = cli_arguments_get (self->arguments, "context");
+  const char *given = cli_arguments_get (self->arguments, "url");
+  const char *url = given != NULL ? given : variable ("THOLE_URL");
+  g_autoptr(GError) wrong = NULL;
+
+  if (named != NULL && url != NULL)
+    cli_print_error (_("tholectl: %s wins over --context"), given != NULL ? "--url" : "THOLE_URL");
+  *place = (CliPlace) { 0 };
+  place->context = cli_context_load (named, &wrong);
+  /* where a daemon was named otherwise contexts do not matter */
+  if (wrong != NULL && url == NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&wrong));
+      return FALSE;
+    }
+  if (place->context != NULL && url != NULL && strcmp (url, place->context->url) != 0)
+    g_clear_pointer (&place->context, cli_context_free);
+  place->url = g_strdup (url != NULL ? url : place->context != NULL ? place->context->url : NULL);
+  place->authority = g_strdup (variable ("THOLE_CA_FILE") != NULL ? variable ("THOLE_CA_FILE")
+                               : place->context != NULL ? place->context->authority : NULL);
+  return TRUE;
+}
+
+gboolean
+cli_place_token (Cli *self, CliPlace *place, GError **error)
+{
+  const char *path = cli_arguments_get (self->arguments, "token-file");
+  g_autoptr(GError) wrong = NULL;
+
+  if (path != NULL)
+    return read_token_file (path, &place->token, error);
+  place->token = g_strdup (variable ("THOLE_TOKEN"));
+  if (place->token != NULL || place->context == NULL)
+    return TRUE;
+  /* a token is never shown to another daemon than its own */
+  place->token = cli_context_token (place->context, &wrong);
+  if (wrong == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&wrong));
+  return FALSE;
+}
+
+void
+cli_place_clear (CliPlace *place)
+{
+  g_clear_pointer (&place->context, cli_context_free);
+  g_clear_pointer (&place->url, g_free);
+  g_clear_pointer (&place->authority, g_free);
+  g_clear_pointer (&place->token, cli_secret_free);
+}
+
 gboolean
 cli_connect (Cli *self, GError **error)
 {
-  const char *url = cli_arguments_get (self->arguments, "url");
-  g_autofree char *token = NULL;
+  g_auto(CliPlace) place = { 0 };
 
   if (self->client != NULL)
     return TRUE;
-  if (!read_token (self, &token, error))
+  if (!cli_place (self, &place, error) || !cli_place_token (self, &place, error))
     return FALSE;
-  self->client = cli_client_new (url != NULL ? url : g_getenv ("THOLE_URL"), token, error);
+  self->client = cli_client_new (place.url, place.token, place.authority, error);
   return self->client != NULL;
 }
 

@@ -8,6 +8,7 @@
 #include "arguments.h"
 #include "client.h"
 #include "command.h"
+#include "context.h"
 #include "output.h"
 #include "problem.h"
 
@@ -22,7 +23,22 @@ struct _Cli
   CliClient *client; /* (nullable): made by cli_connect() */
 };
 
-/* Makes the client from --url, THOLE_URL, --token-file and THOLE_TOKEN. */
+/* Where the daemon is and who we are to it. */
+typedef struct
+{
+  CliContext *context; /* (nullable): that it comes from */
+  char *url;           /* (nullable): the usual one */
+  char *authority;     /* (nullable) */
+  char *token;         /* (nullable) */
+} CliPlace;
+
+/* What --url, THOLE_URL, --context and the context in use say, in this order. */
+gboolean    cli_place       (Cli *self, CliPlace *place, GError **error);
+/* And --token-file, THOLE_TOKEN, the context. */
+gboolean    cli_place_token (Cli *self, CliPlace *place, GError **error);
+void        cli_place_clear (CliPlace *place);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliPlace, cli_place_clear)
+/* Makes the client for that. */
 gboolean    cli_connect   (Cli *self, GError **error);
 /* Returns: (transfer full): an a{sv} */
 GVariant   *cli_get       (Cli *self, const char *path, GError **error);

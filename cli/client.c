@@ -62,9 +62,8 @@ default_url (void)
 
 /* those that may sign for the daemon instead of the system's own */
 static gboolean
-set_authority (CliClient *self, GError **error)
+set_authority (CliClient *self, const char *name, GError **error)
 {
-  const char *name = g_getenv ("THOLE_CA_FILE");
   g_autofree char *path = NULL;
   g_autoptr(GTlsDatabase) database = NULL;
   g_autoptr(GError) wrong = NULL;
@@ -75,7 +74,7 @@ set_authority (CliClient *self, GError **error)
   database = g_tls_file_database_new (path, &wrong);
   if (database == NULL)
     {
-      g_set_error (error, CLI_ERROR, CLI_USAGE, "THOLE_CA_FILE: %s: %s", path, wrong->message);
+      g_set_error (error, CLI_ERROR, CLI_USAGE, _("certificates of authorities: %s: %s"), path, wrong->message);
       return FALSE;
     }
   soup_session_set_tls_database (self->session, database);
@@ -120,14 +119,14 @@ set_address (CliClient *self, GError **error)
 }
 
 CliClient *
-cli_client_new (const char *url, const char *token, GError **error)
+cli_client_new (const char *url, const char *token, const char *authority, GError **error)
 {
   g_autoptr(CliClient) self = g_new0 (CliClient, 1);
 
   self->url = url != NULL && *url != '\0' ? g_strdup (url) : default_url ();
   self->token = g_strdup (token);
   self->calls = g_ptr_array_new ();
-  if (!set_address (self, error) || !set_authority (self, error))
+  if (!set_address (self, error) || !set_authority (self, authority, error))
     return NULL;
   soup_session_set_user_agent (self->session, "tholectl/" THOLE_VERSION);
   /* the answers are JSON of a neighbour: compressing them only costs */

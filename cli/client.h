@@ -33,8 +33,9 @@ typedef void (*CliReplied) (CliReply *reply, const GError *error, gpointer user_
 /* Called once; exactly one of @connection (transfer full) and @error is set. CLI_UNREACHABLE: it may help to try again. */
 typedef void (*CliDialled) (SoupWebsocketConnection *connection, const GError *error, gpointer user_data);
 
-/* @url: (nullable): unix:PATH or http(s)://HOST:PORT. @token: (nullable): a bearer token. Returns: (transfer full) */
-CliClient    *cli_client_new    (const char *url, const char *token, GError **error);
+/* @url: (nullable): unix:PATH or http(s)://HOST:PORT. @token: (nullable): a bearer token. @authority: (nullable): PEM file of those
+ * that may sign for the daemon. Returns: (transfer full) */
+CliClient    *cli_client_new    (const char *url, const char *token, const char *authority, GError **error);
 void          cli_client_free   (CliClient *self);
 const char   *cli_client_url    (CliClient *self);
 

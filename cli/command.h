@@ -41,7 +41,7 @@ typedef struct
   char letter;         /* 0 = none */
   CliOptionKind kind;
   const char *value;   /* what the value is called: "FILE", "STATE,..." for several; translated */
-  const char *choices; /* what completes it: "workload", "backend", "image", "operation", "session", "command", "file", or "a|b|c" */
+  const char *choices; /* what completes it: "workload", "backend", "image", "operation", "session", "role", "group", "context", "command", "file", or "a|b|c" */
   const char *doc;     /* one line, translated */
 } CliOption;
 

@@ -13,13 +13,16 @@ const CliCommand *const cli_commands[] = {
   &cli_command_drivers,  &cli_command_backends,   &cli_command_images,   &cli_command_pull,
   &cli_command_rmi,      &cli_command_operations, &cli_command_cancel,   &cli_command_why,
   &cli_command_reconcile, &cli_command_orphans,   &cli_command_backup,   &cli_command_audit,
-  &cli_command_secret,   &cli_command_whoami,     &cli_command_version,
+  &cli_command_login,    &cli_command_logout,     &cli_command_whoami,   &cli_command_context,
+  &cli_command_user,     &cli_command_role,       &cli_command_group,    &cli_command_key,
+  &cli_command_settings, &cli_command_quota,      &cli_command_secret,   &cli_command_version,
   &cli_command_completion, &cli_command_help,      NULL,
 };
 
 const CliOption cli_options[] = {
   { "url", 0, CLI_OPTION_VALUE, N_("URL"), NULL, N_("Where the daemon is: unix:PATH or http[s]://HOST:PORT (default THOLE_URL)") },
   { "token-file", 0, CLI_OPTION_VALUE, N_("FILE"), "file", N_("File that holds the token for TCP (default THOLE_TOKEN)") },
+  { "context", 0, CLI_OPTION_VALUE, N_("NAME"), "context", N_("The daemon of this name (default: the one in use)") },
   { "output", 'o', CLI_OPTION_VALUE, N_("FORMAT"), "table|json|name", N_("Print a table, JSON or only names") },
   { "help", 'h', CLI_OPTION_FLAG, NULL, NULL, N_("Show help") },
   { "version", 0, CLI_OPTION_FLAG, NULL, NULL, N_("Show the version of tholectl") },

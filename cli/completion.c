@@ -16,6 +16,9 @@ static const char values_function[] =
   "    backend) tholectl backends --output name 2>/dev/null ;;\n"
   "    image) tholectl images --output name 2>/dev/null ;;\n"
   "    session) tholectl sessions --output name 2>/dev/null ;;\n"
+  "    role) tholectl role --output name 2>/dev/null ;;\n"
+  "    group) tholectl group --output name 2>/dev/null ;;\n"
+  "    context) tholectl context --output name 2>/dev/null ;;\n"
   "    operation) tholectl operations --output name 2>/dev/null ;;\n"
   "    *) printf '%s' \"$1\" | tr '|' '\\n'; echo ;;\n"
   "  esac\n"
@@ -71,7 +74,7 @@ append_search (GString *out, const char *words, const char *first, const char *c
   g_string_append_printf (out,
                           "  for (( i = %s; i < %s; i++ )); do\n"
                           "    case \"${%s[i]}\" in\n"
-                          "      --url | --token-file | --output | -o)\n"
+                          "      --url | --token-file | --context | --output | -o)\n"
                           "        [[ \"${%s[i+1]}\" == = ]] && (( i += 2 )) || (( i++ )) ;;\n"
                           "      -* | =) ;;\n"
                           "      *) command=\"${%s[i]}\"; break ;;\n"
@@ -253,6 +256,9 @@ fish_source (const char *choices)
     { "backend", "(tholectl backends --output name 2>/dev/null)" },
     { "image", "(tholectl images --output name 2>/dev/null)" },
     { "session", "(tholectl sessions --output name 2>/dev/null)" },
+    { "role", "(tholectl role --output name 2>/dev/null)" },
+    { "group", "(tholectl group --output name 2>/dev/null)" },
+    { "context", "(tholectl context --output name 2>/dev/null)" },
     { "operation", "(tholectl operations --output name 2>/dev/null)" },
   };
   g_autofree char *kind = kind_of (choices);

@@ -103,7 +103,10 @@ cli_help_command (const CliCommand *command)
   g_autofree char *usage = g_strdup_printf ("tholectl %s%s%s%s", command->name, command->options != NULL ? " [OPTION...]" : "",
                                             *command->arguments != '\0' ? " " : "", command->arguments);
 
-  g_string_append_printf (out, _("Usage: %s\n\n"), usage);
+  g_autofree char *line = g_strdup_printf (_("Usage: %s\n\n"), usage);
+
+  append_wrapped (out, g_strchomp (line), 0, 7);
+  g_string_append_c (out, '\n');
   append_wrapped (out, _(command->summary), 0, 0);
   if (command->doc != NULL)
     {
@@ -192,8 +195,11 @@ cli_help_man (void)
                    ".SH ENVIRONMENT\n.TP\n.B THOLE_URL\nWhere the daemon is: unix:PATH or http[s]://HOST:PORT.\n"
                    ".TP\n.B THOLE_CA_FILE\nPEM file of those that may sign an https daemon's certificate, instead of the system's.\n"
                    ".TP\n.B THOLE_TOKEN\nA bearer token for TCP, as \\-\\-token\\-file.\n"
+                   "Both win over contexts, which win over the usual socket.\n"
                    ".TP\n.BR LC_ALL \", \" LANGUAGE\nThe language of the messages.\n"
-                   ".SH FILES\n.TP\n.I /run/thole/thole.sock\nThe daemon of the system, the default of root.\n"
+                   ".SH FILES\n.TP\n.I $XDG_CONFIG_HOME/thole/contexts\nThe contexts, without their tokens.\n"
+                   ".TP\n.I $XDG_STATE_HOME/thole/tokens/NAME\nThe token of a context, when no keyring takes it.\n"
+                   ".TP\n.I /run/thole/thole.sock\nThe daemon of the system, the default of root.\n"
                    ".TP\n.I $XDG_RUNTIME_DIR/thole/thole.sock\nThe daemon of a user, the default of everybody else.\n"
                    ".SH SEE ALSO\n.BR tholed (8),\n.BR thole.conf (5)\n");
   return g_string_free (g_steal_pointer (&out), FALSE);

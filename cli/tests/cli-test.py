@@ -38,7 +38,7 @@ LOCALES = os.environ.get("THOLE_LOCALE_DIR", os.path.join(BUILD, "po"))
 TOKEN = "secret-token"
 ESCAPE = re.compile(r"\x1b")
 COMMANDS = ("run ps show start stop restart kill pause unpause suspend unsuspend rm logs exec attach sessions play top events drivers backends "
-            "images pull rmi operations cancel why reconcile orphans backup audit secret whoami version completion help").split()
+            "images pull rmi operations cancel why reconcile orphans backup audit login logout whoami context user role group key settings quota secret version completion help").split()
 
 
 def free_port():
