@@ -47,8 +47,9 @@ set_state (TholeBackend *self, TholeBackendState state, const char *reason)
   g_free (private->reason);
   private->reason = g_utf8_make_valid (reason, -1);
   private->state = state;
-  g_message ("backend %s is %s%s%s", private->name, state_names[state], reason[0] != '\0' ? ": " : "",
-             private->reason);
+  g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_MESSAGE, "THOLE_BACKEND", private->name, "THOLE_STATE", state_names[state],
+                    "MESSAGE", "backend %s is %s%s%s", private->name, state_names[state], reason[0] != '\0' ? ": " : "",
+                    private->reason);
   g_signal_emit (self, signals[STATE_CHANGED], 0);
 }
 

@@ -62,11 +62,13 @@ load_driver (TholeFinding *finding)
   if (finding->fault == NULL)
     driver->tables = thole_loader_open_manifest (manifest, &driver->fault);
   if (driver->tables != NULL)
-    g_message ("driver %s %s was loaded from %s", driver->tables->id, driver->tables->version, manifest->module);
+    g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_MESSAGE, "THOLE_DRIVER", manifest->id, "MESSAGE",
+                      "driver %s %s was loaded from %s", driver->tables->id, driver->tables->version, manifest->module);
   else if (g_error_matches (driver_fault (driver), THOLE_LOAD_ERROR, THOLE_LOAD_DISABLED))
     g_message ("driver %s is %s", manifest->id, driver_fault (driver)->message);
   else
-    g_warning ("driver %s was refused: %s", manifest->id, driver_fault (driver)->message);
+    g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "THOLE_DRIVER", manifest->id, "MESSAGE", "driver %s was refused: %s",
+                      manifest->id, driver_fault (driver)->message);
   if (driver->tables != NULL && manifest->process)
     g_warning ("driver %s asks for a process of its own; it runs inside the daemon", manifest->id);
   return driver;

@@ -223,7 +223,8 @@ closed (GObject *source, GAsyncResult *result, gpointer user_data)
 
   /* what stays there is found by the next comparison */
   if (answer == NULL && !self->room->operations->draining)
-    g_log_structured ("thole", G_LOG_LEVEL_INFO, "MESSAGE", "%s: not ended: %s", self->session, error->message);
+    g_log_structured ("thole", G_LOG_LEVEL_INFO, "THOLE_SESSION", self->session, "MESSAGE", "%s: not ended: %s", self->session,
+                      error->message);
   asked_free (self);
 }
 

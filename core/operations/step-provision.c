@@ -84,7 +84,8 @@ agent_installed (TholeStep *step, TholeSlotResult *result, const GError *error)
 
   /* it can live without one; who asks for a session is told then */
   if (without)
-    g_info ("workload %s has no agent: %s", step->subject->now->id, error->message);
+    g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "THOLE_WORKLOAD", step->subject->now->id, "MESSAGE",
+                      "workload %s has no agent: %s", step->subject->now->id, error->message);
   if (error == NULL || without)
     create_with (step, error == NULL ? result->value : NULL);
   else

@@ -416,7 +416,8 @@ take_place (TholeChange *change)
 static void
 look_again (TholeSubject *self, const GError *error)
 {
-  g_log_structured ("thole", G_LOG_LEVEL_WARNING, "MESSAGE", "%s: a report was not stored: %s", self->now->id, error->message);
+  g_log_structured ("thole", G_LOG_LEVEL_WARNING, "THOLE_WORKLOAD", self->now->id, "MESSAGE", "%s: a report was not stored: %s",
+                    self->now->id, error->message);
   self->dirty = TRUE;
   thole_drive_retry (self);
   if (self->deadline.entry == NULL && next_deadline (self) != 0)

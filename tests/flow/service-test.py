@@ -331,9 +331,16 @@ def _(t):
                    environment={"JOURNAL_STREAM": f"{stream.st_dev}:{stream.st_ino}"})
     with thole:
         thole.post("/v1/workloads", {"name": "seen", "spec": {"image": "x"}}).expect(202)
-        wanted = {}
-        while wanted.get("THOLE_OPERATION") != "workload.create":
-            wanted = dict(line.split("=", 1) for line in journal.recv(65536).decode().splitlines() if "=" in line)
+        def until(field, value):
+            """The next line with it."""
+            while True:
+                line = dict(pair.split("=", 1) for pair in journal.recv(65536).decode().splitlines() if "=" in pair)
+                if line.get(field) == value:
+                    return line
+
+        t.equal(until("THOLE_DRIVER", "memory")["MESSAGE"].split()[:2], ["driver", "memory"])
+        t.equal((until("THOLE_STATE", "ready"))["THOLE_BACKEND"], "memory")
+        wanted = until("THOLE_OPERATION", "workload.create")
         t.equal(wanted["SYSLOG_IDENTIFIER"], "tholed")
         t.true(wanted["PRIORITY"] in "4567", "a priority")
         t.true(wanted["MESSAGE"] and wanted["THOLE_PRINCIPAL"], "message and principal")
