@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "flow"))
 
+import private_bus  # noqa: E402
 from daemon import BUILD, Daemon, sanitized  # noqa: E402
 from tap import Checks, Skip, case, main  # noqa: E402
 
@@ -124,7 +126,8 @@ def _(t):
     with thole:
         t.holds(open(f"/proc/{thole.process.pid}/cmdline", encoding="utf-8").read(), t.folder)
         names = {driver["id"]: driver for driver in thole.get("/v1/drivers").expect(200).json["items"]}
-        t.equal(sorted(names), ["docker", "memory", "null"])
+        t.true({"docker", "memory", "null"} <= set(names), f"{sorted(names)}")
+        t.equal([name for name, driver in names.items() if driver["state"] != "loaded"], [], "drivers that are not taken")
         workload = thole.create({"image": "x"})
         t.equal(workload["state"], "running")
 
@@ -138,6 +141,42 @@ def _(t):
             t.holds(told.stderr, word, language)
         t.equal(thole.post(f"/v1/workloads/{workload['id']}/exec", {"command": ["print", "x"]}).status, 200)
         thole.remove(workload)
+
+
+@case("a bus starts it when it is called", proves="OP-07")
+def _(t):
+    if private_bus.missing():
+        raise Skip(private_bus.missing())
+    place, home = os.path.join(t.folder, "services"), os.path.join(t.folder, "home")
+    for folder in (place, home):
+        os.makedirs(folder)
+    # as installed, but for where it was installed to
+    with open(t.path("share/dbus-1/services/org.thole.Thole1.service"), encoding="utf-8") as file:
+        text = re.sub(r"^(Exec=)(.*)$", rf"\1{t.folder}\2 --config /dev/null --state-dir {home} --runtime-dir {home}", file.read(), flags=re.M)
+    with open(os.path.join(place, "org.thole.Thole1.service"), "w", encoding="utf-8") as file:
+        file.write(text)
+    config = os.path.join(t.folder, "session.conf")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(private_bus.CONFIG.format(folder=home).replace("<type>system</type>", "<type>session</type>")
+                   .replace("<auth>", f"<servicedir>{place}</servicedir><auth>"))
+    bus = subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL,
+                           env={**os.environ, "LD_LIBRARY_PATH": t.folder_of("libdir")})
+    try:
+        t.until(lambda: os.path.exists(os.path.join(home, "bus")), what="the bus")
+        client = private_bus.BusClient(f"unix:path={home}/bus")
+        t.equal(len(client.call(private_bus.ROOT, "Root.ListBackends", {})), 1)
+        pid = client.connection.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                          "GetConnectionUnixProcessID", private_bus.GLib.Variant("(s)", ("org.thole.Thole1",)),
+                                          None, 0, 10000, None).unpack()[0]
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+            t.holds(file.read(), os.path.join(t.folder_of("sbindir"), "tholed"))
+        os.kill(pid, signal.SIGTERM)
+        t.until(lambda: not os.path.exists(f"/proc/{pid}/exe"), seconds=30, what="its end")
+        client.close()
+    finally:
+        bus.terminate()
+        bus.wait()
 
 
 LANGUAGES = {"de": "unbekannter Befehl", "zh_CN": "未知命令"}

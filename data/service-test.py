@@ -13,6 +13,7 @@ import xml.etree.ElementTree as tree
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "flow"))
 
+import private_bus  # noqa: E402
 from daemon import BUILD, Daemon, sanitized  # noqa: E402
 from tap import Checks, Skip, case, main  # noqa: E402
 
@@ -289,6 +290,76 @@ def _(t):
                 server.wait()
             bus.terminate()
             bus.wait()
+
+
+POLKITD = "/usr/lib/polkit-1/polkitd"
+RULE = """polkit.addRule(function (action, subject) {
+  if (action.id == "org.thole.thole1.view" && subject.user == "nobody")
+    return polkit.Result.YES;
+});
+"""
+STRANGER = """
+import sys
+import private_bus
+client = private_bus.BusClient(sys.argv[1])
+def ask(path, member, options):
+    try:
+        return len(client.call(path, member, options))
+    except private_bus.BusError as error:
+        return error.name.rpartition(".")[2]
+print(ask(private_bus.ROOT, "Root.ListBackends", {}), ask(private_bus.ROOT, "Root.CreateWorkload", {"spec": {"image": "x"}}))
+"""
+
+
+@case("the real polkitd takes the actions, and decides about who is no administrator")
+def _(t):
+    if private_bus.missing() or os.geteuid() != 0 or not os.path.exists(POLKITD) or not shutil.which("unshare"):
+        raise Skip(private_bus.missing() or "needs root, unshare and polkitd")
+    bus, polkit = private_bus.PrivateBus(), None
+    try:
+        for name, file, text in (("actions", "org.thole.thole1.policy", read(DATA, "org.thole.thole1.policy")),
+                                 ("rules", "50-test.rules", RULE)):
+            os.mkdir(os.path.join(bus.folder, name))
+            with open(os.path.join(bus.folder, name, file), "w", encoding="utf-8") as out:
+                out.write(text)
+        script = (f"mount --bind {bus.folder}/actions /usr/share/polkit-1/actions && "
+                  f"mount --bind {bus.folder}/rules /usr/share/polkit-1/rules.d && exec {POLKITD} --no-debug")
+        polkit = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": bus.address})
+        client = private_bus.BusClient(bus.address)
+        t.until(lambda: has_owner(client, "org.freedesktop.PolicyKit1"), what="polkitd")
+        for language, text in (("de_DE.UTF-8", "Thole selbst verwalten"), ("zh_CN.UTF-8", "管理 Thole 本身")):
+            actions = authority(client, "EnumerateActions", private_bus.GLib.Variant("(s)", (language,)))[0]
+            t.equal(dict((action[0], action[1]) for action in actions)["org.thole.thole1.administer"], text)
+            t.equal(sorted(action[0] for action in actions), sorted(f"org.thole.thole1.{name}" for name in ACTIONS))
+        with Daemon({"memory": {"driver": "memory", "default": "true"}}) as thole:
+            thole.stop()
+            plain = thole.command
+            thole.command = lambda: [word for word in plain() if word != "--no-bus"] + ["--bus-address", bus.address]
+            thole.start()
+            told = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c", STRANGER,
+                                   bus.address], capture_output=True, text=True, check=False, timeout=60,
+                                  env={**os.environ, "PYTHONPATH": os.path.join(ROOT, "tests", "flow"), "PYTHONDONTWRITEBYTECODE": "1"})
+            t.equal(told.stdout.split(), ["1", "Forbidden"], f"what polkit let through, {told.stderr}")
+        client.close()
+    finally:
+        if polkit:
+            polkit.terminate()
+            polkit.wait()
+        bus.close()
+
+
+def has_owner(client, name):
+    answer = client.connection.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
+                                         private_bus.GLib.Variant("(s)", (name,)), None, 0, 10000, None)
+    return answer.unpack()[0]
+
+
+def authority(client, member, arguments):
+    name = "org.freedesktop.PolicyKit1"
+    return client.connection.call_sync(name, "/org/freedesktop/PolicyKit1/Authority", f"{name}.Authority", member, arguments,
+                                       None, 0, 20000, None).unpack()
 
 
 main(Checks)
