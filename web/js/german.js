@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The Thole authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
 
-// Every text of the console; tests/web/german-test.py finds what is missing.
+// Every text of the console; tests/web/languages-test.py finds what is missing.
 export const german = {
   // the frame
   "Skip to the content": "Zum Inhalt",

@@ -1,14 +1,18 @@
 // SPDX-FileCopyrightText: The Thole authors
 // SPDX-License-Identifier: LGPL-2.1-or-later
+import { chinese } from "./chinese.js";
 import { german } from "./german.js";
 
-const language = (navigator.language || "en").toLowerCase().startsWith("de") ? "de" : "en";
+const TABLES = { de: german, zh: chinese };
+const wanted = (navigator.language || "en").toLowerCase().split("-")[0];
+const language = wanted in TABLES ? wanted : "en";
+const table = TABLES[language] ?? {};
 
-document.documentElement.lang = language;
+document.documentElement.lang = language === "zh" ? "zh-CN" : language;
 
 // The text in the language of the reader; each %s takes the next value.
 export function t(text, ...values) {
-  const own = language === "de" ? german[text] ?? text : text;
+  const own = table[text] ?? text;
   let next = 0;
 
   return own.replace(/%s/g, () => String(values[next++]));

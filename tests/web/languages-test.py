@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The Thole authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every text of the web console has its German, with as many places for values."""
+"""Every text of the web console has its German and Chinese, with as many places for values."""
 import os
 import re
 import sys
@@ -20,28 +20,36 @@ def read(name):
         return file.read()
 
 
-def german():
-    return dict(re.findall(rf"^  {TEXT}:\s*{TEXT},$", read("german.js"), re.M))
+LANGUAGES = ["german", "chinese"]
+
+
+def table_of(language):
+    return dict(re.findall(rf"^  {TEXT}:\s*{TEXT},$", read(f"{language}.js"), re.M))
 
 
 def texts():
     """Those that are given to t(), and those of tables: a word or sentence that begins with a capital letter."""
     for name in sorted(os.listdir(SCRIPTS)):
-        if name != "german.js":
+        if name.removesuffix(".js") not in LANGUAGES:
             source = re.sub(r"^\s*//.*$|^import .*$", "", read(name), flags=re.M)
             yield from ((name, text) for text in re.findall(rf"\bt\(\s*{TEXT}", source))
             yield from ((name, text) for text in re.findall(rf"[\[:,] {TEXT}", source)
                         if re.fullmatch(r"[A-Z][a-z]+|[A-Z][A-Za-z',%-]* [^=]*\.?", text))
 
 
-@case("every text is translated, with the same places for values")
-def _(t):
-    table = german()
+@case("every text is translated, with the same places for values", each=LANGUAGES)
+def _(t, language):
+    table = table_of(language)
     t.true(len(table) > 80, "a table that can be read")
     words = {"Accept", "Authorization", "Bearer", "Idempotency-Key", "Retry-After", "Thole"}
     missing = {f"{name}: {text}" for name, text in texts() if text not in table and text not in words}
     t.equal(sorted(missing), [])
     t.equal([text for text, own in table.items() if text.count("%s") != own.count("%s")], [])
+
+
+@case("the tables have the same texts")
+def _(t):
+    t.equal(sorted(table_of("chinese")), sorted(table_of("german")))
 
 
 main(Checks)
