@@ -5,6 +5,8 @@
 #include "base/page.h"
 #include "thole-json.h"
 
+#define MAX_STATES 32 /* in a query; further ones are one word that is none */
+
 gboolean
 thole_page_begin (TholePage *self, TholeCall *call, char **after)
 {
@@ -57,4 +59,25 @@ thole_page_end (TholePage *self, TholeCall *call, gboolean more)
     g_string_append (self->json, "null");
   g_string_append_c (self->json, '}');
   thole_call_return (call, 200, g_string_free_to_bytes (g_steal_pointer (&self->json)));
+}
+
+gboolean
+thole_query_states (TholeCall *call, const TholeRecordType *type, guint *mask)
+{
+  g_autoptr (TholeProblem) problem = thole_problem_new (THOLE_ERROR_INVALID, "the query is wrong");
+  g_auto (GStrv) words = g_strsplit (thole_query_string (call, "state"), ",", MAX_STATES);
+
+  for (guint i = 0; words[i] != NULL && words[0][0] != '\0'; i++)
+    {
+      int state = thole_record_parse_choice (type, "state", words[i]);
+
+      if (state >= 0)
+        *mask |= 1u << state;
+      else
+        thole_problem_add (problem, "/state", "choice", "%.64s is not a state", words[i]);
+    }
+  if (problem->n_fields == 0)
+    return TRUE;
+  thole_call_problem (call, g_steal_pointer (&problem));
+  return FALSE;
 }

@@ -17,5 +17,7 @@ typedef struct
 gboolean thole_page_begin (TholePage *self, TholeCall *call, char **after);
 /* Adds one; returns FALSE when the page is full. */
 gboolean thole_page_add   (TholePage *self, const char *id, GBytes *json);
+/* The states of @type that ?state= names, separated by commas, as a mask; 0 = all. Returns FALSE after it answered with a problem. */
+gboolean thole_query_states (TholeCall *call, const TholeRecordType *type, guint *mask);
 /* Answers. @more: there may be further ones after the last */
 void     thole_page_end   (TholePage *self, TholeCall *call, gboolean more);

@@ -26,27 +26,6 @@ matches (TholeCall *call, const Filter *filter, TholeSeat *seat)
          && thole_seat_find (call->operations, now->id, call->principal) != NULL;
 }
 
-static gboolean
-read_states (TholeCall *call, guint *mask)
-{
-  g_autoptr (TholeProblem) problem = thole_problem_new (THOLE_ERROR_INVALID, "the query is wrong");
-  g_auto (GStrv) words = g_strsplit (thole_query_string (call, "state"), ",", 8);
-
-  for (guint i = 0; words[i] != NULL && words[0][0] != '\0'; i++)
-    {
-      int state = thole_record_parse_choice (&thole_session_type, "state", words[i]);
-
-      if (state >= 0)
-        *mask |= 1u << state;
-      else
-        thole_problem_add (problem, "/state", "choice", "%.64s is not a state", words[i]);
-    }
-  if (problem->n_fields == 0)
-    return TRUE;
-  thole_call_problem (call, g_steal_pointer (&problem));
-  return FALSE;
-}
-
 static void
 list (TholeCall *call, const char *workload)
 {
@@ -56,7 +35,7 @@ list (TholeCall *call, const char *workload)
   TholePage page;
   guint i;
 
-  if (!read_states (call, &filter.states) || !thole_page_begin (&page, call, &after))
+  if (!thole_query_states (call, &thole_session_type, &filter.states) || !thole_page_begin (&page, call, &after))
     return;
   for (i = thole_collection_after (all, after); i < thole_collection_size (all); i++)
     {

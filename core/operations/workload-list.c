@@ -48,27 +48,6 @@ matches (const Filter *filter, const TholeWorkload *now)
          && labels_match (now, filter->labels);
 }
 
-static gboolean
-read_states (TholeCall *call, guint *mask)
-{
-  g_autoptr (TholeProblem) problem = thole_problem_new (THOLE_ERROR_INVALID, "the query is wrong");
-  g_auto (GStrv) words = g_strsplit (thole_query_string (call, "state"), ",", 32);
-
-  for (guint i = 0; words[i] != NULL && words[0][0] != '\0'; i++)
-    {
-      int state = thole_record_parse_choice (&thole_workload_type, "state", words[i]);
-
-      if (state >= 0)
-        *mask |= 1u << state;
-      else
-        thole_problem_add (problem, "/state", "choice", "%.64s is not a state", words[i]);
-    }
-  if (problem->n_fields == 0)
-    return TRUE;
-  thole_call_problem (call, g_steal_pointer (&problem));
-  return FALSE;
-}
-
 void
 thole_op_workload_list (TholeCall *call)
 {
@@ -80,7 +59,7 @@ thole_op_workload_list (TholeCall *call)
   TholePage page;
   guint i;
 
-  if (!read_states (call, &filter.states) || !thole_page_begin (&page, call, &after))
+  if (!thole_query_states (call, &thole_workload_type, &filter.states) || !thole_page_begin (&page, call, &after))
     return;
   for (i = thole_collection_after (all, after); i < thole_collection_size (all); i++)
     {
