@@ -208,69 +208,76 @@ put_place (TholeCall *call, const char *id, const char *target)
 
 /* Returns: (transfer full) (nullable): the place that the call names; NULL when it has been answered */
 static char *
-user_place (TholeCall *call)
+place_of (TholeCall *call)
 {
-  TholeUser *user = thole_call_user (call);
+  TholeSubject *subject;
+  TholeUser *user;
 
-  return user != NULL ? g_strconcat ("users/", user->id, NULL) : NULL;
+  if (thole_call_accounts (call) == NULL)
+    return NULL;
+  if (call->def->target == NULL)
+    return g_strdup ("system");
+  if (strcmp (call->def->target, "user") == 0)
+    {
+      user = thole_call_user (call);
+      return user != NULL ? g_strconcat ("users/", user->id, NULL) : NULL;
+    }
+  subject = thole_call_subject (call);
+  return subject != NULL ? g_strconcat ("workloads/", subject->now->id, NULL) : NULL;
 }
 
-static char *
-workload_place (TholeCall *call)
+static void
+read_one (TholeCall *call)
 {
-  TholeSubject *subject = thole_call_accounts (call) != NULL ? thole_call_subject (call) : NULL;
+  g_autofree char *place = place_of (call);
 
-  return subject != NULL ? g_strconcat ("workloads/", subject->now->id, NULL) : NULL;
+  if (place != NULL)
+    answer_place (call, place);
+}
+
+static void
+set_one (TholeCall *call)
+{
+  g_autofree char *place = place_of (call);
+
+  if (place != NULL)
+    put_place (call, place, call->def->target == NULL ? place : NULL);
 }
 
 void
 thole_op_setting_get (TholeCall *call)
 {
-  if (thole_call_accounts (call) != NULL)
-    answer_place (call, "system");
+  read_one (call);
 }
 
 void
 thole_op_setting_update (TholeCall *call)
 {
-  if (thole_call_accounts (call) != NULL)
-    put_place (call, "system", "system");
+  set_one (call);
 }
 
 void
 thole_op_user_settings (TholeCall *call)
 {
-  g_autofree char *place = user_place (call);
-
-  if (place != NULL)
-    answer_place (call, place);
+  read_one (call);
 }
 
 void
 thole_op_user_limit (TholeCall *call)
 {
-  g_autofree char *place = user_place (call);
-
-  if (place != NULL)
-    put_place (call, place, NULL);
+  set_one (call);
 }
 
 void
 thole_op_workload_settings (TholeCall *call)
 {
-  g_autofree char *place = workload_place (call);
-
-  if (place != NULL)
-    answer_place (call, place);
+  read_one (call);
 }
 
 void
 thole_op_workload_limit (TholeCall *call)
 {
-  g_autofree char *place = workload_place (call);
-
-  if (place != NULL)
-    put_place (call, place, NULL);
+  set_one (call);
 }
 
 gboolean
