@@ -72,24 +72,25 @@ report (Cli *cli, GVariant *operation, const char *done, GError **error)
   return CLI_FAILED;
 }
 
-int
-cli_follow (Cli *cli, const char *id, const char *done, GError **error)
+static int
+follow (Cli *cli, const char *id, const char *done, GError **error)
 {
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   g_autoptr(CliProgress) progress = cli_progress_new (FALSE);
   g_autoptr(GVariant) operation = NULL;
-  Follow follow = { cli, id, cancellable };
+  Follow watched = { cli, id, cancellable };
   CliInterrupt interrupt;
 
-  cli_interrupt_begin (&interrupt, on_interrupted, &follow);
+  cli_interrupt_begin (&interrupt, on_interrupted, &watched);
   operation = cli_wait_operation (cli, id, progress, cancellable, error);
   cli_interrupt_end (&interrupt);
   cli_progress_clear (progress);
   return operation != NULL ? report (cli, operation, done, error) : CLI_FAILED;
 }
 
-const char *
-cli_begun (CliReply *reply, GError **error)
+/* Returns: (nullable): id of the operation that @reply has begun */
+static const char *
+begun (CliReply *reply, GError **error)
 {
   const char *id = reply->operation;
 
@@ -98,4 +99,23 @@ cli_begun (CliReply *reply, GError **error)
   if (id == NULL)
     g_set_error (error, CLI_ERROR, CLI_FAILED, _("the daemon's answer names no operation"));
   return id;
+}
+
+int
+cli_begin (Cli *cli, const char *path, GVariant *body, const char *done, GError **error)
+{
+  g_autoptr(GVariant) owned = g_variant_ref_sink (body);
+  g_autoptr(CliReply) reply = NULL;
+  const char *id;
+
+  if (!cli_connect (cli, error))
+    return CLI_FAILED;
+  reply = cli_client_ask (cli->client, "POST", path, owned, CLI_ANSWER_TIME, NULL, error);
+  id = reply != NULL ? begun (reply, error) : NULL;
+  if (id == NULL)
+    return CLI_FAILED;
+  if (!cli_arguments_has (cli->arguments, "detach"))
+    return follow (cli, id, done, error);
+  cli_print_done (cli, reply->body, id);
+  return CLI_DONE;
 }

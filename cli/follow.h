@@ -7,7 +7,6 @@
 
 #include "cli.h"
 
-/* Id of the operation that @reply has begun; NULL with @error set when it names none. */
-const char *cli_begun  (CliReply *reply, GError **error);
-/* Shows its progress; Ctrl-C cancels it. Then prints the operation or @done. Returns: the exit code */
-int         cli_follow (Cli *cli, const char *operation, const char *done, GError **error);
+/* POSTs @body (transfer floating) to @path, which begins one. Prints its id with --detach; else shows its progress, which Ctrl-C
+ * cancels, and prints the operation or @done. Returns: the exit code */
+int cli_begin (Cli *cli, const char *path, GVariant *body, const char *done, GError **error);

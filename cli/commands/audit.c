@@ -2,9 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "commands.h"
 
-#include <string.h>
-
-#include "../listing.h"
+#include "../verbs.h"
 #include "thole-dict.h"
 #include "thole-json.h"
 
@@ -102,29 +100,29 @@ export (Cli *cli, GError **error)
 }
 
 static int
-run (Cli *cli, GError **error)
+list (Cli *cli, GError **error)
 {
-  const char *word = cli_arguments_word (cli->arguments, 0);
   g_autofree char *path = wanted (cli, listing.path);
 
-  if (word == NULL)
-    return cli_listing (cli, &listing, path, error);
-  if (strcmp (word, "verify") == 0)
-    return verify (cli, error);
-  if (strcmp (word, "export") == 0)
-    return export (cli, error);
-  g_set_error (error, CLI_ERROR, CLI_USAGE, _("audit: “%s” is neither verify nor export"), word);
-  return CLI_USAGE;
+  return cli_listing (cli, &listing, path, error);
+}
+
+static const CliVerb verbs[] = { { "list", 0, 0, list }, { "verify", 0, 0, verify }, { "export", 0, 0, export }, { NULL } };
+
+static int
+run (Cli *cli, GError **error)
+{
+  return cli_verbs (cli, verbs, error);
 }
 
 const CliCommand cli_command_audit = {
   .name = "audit",
-  .arguments = "[verify|export]",
+  .arguments = "[list | verify | export]",
   .summary = N_("List who did what, check that nobody changed it, or write all of it"),
   .doc = N_("Without an argument the newest 100 rows are listed. verify reads every row and names the first one that is not as it "
             "was written; it then ends with 1. export writes every row as JSON, one a line."),
   .options = options,
   .max = 1,
-  .choices = "verify|export",
+  .choices = "list|verify|export",
   .run = run,
 };

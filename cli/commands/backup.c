@@ -16,10 +16,7 @@ run (Cli *cli, GError **error)
 {
   /* the daemon has another working folder */
   g_autofree char *path = g_canonicalize_filename (cli_arguments_word (cli->arguments, 0), NULL);
-  g_autoptr(GVariant) body = NULL;
-  g_autoptr(CliReply) reply = NULL;
   GVariantDict dict;
-  const char *id;
 
   if (!g_utf8_validate (path, -1, NULL))
     {
@@ -29,17 +26,7 @@ run (Cli *cli, GError **error)
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "path", "s", path);
   g_variant_dict_insert (&dict, "replace", "b", cli_arguments_has (cli->arguments, "replace"));
-  body = g_variant_ref_sink (g_variant_dict_end (&dict));
-  if (!cli_connect (cli, error))
-    return CLI_FAILED;
-  reply = cli_client_ask (cli->client, "POST", "/v1/admin/backup", body, CLI_ANSWER_TIME, NULL, error);
-  id = reply != NULL ? cli_begun (reply, error) : NULL;
-  if (id == NULL)
-    return CLI_FAILED;
-  if (!cli_arguments_has (cli->arguments, "detach"))
-    return cli_follow (cli, id, path, error);
-  cli_print_done (cli, reply->body, id);
-  return CLI_DONE;
+  return cli_begin (cli, "/v1/admin/backup", g_variant_dict_end (&dict), path, error);
 }
 
 const CliCommand cli_command_backup = {

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "commands.h"
 
-#include "../listing.h"
 #include "../units.h"
+#include "../verbs.h"
 #include "thole-dict.h"
 
 static const CliOption options[] = {
@@ -33,40 +33,12 @@ add_row (CliTable *table, GVariant *orphan)
 
 static const CliListing listing = { "/v1/orphans?limit=1000", NULL, "id", columns, G_N_ELEMENTS (columns), add_row };
 
-static gboolean
-remove_one (Cli *cli, const char *id, GError **error)
-{
-  g_autofree char *path = cli_path ("/v1/orphans/%s", id);
-  g_autoptr(CliReply) reply = cli_client_ask (cli->client, "DELETE", path, NULL, CLI_ANSWER_TIME, NULL, error);
-
-  if (reply == NULL)
-    return FALSE;
-  cli_print ("%s\n", id);
-  return TRUE;
-}
-
 static int
 run (Cli *cli, GError **error)
 {
   GPtrArray *ids = cli_arguments_all (cli->arguments, "remove");
-  int code = CLI_DONE;
 
-  if (ids == NULL || ids->len == 0)
-    return cli_listing (cli, &listing, NULL, error);
-  if (!cli_connect (cli, error))
-    return CLI_FAILED;
-  for (guint i = 0; i < ids->len; i++)
-    {
-      g_autoptr(GError) problem = NULL;
-
-      if (!remove_one (cli, g_ptr_array_index (ids, i), &problem))
-        {
-          int failed = cli_complain (ids->len > 1 ? g_ptr_array_index (ids, i) : NULL, problem);
-
-          code = code == CLI_DONE ? failed : code;
-        }
-    }
-  return code;
+  return ids->len > 0 ? cli_delete_each (cli, "/v1/orphans/%s", ids, error) : cli_listing (cli, &listing, NULL, error);
 }
 
 const CliCommand cli_command_orphans = {

@@ -40,6 +40,7 @@ add_password (CliArguments *arguments, GVariantDict *body, GError **error)
   return TRUE;
 }
 
+/* Returns: (transfer floating) (nullable) */
 static GVariant *
 make_body (CliArguments *arguments, GError **error)
 {
@@ -54,28 +55,15 @@ make_body (CliArguments *arguments, GError **error)
     g_variant_dict_insert (&body, "username", "s", user);
   if (!add_password (arguments, &body, error))
     return NULL;
-  return g_variant_ref_sink (g_variant_dict_end (&body));
+  return g_variant_dict_end (&body);
 }
 
 static int
 run (Cli *cli, GError **error)
 {
-  g_autoptr(GVariant) body = make_body (cli->arguments, error);
-  g_autoptr(CliReply) reply = NULL;
-  const char *id;
+  GVariant *body = make_body (cli->arguments, error);
 
-  if (body == NULL || !cli_connect (cli, error))
-    return CLI_FAILED;
-  reply = cli_client_ask (cli->client, "POST", "/v1/images/pull", body, CLI_ANSWER_TIME, NULL, error);
-  if (reply == NULL)
-    return CLI_FAILED;
-  id = cli_begun (reply, error);
-  if (id == NULL)
-    return CLI_FAILED;
-  if (!cli_arguments_has (cli->arguments, "detach"))
-    return cli_follow (cli, id, cli_arguments_word (cli->arguments, 0), error);
-  cli_print_done (cli, reply->body, id);
-  return CLI_DONE;
+  return body != NULL ? cli_begin (cli, "/v1/images/pull", body, cli_arguments_word (cli->arguments, 0), error) : CLI_FAILED;
 }
 
 const CliCommand cli_command_pull = {

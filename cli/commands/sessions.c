@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "commands.h"
 
-#include "../listing.h"
 #include "../units.h"
+#include "../verbs.h"
 #include "thole-dict.h"
 
 static const CliOption options[] = {
@@ -52,40 +52,6 @@ add_row (CliTable *table, GVariant *session)
 
 static const CliListing listing = { "/v1/sessions", NULL, "name", columns, G_N_ELEMENTS (columns), add_row };
 
-static gboolean
-kill_one (Cli *cli, const char *name, GError **error)
-{
-  g_autofree char *path = cli_path ("/v1/sessions/%s", name);
-  g_autoptr(CliReply) reply = cli_client_ask (cli->client, "DELETE", path, NULL, CLI_ANSWER_TIME, NULL, error);
-
-  if (reply == NULL)
-    return FALSE;
-  cli_print ("%s\n", name);
-  return TRUE;
-}
-
-static int
-kill_all (Cli *cli, GPtrArray *names, GError **error)
-{
-  int code = CLI_DONE;
-
-  if (!cli_connect (cli, error))
-    return CLI_FAILED;
-  for (guint i = 0; i < names->len; i++)
-    {
-      const char *name = g_ptr_array_index (names, i);
-      g_autoptr(GError) problem = NULL;
-
-      if (!kill_one (cli, name, &problem))
-        {
-          int failed = cli_complain (names->len > 1 ? name : NULL, problem);
-
-          code = code == CLI_DONE ? failed : code;
-        }
-    }
-  return code;
-}
-
 static int
 run (Cli *cli, GError **error)
 {
@@ -95,7 +61,7 @@ run (Cli *cli, GError **error)
   g_autoptr(GString) query = NULL;
 
   if (names != NULL && names->len > 0)
-    return kill_all (cli, names, error);
+    return cli_delete_each (cli, "/v1/sessions/%s", names, error);
   if (arguments->words->len > 0)
     path = cli_path ("/v1/workloads/%s/sessions", cli_arguments_word (arguments, 0));
   query = g_string_new (path != NULL ? path : listing.path);
