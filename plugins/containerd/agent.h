@@ -12,3 +12,5 @@
 
 /* Of what `install` gave, (nullable). Returns: (transfer full) (nullable): aa{sv}, as `mounts` of a spec */
 GVariant *ctr_agent_mounts (GVariant *agent);
+/* The socket's folder is the one user's whose programs run in the container; its parents keep everybody else out. */
+void      ctr_agent_open   (GVariant *agent, guint uid, guint gid);

@@ -184,7 +184,6 @@ make_hook (Create *self)
   g_autofree char *log = ctr_place_path (driver, self->container, "log");
   g_autofree char *out = g_build_filename (driver->config->runtime_dir, self->container, "out", NULL);
   g_autofree char *err = g_build_filename (driver->config->runtime_dir, self->container, "err", NULL);
-  g_autofree char *in = g_build_filename (driver->config->runtime_dir, self->container, "in", NULL);
   g_autofree char *max = g_strdup_printf ("%" G_GINT64_FORMAT, driver->config->log_max_size);
   g_autoptr(GString) hook = NULL;
 
@@ -193,7 +192,7 @@ make_hook (Create *self)
   hook = g_string_new ("[{\"path\":");
   thole_json_append_string (hook, driver->config->logger);
   g_string_append (hook, ",\"args\":");
-  ctr_json_strings (hook, (const char *const[]){ "thole-log", "dir", log, "max", max, "in", in, "out", out, "err", err, NULL });
+  ctr_json_strings (hook, (const char *const[]){ "thole-log", "dir", log, "max", max, "out", out, "err", err, NULL });
   g_string_append (hook, "}]");
   return g_string_free (g_steal_pointer (&hook), FALSE);
 }
@@ -216,6 +215,7 @@ make_spec (Create *self, GError **error)
 
   if (!ctr_place_make (driver, self->container, hostname, host_network, error))
     return NULL;
+  ctr_agent_open (self->agent, self->user->uid, self->user->gid);
   return ctr_spec_make (self->spec, self->image, &place, error);
 }
 

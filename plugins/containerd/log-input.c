@@ -144,12 +144,11 @@ find_tail (GTask *task, gpointer source, gpointer data, GCancellable *cancellabl
 
       if (fd < 0)
         continue;
-      if (log->wanted.tail > 0)
-        tail_file (&self, fd, number);
+      tail_file (&self, fd, number);
       *place = (Place){ number, lseek (fd, 0, SEEK_END) };
       close (fd);
     }
-  if (log->wanted.tail > 0 && self.count > 0)
+  if (self.count > 0)
     *place = self.ring[self.count > self.size ? self.count % self.size : 0];
   g_free (self.ring);
   g_task_return_pointer (task, place, g_free);
@@ -451,6 +450,19 @@ thole_ctr_log_init (TholeCtrLog *self)
   self->fd = self->watch = -1;
 }
 
+static void
+go_to_end (TholeCtrLog *self)
+{
+  guint number = 0;
+
+  while ((number = next_number (self->folder, number)) != 0)
+    self->place.number = number;
+  if (self->place.number == 0)
+    return;
+  self->fd = open_number (self->folder, self->place.number);
+  self->place.offset = self->fd >= 0 ? lseek (self->fd, 0, SEEK_END) : 0;
+}
+
 GInputStream *
 ctr_log_input_new (const char *folder, const CtrLogWanted *wanted)
 {
@@ -458,7 +470,9 @@ ctr_log_input_new (const char *folder, const CtrLogWanted *wanted)
 
   self->folder = g_strdup (folder);
   self->wanted = *wanted;
-  self->placed = wanted->tail < 0;
+  self->placed = wanted->tail <= 0;
+  if (wanted->tail == 0)
+    go_to_end (self);
   if (wanted->follow)
     {
       self->watch = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);

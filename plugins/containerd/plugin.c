@@ -303,9 +303,8 @@ static const TholeDriverOps driver_ops = {
 };
 
 static const TholeInterface interfaces[] = {
-  { "workload/1", &ctr_workload_ops },
-  { "image/1", &ctr_image_ops },
-  { NULL, NULL },
+  { "workload/1", &ctr_workload_ops }, { "exec/1", &ctr_exec_ops }, { "agent/1", &ctr_agent_ops },
+  { "image/1", &ctr_image_ops },       { NULL, NULL },
 };
 
 THOLE_DRIVER_DEFINE (containerd, THOLE_VERSION, &driver_ops, interfaces)

@@ -51,21 +51,35 @@ open_in (const char *root, const char *path)
   return fd;
 }
 
-char *
-ctr_rootfs_read (Ctr__Mount *const *mounts, gsize n, const char *path)
+/* Takes @fd. */
+static char *
+read_text (int fd)
 {
-  g_autoptr(GPtrArray) folders = folders_of (mounts, n);
   g_autofree char *text = g_malloc0 (FILE_MAX + 1);
   struct stat place;
-  int fd = -1;
   gssize length = 0;
 
-  for (guint i = 0; i < folders->len && fd < 0; i++)
-    fd = open_in (g_ptr_array_index (folders, i), path);
   /* a device of the number 0 hides the file of a layer below */
   if (fd >= 0 && fstat (fd, &place) == 0 && S_ISREG (place.st_mode))
     length = read (fd, text, FILE_MAX);
   if (fd >= 0)
     close (fd);
   return g_strndup (text, (gsize) MAX (length, 0));
+}
+
+char *
+ctr_root_read (const char *root, const char *path)
+{
+  return read_text (open_in (root, path));
+}
+
+char *
+ctr_rootfs_read (Ctr__Mount *const *mounts, gsize n, const char *path)
+{
+  g_autoptr(GPtrArray) folders = folders_of (mounts, n);
+  int fd = -1;
+
+  for (guint i = 0; i < folders->len && fd < 0; i++)
+    fd = open_in (g_ptr_array_index (folders, i), path);
+  return read_text (fd);
 }

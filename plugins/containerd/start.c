@@ -141,10 +141,8 @@ logger_uri (Start *self)
   TholeDriver *driver = self->job.driver;
   g_autofree char *log = ctr_place_path (driver, self->container, "log");
   g_autofree char *folder = g_uri_escape_string (log, "/", FALSE), *program = g_uri_escape_string (driver->config->logger, "/", FALSE);
-  g_autofree char *in = self->in[0] != '\0' ? g_uri_escape_string (self->in, "/", FALSE) : NULL;
 
-  return g_strdup_printf ("binary://%s?dir=%s&max=%" G_GINT64_FORMAT "%s%s", program, folder, driver->config->log_max_size,
-                          in != NULL ? "&in=" : "", in != NULL ? in : "");
+  return g_strdup_printf ("binary://%s?dir=%s&max=%" G_GINT64_FORMAT, program, folder, driver->config->log_max_size);
 }
 
 static gboolean

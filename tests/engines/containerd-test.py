@@ -4,19 +4,273 @@
 """Workloads on a real containerd, through the daemon."""
 import os
 import subprocess
+import threading
+import time
 
 from real_containerd import BUILD, Bench, case, main
+from ws_client import Thole
 
 THOLECTL = os.path.join(BUILD, "cli", "tholectl")
+COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
+
+
+class Box(Bench):
+    def back(self, how):
+        """The daemon goes, by kill or stop, and comes again."""
+        getattr(self.thole, how)()
+        self.thole.start()
+        self.wait_ready()
+
+    def open(self, workload, *command, **body):
+        if len(command) == 1:
+            command = ("sh", "-c", *command)
+        body.setdefault("tty", False)
+        return self.thole.post(f"/v1/workloads/{workload['id']}/sessions", {"command": list(command), **body}).expect(201).json
 
 
 @case("tholectl run pulls, starts, and shows what the program said", "LC-13 LC-14")
 def _(t):
     environment = {**os.environ, "THOLE_URL": "unix:" + t.thole.path}
-    done = subprocess.run([THOLECTL, "run", "--backend", "box", t.image, "--", "echo", "hello"], capture_output=True,
-                          text=True, timeout=60, env=environment, check=False)
+    done = subprocess.run([THOLECTL, "run", "--rm", "--backend", "box", t.image, "--", "echo", "hello"], capture_output=True, text=True, timeout=60,
+                          env=environment, check=False)
     t.equal((done.returncode, done.stdout.strip()), (0, "hello"), done.stderr)
 
 
+@case("the end of a program: its code or its signal", "LC-13", each=[("exit 0", "stopped", 0, None), ("exit 3", "crashed", 3, None),
+                                                                  ("kill -KILL $$", "crashed", 137, "SIGKILL")])
+def _(t, wanted):
+    script, state, code, signal = wanted
+    # process 1 takes no signal from itself
+    ended = t.ended(f"sh -c '{script}'; exit $?" if signal else script)
+    t.equal((ended["state"], ended["exit_code"], ended["exit_signal"] or None), (state, code, signal), str(ended))
+
+
+@case("stdout and stderr are told apart, in their order, and the last lines alone when asked for", "LC-13")
+def _(t):
+    workload = t.ended("for i in 1 2 3 4 5; do echo out $i; done; sleep 0.1; echo err >&2; printf half")
+    t.equal(t.logs(workload), "out 1\nout 2\nout 3\nout 4\nout 5\nerr\nhalf")
+    t.equal(t.logs(workload, "?stream=stderr"), "err\n")
+    t.equal(t.logs(workload, "?tail=2"), "err\nhalf")
+    t.equal(t.logs(workload, "?tail=1&stream=stdout"), "half")
+
+
+@case("a log is followed to the end of its program", "LC-13")
+def _(t):
+    workload = t.run("for i in 1 2 3; do echo $i; sleep 0.3; done")
+    t.equal(t.thole.get(f"/v1/workloads/{workload['id']}/logs?follow=true", timeout=30).expect(200).text, "1\n2\n3\n")
+
+
+@case("a program runs again after its end, and its log goes on", "LC-13")
+def _(t):
+    workload = t.ended("echo again")
+    t.verb(workload, "start")
+    t.until(lambda: t.logs(workload) == "again\nagain\n", 10, "the second run's output")
+
+
+@case("stop gives its grace, then kills; kill sends a signal", "LC-13")
+def _(t):
+    workload = t.run("trap 'echo got it; exit 7' TERM; while :; do sleep 0.1; done", stop={"grace": 10})
+    t.verb(workload, "stop", wait="stopped,crashed")
+    t.holds(t.logs(workload), "got it")
+    deaf = t.run("trap '' TERM; while :; do sleep 0.1; done", stop={"grace": 0.5})
+    t.equal(t.verb(deaf, "stop", wait="stopped,crashed")["exit_signal"], "SIGKILL")
+    heard = t.run("trap 'echo hup' HUP; while :; do sleep 0.1; done")
+    t.verb(heard, "kill", {"signal": "SIGHUP"})
+    t.until(lambda: "hup" in t.logs(heard), 10, "the signal")
+
+
+@case("what is paused stands still, and can be stopped", "LC-13")
+def _(t):
+    workload = t.run(COUNT)
+    t.verb(workload, "pause", wait="paused")
+    time.sleep(0.2)
+    said = t.logs(workload)
+    time.sleep(0.3)
+    t.equal(t.logs(workload), said)
+    t.verb(workload, "unpause", wait="running")
+    t.until(lambda: len(t.logs(workload)) > len(said), 10, "further output")
+    t.verb(workload, "pause", wait="paused")
+    t.verb(workload, "stop", wait="stopped,crashed")
+
+
+@case("commands beside it: code, streams, input, user, folder, environment, a limit of time", "TE-06")
+def _(t):
+    workload = t.run(env={"A": "from the spec"})
+    done = t.exec(workload, "echo out; echo err >&2; exit 5")
+    t.equal((done["exit_code"], done["stdout"], done["stderr"]), (5, "out\n", "err\n"))
+    t.equal(t.exec(workload, ["cat"], stdin="some words")["stdout"], "some words")
+    t.equal(t.exec(workload, "echo $A $B $(id -un) $(pwd)", env={"B": "and more"}, user="nobody", working_dir="/tmp")["stdout"],
+            "from the spec and more nobody /tmp\n")
+    t.equal(len(t.exec(workload, "yes | head -c 300000")["stdout"]), 300000)
+    began = time.monotonic()
+    t.exec(workload, "sleep 30", timeout=1, status=(504,))
+    t.true(time.monotonic() - began < 10, "it came back in time")
+    t.equal(t.exec(workload, "ps | grep -c '[s]leep 30'")["stdout"], "0\n")
+    t.exec(workload, ["/no/such/program"], status=(422,))
+
+
+@case("who it is: users of the image by name, with their groups; host name, folder, files and secrets", "CF-10")
+def _(t):
+    t.equal(t.output("id -u; id -G", user="nobody"), "65534\n65534 100\n")
+    t.equal(t.output("id -u; id -g", user="5:users"), "5\n100\n")
+    t.holds(t.run(user="stranger", wait="error")["state_reason"], "stranger")
+    t.equal(t.output("hostname; cat /etc/hostname; pwd", hostname="inside", working_dir="/tmp"), "inside\ninside\n/tmp\n")
+    t.thole.post("/v1/secrets", {"name": "box-secret", "value": "a $value"}).expect(201)
+    said = t.output("cat /srv/deep/er/file; printf \"$TOKEN\"; stat -c ' %a %u' /run/key", user="nobody", env={"TOKEN": {"secret": "box-secret"}},
+                    files=[{"path": "/srv/deep/er/file", "content": "given\n"}, {"path": "/run/key", "secret": "box-secret"}])
+    t.equal(said, "given\na $value 400 65534\n")
+    t.true("a $value" not in t.engine.ctr("content", "ls"), "no blob of it is left")
+
+
+@case("mounts of the machine, read-only as well", "LC-13")
+def _(t):
+    folder = os.path.join(t.directory, "given")
+    os.makedirs(folder, exist_ok=True)
+    t.output("echo written >/there/file; ! touch /fixed/x", mounts=[{"source": folder, "target": "/there"},
+                                                                    {"source": folder, "target": "/fixed", "read_only": True}])
+    with open(os.path.join(folder, "file"), encoding="utf-8") as file:
+        t.equal(file.read(), "written\n")
+
+
+@case("what the kernel does not let it do", "LC-13")
+def _(t):
+    said = t.output("mount -t tmpfs x /tmp 2>&1; unshare -n true 2>&1; chroot / true && echo may; cat /proc/kcore 2>&1 | head -c 10; "
+                    "touch /proc/sys/kernel/x 2>&1; mknod /dev/mine b 8 0 2>&1; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status; "
+                    "ls /sys/class/net")
+    t.equal(said.count("permitted"), 3, said)
+    t.true("may" not in said, said)
+    t.holds(said, "NoNewPrivs:\t1\nSeccomp:\t2")
+    t.equal(said.splitlines()[-1], "lo", said)
+    t.holds(t.output("grep CapEff /proc/self/status; chroot / true && echo may", privileges={"capabilities": ["SYS_CHROOT"]}), "may")
+
+
+@case("limits: memory, processes, processor; and what is used", "LC-13")
+def _(t):
+    hungry = t.ended("sh -c 'tail /dev/zero'; exit $?", resources={"memory": "24MiB"})
+    t.equal(hungry["exit_code"], 137, str(hungry))
+    workload = t.run("while :; do :; done", resources={"memory": "64MiB", "pids": 20, "cpu": 0.5})
+    t.until(lambda: t.thole.get(f"/v1/workloads/{workload['id']}/stats").expect(200).json.get("cpu_seconds", 0) > 0.1, 10, "use of the processor")
+    sample = t.thole.get(f"/v1/workloads/{workload['id']}/stats").expect(200).json
+    t.equal((sample["memory_limit"], sample["pids"] >= 1), (64 << 20, True), str(sample))
+    t.holds(t.exec(workload, "for i in $(seq 40); do sleep 5 & done; true")["stderr"], "fork")
+
+
+@case("what this engine cannot do is refused with its name", "LC-13")
+def _(t):
+    for spec, word in (({"ports": [{"container": 80}]}, "ports"), ({"health": {"command": ["true"]}}, "health"),
+                       ({"backend_options": {"volume_driver": "x"}}, "volume_driver")):
+        workload = t.thole.create(t.spec("true", **spec), wait="error,running,stopped")
+        t.made.append(workload["id"])
+        t.holds(workload["state_reason"], word)
+
+
+@case("sessions: a terminal that is typed into and resized, input that ends, an end that is told", "TE-08 TE-18 TE-19 TE-21")
+def _(t):
+    workload = t.run()
+    session = t.open(workload, "sh", "-i", tty=True, rows=30, cols=90, env={"PS1": "ready> "})
+    t.equal((session["durability"], session["state"]), ("agent", "running"))
+    viewer = Thole(t.thole, session["id"])
+    while b"ready> " not in viewer.output:
+        viewer.step()
+    viewer.input(b"echo $((6*7)); stty size; exit 3\n")
+    t.equal(viewer.until("exit")["code"], 3)
+    t.holds(viewer.output, b"42\r\n30 90\r\n")
+    viewer = Thole(t.thole, t.open(workload, "cat", "-")["id"])
+    viewer.input(b"some words")
+    viewer.input(b"")
+    t.equal((viewer.until("exit")["code"], viewer.output), (0, b"some words"))
+
+
+@case("sessions of another user than root", "TE-06")
+def _(t):
+    workload = t.run(user="nobody")
+    viewer = Thole(t.thole, t.open(workload, "id -u; exit 4")["id"])
+    t.equal((viewer.until("exit")["code"], viewer.output), (4, b"65534\n"))
+
+
+@case("a daemon that is killed loses no line, no session and no end", "TE-01")
+def _(t):
+    counter, short = t.run(COUNT), t.run("sleep 1.5; echo bye; exit 9")
+    viewer = Thole(t.thole, t.open(counter, COUNT)["id"])
+    while len(viewer.output) < 10:
+        viewer.step()
+    t.thole.kill()
+    time.sleep(1.7)
+    t.thole.start()
+    t.wait_ready()
+    t.equal(t.thole.wait(short, "stopped,crashed", 20)["exit_code"], 9)
+    t.equal(t.logs(short), "bye\n")
+    lines = t.logs(counter).split("\n")[:-1]
+    t.equal(lines, [str(i + 1) for i in range(len(lines))])
+    t.true(len(lines) > 60, f"{len(lines)} lines, also of the time without a daemon")
+    sessions = t.thole.get(f"/v1/workloads/{counter['id']}/sessions").expect(200).json["items"]
+    t.equal([s["state"] for s in sessions], ["running"])
+
+
+@case("an engine that is killed and comes back: its workloads ran on, and an end meanwhile is found", "LC-13")
+def _(t):
+    counter, short = t.run(COUNT), t.run("sleep 2; exit 9")
+    t.engine.kill()
+    t.until(lambda: t.backend()["state"] != "ready", 20, "the notice that the engine is away")
+    time.sleep(2)
+    t.engine.start()
+    t.wait_ready()
+    t.among(t.thole.wait(short, "stopped,crashed", 30)["exit_code"], (9, 137))
+    t.equal(t.get(counter)["state"], "running")
+    before = len(t.logs(counter))
+    t.until(lambda: len(t.logs(counter)) > before, 10, "further output")
+    t.verb(counter, "stop", wait="stopped,crashed")
+
+
+@case("images: chosen from an index, listed, kept while they are used, removed", "CF-09")
+def _(t):
+    t.pusher.image("chosen", "1", [b"".join([real_layer()])], index=True, Cmd=["cat", "/said"])
+    name = f"{t.registry.address}/chosen:1"
+    workload = t.thole.create({"image": name, "stop": {"grace": 1}}, wait="stopped,crashed,error")
+    t.made.append(workload["id"])
+    t.equal(t.logs(workload), "of the image\n", str(workload))
+    t.true(any(name in image["references"] for image in t.thole.listed("/v1/images?backend=box")), "it is listed")
+    t.thole.delete(f"/v1/images?backend=box&image={name}").expect(409)
+    t.thole.remove(workload)
+    t.thole.delete(f"/v1/images?backend=box&image={name}").expect(204)
+    t.true(not any(name in image["references"] for image in t.thole.listed("/v1/images?backend=box")), "it is gone")
+    missing = t.thole.create(t.spec("true", image=f"{t.registry.address}/nowhere:1"), wait="error,running,stopped")
+    t.made.append(missing["id"])
+    t.holds(missing["state_reason"], "image_not_found")
+
+
+def real_layer():
+    from real_containerd import busybox_root, layer
+    return layer({**busybox_root(), "said": (0o644, b"of the image\n")})
+
+
+@case("what is removed leaves nothing at the engine and on the disk", "LC-13")
+def _(t):
+    workloads = [t.run(), t.ended("true"), t.thole.create(t.spec("true"), start=False)]
+    for workload in workloads:
+        t.thole.remove(workload)
+    t.made = []
+    left = [t.engine.ctr(*words) for words in (("containers", "list", "-q"), ("tasks", "list", "-q"), ("leases", "list", "-q"))]
+    t.equal(left, ["", "", ""])
+    t.true("thole-" not in t.engine.ctr("snapshots", "list"), "no snapshot of ours is left")
+    t.equal(t.engine.shims(), [])
+    folders = [os.path.join(path, name) for path, names, _ in os.walk(t.thole.state) for name in names if name.startswith("thole-")]
+    t.equal(folders, [])
+
+
+@case("twenty at once", "LC-13")
+def _(t):
+    results = []
+
+    def one(number):
+        results.append((number, t.logs(t.ended(f"echo {number}", timeout=60))))
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    t.equal(sorted(results), [(number, f"{number}\n") for number in range(20)])
+
+
 if __name__ == "__main__":
-    main(Bench)
+    main(Box)

@@ -1,13 +1,11 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * thole-log dir DIR max BYTES [in FIFO] [out FIFO err FIFO]: writes what a program says into files, as records of sdk/schema.md.
+ * thole-log dir DIR max BYTES [out FIFO err FIFO]: writes what a program says into files, as records of sdk/schema.md.
  *
  * containerd's shim starts it (`binary://`), with the program's output as descriptors 3 and 4 and one, 5, whose closing says that it
  * is ready; it is the shim's child, so it lives and ends with the workload, whatever becomes of the daemon. With `out` it reads two
  * pipes instead and goes into the background: then the runtime starts it, as a hook of the container.
- *
- * It holds the pipe `in` open, so that the program's input does not end when who wrote to it goes.
  *
  * DIR gets 00000001.log, 00000002.log, ...: four at most, each a quarter of BYTES. The file `writing` is locked as long as it runs.
  */
@@ -314,7 +312,6 @@ main (int argc, char **argv)
   const char *out = argument (argc, argv, "out"), *err = argument (argc, argv, "err");
   Source sources[2] = { { .fd = 3, .stream = 1 }, { .fd = 4, .stream = 2 } };
   struct sigaction action = { .sa_handler = on_term };
-  const char *in = argument (argc, argv, "in");
   Log log = { .fd = -1 };
 
   if (folder == NULL || max == NULL || (out == NULL) != (err == NULL))
@@ -322,8 +319,6 @@ main (int argc, char **argv)
   sigaction (SIGTERM, &action, NULL);
   signal (SIGPIPE, SIG_IGN);
   if (out == NULL && log_open (&log, folder, strtoll (max, NULL, 10)) < 0)
-    return 1;
-  if (in != NULL && open (in, O_RDWR | O_NONBLOCK | O_CLOEXEC) < 0)
     return 1;
   sources[0].fd = source_open (out, 3);
   sources[1].fd = source_open (err, 4);

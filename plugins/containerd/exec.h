@@ -1,0 +1,53 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One more process in a container, with pipes of ours as its streams.
+ */
+#pragma once
+
+#include "call.h"
+
+/* Reference-counted (g_rc_box). While it runs, the wait for its end has a reference. */
+typedef struct
+{
+  TholeDriver *driver;
+  char *container, *id;
+  gboolean tty;
+  int in, out, err;          /* our ends, -1 = none, or ended */
+  char *paths[3];            /* of the pipes, (nullable) */
+  gint pid;
+  gboolean exited;
+  gint32 code;
+  gboolean lost;             /* its end will not be known */
+  void (*changed) (gpointer user_data); /* (nullable): `exited` or `lost` was set */
+  gpointer user_data;
+  GSource *drain[2];         /* nobody reads: what it says is thrown away, so that it does not stand still */
+} CtrExec;
+
+CtrExec *ctr_exec_ref   (CtrExec *self);
+void     ctr_exec_unref (CtrExec *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CtrExec, ctr_exec_unref)
+
+/* Starts @command ("command") in the workload @id; @next gets a CtrExec. Errors: CONFLICT (does not run), INVALID. */
+void     ctr_exec_start    (GTask *task, const char *id, GVariant *command, gboolean input, CtrNext next);
+/* Its input has come to its end. */
+void     ctr_exec_end_input (CtrExec *self);
+/* Nobody listens any more. */
+void     ctr_exec_abandon  (CtrExec *self);
+/* By force, with its process group. */
+void     ctr_exec_kill     (CtrExec *self);
+/* In the background: the engine forgets it. */
+void     ctr_exec_forget   (CtrExec *self);
+
+/* A stream of records (sdk/schema.md) of and to @exec. Returns: (transfer full) */
+GIOStream     *ctr_session_new (CtrExec *exec);
+/* Takes records and writes their bytes to the pipe @fd, which stays the caller's; @ended: is called once, when the input has come to
+ * its end; @by_closing: a stream that is closed ends it, too. Returns: (transfer full) */
+GOutputStream *ctr_input_new   (int fd, gboolean by_closing, void (*ended) (gpointer user_data), gpointer user_data,
+                                GDestroyNotify notify);
+
+/* Slots that are told in files of their own. */
+void ctr_run_async    (TholeDriver *self, const char *id, GVariant *command, GVariant *options, GCancellable *cancellable,
+                       GAsyncReadyCallback callback, gpointer user_data);
+void ctr_attach_async (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
+                       gpointer user_data);

@@ -1,0 +1,304 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a process says, as records: read from its pipes when somebody reads, so that it waits when nobody does.
+ */
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exec.h"
+
+#define PIECE 32768
+/* another process may hold the pipes after the end of the one that was asked for */
+#define LINGER_MS 1000
+
+struct _TholeCtrSession
+{
+  GInputStream parent;
+  CtrExec *exec;
+  GByteArray *out;          /* records to be given */
+  gsize given;
+  gboolean ended;           /* the exit record is in `out`, or there will be none */
+  gboolean lingered;
+  GTask *reading;           /* (nullable): who waits */
+  GSource *sources[3];      /* of both pipes, and time */
+  gulong watch;             /* on the cancellable of `reading` */
+};
+
+#define CTR_TYPE_SESSION (thole_ctr_session_get_type ())
+G_DECLARE_FINAL_TYPE (TholeCtrSession, thole_ctr_session, THOLE, CTR_SESSION, GInputStream)
+G_DEFINE_FINAL_TYPE (TholeCtrSession, thole_ctr_session, G_TYPE_INPUT_STREAM)
+
+static void go_on (TholeCtrSession *self);
+
+static void
+read_pipe (TholeCtrSession *self, int *fd, TholeRecordKind kind)
+{
+  g_autofree guint8 *piece = g_malloc (PIECE);
+  gssize n = *fd >= 0 ? read (*fd, piece, PIECE) : -1;
+
+  if (n > 0)
+    thole_record_append (self->out, kind, piece, (gsize) n);
+  else if (*fd >= 0 && (n == 0 || (errno != EAGAIN && errno != EINTR)))
+    {
+      close (*fd);
+      *fd = -1;
+    }
+}
+
+static void
+fill (TholeCtrSession *self)
+{
+  CtrExec *exec = self->exec;
+
+  read_pipe (self, &exec->out, THOLE_RECORD_STDOUT);
+  read_pipe (self, &exec->err, THOLE_RECORD_STDERR);
+  if (self->out->len > 0 || self->ended || !(exec->exited || exec->lost))
+    return;
+  if (exec->lost || self->lingered || (exec->out < 0 && exec->err < 0))
+    {
+      gint32 code = exec->code;
+
+      if (exec->exited)
+        thole_record_append_exit (self->out, code, code > 128 && code <= 128 + 64 ? (guint8) (code - 128) : 0);
+      self->ended = TRUE;
+      ctr_exec_forget (exec);
+    }
+}
+
+static void
+stop_waiting (TholeCtrSession *self)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (self->sources); i++)
+    ctr_timer_clear (&self->sources[i]);
+}
+
+static gboolean
+on_pipe (int fd, GIOCondition condition, gpointer user_data)
+{
+  go_on (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_time (gpointer user_data)
+{
+  TholeCtrSession *self = user_data;
+
+  self->lingered = self->exec->exited;
+  go_on (self);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_wake (gpointer user_data)
+{
+  go_on (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static GSource *
+attach (GTask *task, GSource *source, GSourceFunc function, gpointer data)
+{
+  g_source_set_callback (source, function, data, NULL);
+  g_source_attach (source, g_task_get_context (task));
+  return source;
+}
+
+static void
+on_changed (gpointer user_data)
+{
+  TholeCtrSession *self = user_data;
+
+  if (self->reading == NULL)
+    return;
+  ctr_timer_clear (&self->sources[2]);
+  self->sources[2] = attach (self->reading, g_idle_source_new (), on_wake, self);
+}
+
+static void
+wait_for_news (TholeCtrSession *self, GTask *task)
+{
+  int fds[] = { self->exec->out, self->exec->err };
+
+  for (guint i = 0; i < 2; i++)
+    if (fds[i] >= 0)
+      self->sources[i] = attach (task, g_unix_fd_source_new (fds[i], G_IO_IN | G_IO_HUP), G_SOURCE_FUNC (on_pipe), self);
+  if (self->exec->exited)
+    self->sources[2] = attach (task, g_timeout_source_new (LINGER_MS), on_time, self);
+}
+
+static GTask *
+take_task (TholeCtrSession *self)
+{
+  GTask *task = g_steal_pointer (&self->reading);
+
+  if (self->watch != 0)
+    g_signal_handler_disconnect (g_task_get_cancellable (task), self->watch);
+  self->watch = 0;
+  return task;
+}
+
+typedef struct
+{
+  gpointer buffer;
+  gsize count;
+} Read;
+
+static void
+give (TholeCtrSession *self)
+{
+  g_autoptr(GTask) task = take_task (self);
+  Read *read = g_task_get_task_data (task);
+  gsize n = MIN (read->count, self->out->len - self->given);
+
+  memcpy (read->buffer, self->out->data + self->given, n);
+  self->given += n;
+  if (self->given == self->out->len)
+    {
+      g_byte_array_set_size (self->out, 0);
+      self->given = 0;
+    }
+  g_task_return_int (task, (gssize) n);
+}
+
+static void
+go_on (TholeCtrSession *self)
+{
+  GCancellable *cancellable = self->reading != NULL ? g_task_get_cancellable (self->reading) : NULL;
+
+  stop_waiting (self);
+  if (self->reading == NULL)
+    return;
+  if (cancellable != NULL && g_cancellable_is_cancelled (cancellable))
+    {
+      g_autoptr(GTask) task = take_task (self);
+
+      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+      return;
+    }
+  if (self->out->len == 0)
+    fill (self);
+  if (self->out->len > 0 || self->ended)
+    give (self);
+  else
+    wait_for_news (self, self->reading);
+}
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  on_changed (user_data);
+}
+
+static void
+session_read_async (GInputStream *stream, void *buffer, gsize count, int priority, GCancellable *cancellable,
+                    GAsyncReadyCallback callback, gpointer user_data)
+{
+  TholeCtrSession *self = THOLE_CTR_SESSION (stream);
+  Read *read = g_new0 (Read, 1);
+
+  *read = (Read){ buffer, count };
+  self->reading = g_task_new (stream, cancellable, callback, user_data);
+  g_task_set_check_cancellable (self->reading, FALSE);
+  g_task_set_task_data (self->reading, read, g_free);
+  if (cancellable != NULL)
+    self->watch = g_signal_connect (cancellable, "cancelled", G_CALLBACK (on_cancelled), self);
+  go_on (self);
+}
+
+static gssize
+session_read_finish (GInputStream *stream, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_int (G_TASK (result), error);
+}
+
+static gssize
+session_read (GInputStream *stream, void *buffer, gsize count, GCancellable *cancellable, GError **error)
+{
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "this stream is read asynchronously");
+  return -1;
+}
+
+static void
+leave (TholeCtrSession *self)
+{
+  if (self->exec->changed == on_changed && self->exec->user_data == self)
+    ctr_exec_abandon (self->exec);
+  /* whose end came, but was not read */
+  if (self->exec->exited && !self->ended)
+    ctr_exec_forget (self->exec);
+  self->ended = TRUE;
+}
+
+static void
+session_close_async (GInputStream *stream, int priority, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GTask) task = g_task_new (stream, cancellable, callback, user_data);
+
+  leave (THOLE_CTR_SESSION (stream));
+  g_task_return_boolean (task, TRUE);
+}
+
+static gboolean
+session_close_finish (GInputStream *stream, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+thole_ctr_session_finalize (GObject *object)
+{
+  TholeCtrSession *self = THOLE_CTR_SESSION (object);
+
+  stop_waiting (self);
+  leave (self);
+  ctr_exec_unref (self->exec);
+  g_byte_array_unref (self->out);
+  G_OBJECT_CLASS (thole_ctr_session_parent_class)->finalize (object);
+}
+
+static void
+thole_ctr_session_class_init (TholeCtrSessionClass *class)
+{
+  GInputStreamClass *stream_class = G_INPUT_STREAM_CLASS (class);
+
+  G_OBJECT_CLASS (class)->finalize = thole_ctr_session_finalize;
+  stream_class->read_fn = session_read;
+  stream_class->read_async = session_read_async;
+  stream_class->read_finish = session_read_finish;
+  stream_class->close_async = session_close_async;
+  stream_class->close_finish = session_close_finish;
+}
+
+static void
+thole_ctr_session_init (TholeCtrSession *self)
+{
+  self->out = g_byte_array_new ();
+}
+
+static void
+end_input (gpointer exec)
+{
+  ctr_exec_end_input (exec);
+}
+
+static void
+exec_release (gpointer exec)
+{
+  ctr_exec_unref (exec);
+}
+
+GIOStream *
+ctr_session_new (CtrExec *exec)
+{
+  g_autoptr(GOutputStream) output = ctr_input_new (exec->in, TRUE, end_input, ctr_exec_ref (exec), exec_release);
+  g_autoptr(TholeCtrSession) self = g_object_new (CTR_TYPE_SESSION, NULL);
+
+  self->exec = ctr_exec_ref (exec);
+  exec->changed = on_changed;
+  exec->user_data = self;
+  return thole_stream_new (G_INPUT_STREAM (self), output);
+}
