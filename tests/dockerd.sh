@@ -121,9 +121,13 @@ network () {
     return 0
   fi
   name=$(bridge_name "$1")
-  if ! ip link show "$name" >/dev/null 2>&1; then
-    ip link add "$name" type bridge && ip address add "10.231.$(subnet_number "$1").1/24" dev "$name" && ip link set "$name" up
-  fi >/dev/null 2>&1 || true
+  # one at a time: another may be choosing the same numbers
+  {
+    flock 9
+    if ! ip link show "$name" >/dev/null 2>&1; then
+      ip link add "$name" type bridge && ip address add "10.231.$(subnet_number "$1").1/24" dev "$name" && ip link set "$name" up
+    fi >/dev/null 2>&1 || true
+  } 9>>"${TMPDIR:-/tmp}/thole-test-bridges.lock"
   outside_on "$1" || true
   echo "--bridge=$name"
 }

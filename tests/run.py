@@ -225,7 +225,7 @@ def suite_driver(_):
 
 
 def suite_engines(_):
-    return scripts("engines/*-test.py", ASAN, SANITIZERS, SECONDS["engines"])
+    return scripts("engines/*-test.py", ASAN, SANITIZERS, SECONDS["engines"], at_once=2)
 
 
 def suite_chaos(options):
