@@ -40,9 +40,13 @@ TholeClient *
 thole_client_new_for_url (const char *url, const char *token, GError **error)
 {
   g_autofree char *whole = url != NULL ? g_strdup (url) : default_url ();
-  TholeTransport *transport = thole_transport_http_new (whole, token != NULL ? token : g_getenv ("THOLE_TOKEN"), error);
+  TholeTransport *transport;
   TholeClient *self;
 
+  if (g_str_has_prefix (whole, "dbus:"))
+    transport = thole_transport_dbus_new (whole, error);
+  else
+    transport = thole_transport_http_new (whole, token != NULL ? token : g_getenv ("THOLE_TOKEN"), error);
   if (transport == NULL)
     return NULL;
   self = g_object_new (THOLE_TYPE_CLIENT, NULL);

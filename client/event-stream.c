@@ -169,8 +169,7 @@ try_next (TholeEventStream *self, GCancellable *cancellable, GError **error)
   fields = self->feed->class->next (self->feed, cancellable, &fault);
   if (fields != NULL)
     return fields;
-  if (!g_error_matches (fault, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    drop_feed (self);
+  drop_feed (self);
   g_propagate_error (error, g_steal_pointer (&fault));
   return NULL;
 }
@@ -277,8 +276,8 @@ on_next (GObject *source, GAsyncResult *result, gpointer user_data)
       g_task_return_pointer (task, take (self, fields), g_object_unref);
       return;
     }
-  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    drop_feed (self);
+  /* also when it was cancelled: an event may be lost on its way back, and comes again after the cursor */
+  drop_feed (self);
   failed (task, error);
 }
 

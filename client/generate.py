@@ -156,7 +156,7 @@ def operations(lists, fields):
     known = schemas(fields)
     lines = []
     for row in rows(lists):
-        name, _, _, http, _, body, query, _, _ = [part.strip() for part in row.split("|", 8)]
+        name, _, _, http, _, body, query, _, bus, _ = [part.strip() for part in row.split("|", 9)]
         if http == "-":
             continue
         method, path = http.split()
@@ -164,7 +164,8 @@ def operations(lists, fields):
         paged = "cursor" in query_keys
         # without a body all options are for the query; the daemon refuses what it does not know
         text = "NULL" if body == "empty" or method in ("GET", "DELETE") else '",' + "".join(key + "," for key in query_keys) + '"'
-        lines.append(f'  {{ "{name}", "{method}", "{path}", {text}, {"TRUE" if paged else "FALSE"} }},')
+        member = "NULL" if bus == "-" else f'"{bus.split()[0]}"'
+        lines.append(f'  {{ "{name}", "{method}", "{path}", {text}, {"TRUE" if paged else "FALSE"}, {member} }},')
     body = "\n".join(lines)
     return f"""{MADE}
 #include "operation.h"

@@ -14,6 +14,7 @@ typedef struct
   const char *path;   /* "/v1/workloads/{id}/stop" */
   const char *query;  /* (nullable): ",wait,timeout,": options that are not of the body; NULL: there is no body */
   gboolean paged;
+  const char *bus;    /* (nullable): "Workload.Stop" */
 } TholeClientOperation;
 
 /* Returns: (nullable) */

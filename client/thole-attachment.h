@@ -28,7 +28,8 @@ G_DECLARE_FINAL_TYPE (TholeAttachment, thole_attachment, THOLE, ATTACHMENT, GIOS
  *
  * The input and output of a session. The streams go on when the connection breaks: output at the byte where it broke, and
  * input that the program had not taken is sent again. The input stream ends when the session does, or when the daemon
- * cannot be reached for too long; thole_attachment_wait() tells which.
+ * cannot be reached for too long; thole_attachment_wait() tells which. Over D-Bus the daemon tells nobody that control went to
+ * somebody else, and gives the output that is still held in place of a screen.
  *
  * Since: 1.0
  */

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The way to one daemon: over its unix socket or TCP.
+ * The way to one daemon: over its unix socket, TCP or a message bus.
  */
 #pragma once
 
@@ -36,8 +36,9 @@ G_DECLARE_FINAL_TYPE (TholeClient, thole_client, THOLE, CLIENT, GObject)
 
 /**
  * thole_client_new_for_url:
- * @url: (nullable): `unix:PATH` or `http[s]://HOST:PORT`; %NULL: the environment variable `THOLE_URL`, else the local daemon
- * @token: (nullable): a bearer token; %NULL: the environment variable `THOLE_TOKEN`, if it is set
+ * @url: (nullable): `unix:PATH`, `http[s]://HOST:PORT`, `dbus:system`, `dbus:session` or `dbus:ADDRESS`; %NULL: the environment
+ *   variable `THOLE_URL`, else the local daemon over its unix socket
+ * @token: (nullable): a bearer token, for HTTP; %NULL: the environment variable `THOLE_TOKEN`, if it is set
  * @error:
  *
  * Makes a client. `THOLE_CA_FILE` names a file of those that may sign for the daemon, instead of the system's own.

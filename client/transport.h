@@ -104,6 +104,8 @@ struct _TholeTransport
 
 /* @url: unix:PATH or http[s]://HOST:PORT. @token: (nullable). Returns: (transfer full) */
 TholeTransport *thole_transport_http_new (const char *url, const char *token, GError **error);
+/* @url: dbus:system, dbus:session or dbus:ADDRESS. Returns: (transfer full) */
+TholeTransport *thole_transport_dbus_new (const char *url, GError **error);
 
 TholeCall      *thole_call_new  (const TholeClientOperation *operation, const char *target, GVariant *options);
 void            thole_call_free (TholeCall *call);
