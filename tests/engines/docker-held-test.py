@@ -1,0 +1,153 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Sessions that the daemon holds itself, in containers without an agent, by a socket of this machine and by TCP; and the console
+of their main process."""
+import hashlib
+import os
+import random
+import threading
+
+from real_docker import AGENT, Bench, case, free_port, main
+from ws_client import Thole
+
+MEGABYTES = 256 if os.environ.get("THOLE_LONG") == "1" else 6
+
+
+class Held(Bench):
+    def __init__(self):
+        self.port = free_port()
+        self.settings = {**self.settings, "daemon.agent": AGENT, "limits.sessions": "16"}
+        self.flags = ["--live-restore", "-H", f"tcp://127.0.0.1:{self.port}", "--tls=false"]
+        super().__init__()
+
+    def daemon(self, name="thole"):
+        daemon = super().daemon(name)
+        daemon.backends["docker"]["agent"] = "no"
+        daemon.backends["far"] = {"driver": "docker", "url": f"tcp://127.0.0.1:{self.port}", "agent": "no"}
+        return daemon
+
+    def wait_ready(self, seconds=30):
+        super().wait_ready(seconds)
+        self.until(lambda: self.thole.get("/v1/backends/far").expect(200).json["state"] == "ready", seconds, "the far backend")
+
+    def open(self, workload, *command, status=(201,), **body):
+        if len(command) == 1:
+            command = ("sh", "-c", *command)
+        body.setdefault("tty", False)
+        return self.thole.post(f"/v1/workloads/{workload['id']}/sessions", {"command": list(command), **body}).expect(*status).json
+
+    def show(self, session):
+        return self.thole.get(f"/v1/sessions/{session['id']}").expect(200).json
+
+    def ended(self, session, seconds=30):
+        self.until(lambda: self.show(session)["state"] == "ended", seconds, "the end of the session")
+        return self.show(session)
+
+    def processes(self, workload, word):
+        """How many of the container's processes have this word in their command line."""
+        top = self.engine.get(f"/containers/{self.engine.container(workload)['Id']}/top").expect(200).json
+        return sum(word in " ".join(process) for process in top["Processes"])
+
+
+def till(viewer, text):
+    while text not in viewer.output:
+        viewer.step()
+
+
+WAYS = ["docker", "far"]
+
+
+@case("a terminal: typed, seen, resized, its code", "TE-08 TE-09 TE-21", each=WAYS)
+def _(t, way):
+    session = t.open(t.run(body={"backend": way}), "sh", "-i", tty=True, rows=30, cols=90, env={"PS1": "ready> "})
+    t.equal((session["durability"], session["state"]), ("daemon", "running"))
+    viewer = Thole(t.thole, session["id"])
+    till(viewer, b"ready> ")
+    viewer.input(b"stty size; echo $TERM\n")
+    till(viewer, b"30 90")
+    till(viewer, b"xterm-256color")
+    viewer.say("resize", rows=41, cols=101)
+    viewer.until("resized")
+    viewer.input(b"stty size\n")
+    till(viewer, b"41 101")
+    viewer.input(b"exit 6\n")
+    t.equal(viewer.until("exit")["code"], 6)
+    t.equal(t.ended(session)["exit_code"], 6)
+
+
+@case("bytes of all kinds both ways through pipes, lossless, and the end of input", "TE-19 TE-22 row:25", each=WAYS)
+def _(t, way):
+    session = t.open(t.run(body={"backend": way}), "cat; echo done >&2; exit 3", flow="lossless", scrollback=65536)
+    data = random.Random(5).randbytes(MEGABYTES << 20)
+    viewer = Thole(t.thole, session["id"], timeout=60)
+    got, count, sent = hashlib.sha256(), 0, 0
+    while count < len(data):
+        # no more on the way than may be
+        while sent < len(data) and sent - viewer.stdin < 200000:
+            viewer.input(data[sent:sent + 30000])
+            sent += 30000
+        viewer.step()
+        if viewer.output:
+            got.update(viewer.output)
+            count += len(viewer.output)
+            viewer.output = b""
+            viewer.channels.clear()
+            viewer.say("ack", seq=viewer.seq)
+    t.equal((count, got.hexdigest()), (len(data), hashlib.sha256(data).hexdigest()))
+    viewer.input(b"")
+    t.equal(viewer.until("exit")["code"], 3)
+    t.equal(viewer.channels.get(2), b"done\n")
+
+
+@case("signals reach the program and what it started", "TE-21", each=WAYS)
+def _(t, way):
+    workload = t.run(body={"backend": way})
+    session = t.open(workload, "trap 'exit 5' TERM; echo up; while :; do sleep 0.05; done")
+    viewer = Thole(t.thole, session["id"])
+    till(viewer, b"up")
+    t.thole.post(f"/v1/sessions/{session['id']}/signal", {"signal": "SIGTERM"}).expect(204)
+    t.equal((viewer.until("exit")["code"], t.ended(session)["exit_code"]), (5, 5))
+    session = t.open(workload, "sleep 1000")
+    t.thole.post(f"/v1/sessions/{session['id']}/signal", {"signal": "SIGKILL"}).expect(204)
+    t.equal((t.ended(session)["exit_code"], t.show(session)["exit_signal"]), (137, "SIGKILL"))
+
+
+@case("DELETE ends every process that came of it", "TE-05 TE-26", each=WAYS)
+def _(t, way):
+    workload = t.run(body={"backend": way})
+    stubborn = "trap '' HUP TERM; sleep 4711 & (sleep 4712 & sleep 4713 &) & echo up; while :; do sleep 4714; done"
+    for tty in (False, True):
+        session = t.open(workload, stubborn, tty=tty)
+        viewer = Thole(t.thole, session["id"])
+        till(viewer, b"up")
+        t.until(lambda: t.processes(workload, "sleep 471") >= 4, 20, "all of it runs")
+        t.thole.delete(f"/v1/sessions/{session['id']}").expect(204)
+        t.until(lambda: t.processes(workload, "sleep 471") == 0, 20, "none of it runs")
+        t.equal(viewer.rest_of_it().word, "removed")
+
+
+@case("a daemon that is gone: its sessions have ended and their programs are ended", "TE-25", each=["kill", "stop"])
+def _(t, how):
+    places = [t.run(body={"backend": way}) for way in WAYS]
+    sessions = [t.open(place, "trap '' HUP; while :; do sleep 4715; done") for place in places]
+    viewers = [Thole(t.thole, session["id"], start="live") for session in sessions]
+    for place in places:
+        t.until(lambda place=place: t.processes(place, "sleep 4715") > 0, 20, "it runs")
+    ending = threading.Thread(target=getattr(t.thole, how))
+    ending.start()
+    for viewer in viewers:
+        try:
+            t.equal(viewer.rest_of_it().code, 1001 if how == "stop" else None)
+        except OSError:
+            t.equal(how, "kill")
+        viewer.end()
+    ending.join()
+    t.thole.start()
+    t.wait_ready()
+    for place, session in zip(places, sessions):
+        t.holds(t.ended(session)["reason"], "daemon_restarted")
+        t.until(lambda place=place: t.processes(place, "sleep 4715") == 0, 30, "its program is ended")
+
+
+main(Held)
