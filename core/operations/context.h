@@ -62,6 +62,7 @@ struct _TholeOperations
   GHashTable *orphans_storing; /* ids of those whose COMMIT is still to come */
   TholeCollection *sessions;   /* of TholeSeat */
   GHashTable *rooms;           /* id of a workload -> TholeRoom */
+  GPtrArray *consoles;         /* of TholeConsole */
   GHashTable *idempotency;     /* id -> TholeIdempotency record */
   GHashTable *inflight;        /* id -> GPtrArray of TholeCall that wait for the first */
   TholeTimebaseState *timebase; /* of timebase.c */

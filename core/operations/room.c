@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/room.h"
 
+#include "operations/console.h"
 #include "operations/seat-hold.h"
 #include "operations/timebase.h"
 #include "thole-dict.h"
@@ -102,7 +103,7 @@ guint
 thole_room_viewers (TholeOperations *operations, const char *workload)
 {
   TholeRoom *self = room_lookup (operations, workload);
-  guint viewers = 0;
+  guint viewers = thole_console_viewers (operations, workload);
 
   for (guint i = 0; self != NULL && i < self->seats->len; i++)
     viewers += thole_desk_viewers (((TholeSeat *) self->seats->pdata[i])->desk);
@@ -419,6 +420,7 @@ thole_room_follow (TholeSubject *subject)
   g_autoptr (GPtrArray) seats = self != NULL ? g_ptr_array_copy (self->seats, NULL, NULL) : NULL;
   g_autofree char *reason = NULL;
 
+  thole_console_follow (subject);
   if (self == NULL)
     return;
   if (thole_room_has_programs (subject))
@@ -526,6 +528,7 @@ thole_rooms_drain (TholeOperations *operations)
       thole_seat_drain (seat);
       thole_seat_drop (seat, THOLE_VIEWER_RESTARTING, "the daemon goes down");
     }
+  thole_consoles_drain (operations);
   g_hash_table_iter_init (&iter, operations->rooms);
   while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &self))
     {
@@ -545,6 +548,8 @@ thole_rooms_free (TholeOperations *operations)
       thole_seat_leave (seat, THOLE_VIEWER_RESTARTING, "the daemon goes down: connect again");
       thole_seat_unref (seat);
     }
+  thole_consoles_drain (operations);
+  g_ptr_array_unref (operations->consoles);
   g_hash_table_unref (operations->rooms);
   thole_collection_free (operations->sessions);
 }
@@ -560,4 +565,5 @@ thole_rooms_init (TholeOperations *operations)
 {
   operations->rooms = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, room_close);
   operations->sessions = thole_collection_new (seat_id);
+  operations->consoles = g_ptr_array_new ();
 }

@@ -49,5 +49,8 @@ gboolean        thole_room_is_fresh (TholeOperations *operations, const char *wo
 TholeAgentLink *thole_room_link     (TholeRoom *self);
 /* After each COMMIT of a workload. */
 void            thole_room_follow   (TholeSubject *subject);
+/* What the query of an attach says: who types, and where output begins; FALSE: it was answered. */
+TholeInputRole  thole_call_input_role (TholeCall *call);
+gboolean        thole_call_check_from (TholeCall *call, gboolean tty);
 /* Tells the agent to end and forget a session. */
 void            thole_room_close    (TholeRoom *self, const char *session);

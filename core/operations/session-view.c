@@ -12,16 +12,16 @@
 
 #define SNAPSHOT_PATIENCE (15 * G_USEC_PER_SEC)
 
-static TholeInputRole
-role_of (TholeCall *call)
+TholeInputRole
+thole_call_input_role (TholeCall *call)
 {
   const char *input = thole_query_string (call, "input");
 
   return strcmp (input, "shared") == 0 ? THOLE_INPUT_SHARED : strcmp (input, "none") == 0 ? THOLE_INPUT_NONE : THOLE_INPUT_LEASE;
 }
 
-static gboolean
-check_from (TholeCall *call, gboolean tty)
+gboolean
+thole_call_check_from (TholeCall *call, gboolean tty)
 {
   TholeProblem *problem;
   TholeViewFrom from;
@@ -57,8 +57,8 @@ thole_op_session_attach (TholeCall *call)
 {
   TholeSeat *seat = thole_call_seat (call);
 
-  if (seat != NULL && check_from (call, seat->now->tty) && check_seat (call, seat))
-    thole_call_view (call, thole_desk_session (seat->desk, role_of (call), thole_query_boolean (call, "take")));
+  if (seat != NULL && thole_call_check_from (call, seat->now->tty) && check_seat (call, seat))
+    thole_call_view (call, thole_desk_session (seat->desk, thole_call_input_role (call), thole_query_boolean (call, "take")));
 }
 
 /* ttyd's page has its socket and its token at fixed places beneath its own path */

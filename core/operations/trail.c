@@ -10,7 +10,8 @@
 static gboolean
 is_privileged (TholeCall *call)
 {
-  return g_strcmp0 (call->def->method, "GET") != 0 || strcmp (call->def->name, "session.attach") == 0;
+  return g_strcmp0 (call->def->method, "GET") != 0 || strcmp (call->def->name, "session.attach") == 0
+         || strcmp (call->def->name, "workload.console") == 0;
 }
 
 /* who signs in is named by the e-mail address */
@@ -58,7 +59,7 @@ thole_trail_add (TholeCall *call, TholeTxn *txn, const char *target)
 gboolean
 thole_trail_first (TholeCall *call)
 {
-  static const char *const first[] = { "session.attach", "session.update", "session.delete", "operation.cancel", NULL };
+  static const char *const first[] = { "session.attach", "workload.console", "session.update", "session.delete", "operation.cancel", NULL };
 
   return is_privileged (call) && (call->def->kind == THOLE_OPERATION_ENGINE || g_strv_contains (first, call->def->name));
 }

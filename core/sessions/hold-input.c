@@ -73,7 +73,7 @@ thole_hold_input (TholeHold *self, const guint8 *data, gsize length)
 void
 thole_hold_end_of_input (TholeHold *self)
 {
-  if (self->deaf)
+  if (self->deaf || (self->options.lasting && !self->options.tty))
     return;
   self->end_wanted = TRUE;
   write_more (self);

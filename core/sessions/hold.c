@@ -348,6 +348,12 @@ thole_hold_is_over (TholeHold *self)
   return self->over;
 }
 
+gboolean
+thole_hold_is_waiting (TholeHold *self)
+{
+  return self->waits;
+}
+
 guint64
 thole_hold_output (TholeHold *self)
 {

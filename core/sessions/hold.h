@@ -23,7 +23,8 @@ typedef struct
   guint rows, cols;
   guint lines;       /* flood guard: more than so many lines in a second are counted, but not shown; 0 = all are shown */
   gboolean waits;    /* viewers and output wait for thole_hold_settle() */
-  gboolean lasting;  /* numbers may be those of an earlier daemon: who asks for one that there is not begins where output stands */
+  gboolean lasting;  /* numbers may be those of an earlier daemon: who asks for one that there is not begins where output stands; and
+                      * the input goes on for the next one when a viewer ends it */
   gboolean no_input; /* the program takes none: it is dropped */
 } TholeHoldOptions;
 
@@ -56,6 +57,7 @@ void          thole_hold_settle   (TholeHold *self);
 /* The terminal has another size: viewers are told. */
 void          thole_hold_resized  (TholeHold *self, guint rows, guint cols);
 gboolean      thole_hold_is_over  (TholeHold *self);
+gboolean      thole_hold_is_waiting (TholeHold *self);
 /* Bytes of output so far. */
 guint64       thole_hold_output   (TholeHold *self);
 /* When something came or went last, µs since the epoch; 0 = never */
