@@ -136,6 +136,14 @@ on_gap (gpointer user_data, guint64 bytes)
 }
 
 static void
+on_skipped (gpointer user_data, guint64 lines)
+{
+  g_autofree char *text = g_strdup_printf (_("lines skipped, since they came too fast; the log has them: %llu"), (unsigned long long) lines);
+
+  note (user_data, text);
+}
+
+static void
 on_control (gpointer user_data, gboolean held)
 {
   Attach *self = user_data;
@@ -201,7 +209,7 @@ on_ended (gpointer user_data, int code, const GError *error)
   stop (self, code, CLI_ATTACH_ENDED);
 }
 
-static const CliWireEvents events = { on_output, on_gap, on_control, on_taken, on_state, on_ended };
+static const CliWireEvents events = { on_output, on_gap, on_skipped, on_control, on_taken, on_state, on_ended };
 
 /* signals ----------------------------------------------------------------------------------------------- */
 
@@ -222,7 +230,7 @@ on_interrupt (gpointer user_data)
 {
   Attach *self = user_data;
 
-  if (self->interrupts++ == 0 && self->options->input && !self->watching)
+  if (self->interrupts++ == 0 && self->options->input && !self->watching && !self->options->console)
     cli_wire_signal (self->wire, "SIGINT");
   else
     stop (self, 128 + SIGINT, CLI_ATTACH_INTERRUPTED);
@@ -265,11 +273,12 @@ watch_signals (Attach *self)
 static void
 ask_exit_code (Attach *self, Cli *cli)
 {
-  g_autofree char *path = cli_path ("/v1/sessions/%s", self->options->session);
+  g_autofree char *path = cli_path (self->options->console ? "/v1/workloads/%s" : "/v1/sessions/%s", self->options->session);
   g_autoptr(GVariant) session = cli_get (cli, path, NULL);
   g_autoptr(GVariant) code = session != NULL ? thole_dict_value (session, "exit_code", "x") : NULL;
+  const char *state = session != NULL ? thole_dict_string (session, "state", "") : "";
 
-  if (code == NULL || g_strcmp0 (thole_dict_string (session, "state", NULL), "ended") != 0)
+  if (code == NULL || !g_strv_contains ((const char *const[]){ "ended", "stopped", "crashed", NULL }, state))
     return;
   if ((guint64) thole_dict_int (session, "output", 0) > cli_wire_held (self->wire))
     note (self, _("the program ended while the connection was broken; the end of its output is lost"));
@@ -281,7 +290,7 @@ static void
 run (Attach *self, Cli *cli)
 {
   const CliAttach *options = self->options;
-  CliWireOptions wire = { options->session, options->from, options->take, options->watch, options->patience };
+  CliWireOptions wire = { options->session, options->console, options->from, options->take, options->watch, options->patience };
 
   self->wire = cli_wire_new (cli->client, &wire, &events, self);
   on_resize (self);

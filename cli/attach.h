@@ -12,7 +12,8 @@
 
 typedef struct
 {
-  const char *session;     /* id */
+  const char *session;     /* id; of a workload for its console */
+  gboolean console;        /* the main process of a workload: nothing but its keys reaches it */
   gboolean tty;            /* of the session */
   gboolean input;          /* ours is sent */
   gboolean watch;          /* never types */

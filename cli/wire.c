@@ -26,7 +26,7 @@ struct _CliWire
   CliClient *client;
   char *path;
   char *from;
-  gboolean take, watch;
+  gboolean console, take, watch;
   gint64 patience;          /* µs */
   const CliWireEvents *events;
   gpointer user_data;
@@ -269,6 +269,17 @@ take_output (CliWire *self, const guint8 *data, gsize length)
 
 /* messages ---------------------------------------------------------------------------------------------- */
 
+/* another daemon counts from the beginning: what was on its way may have come or not, and nobody wants it twice */
+static void
+count_anew (CliWire *self, guint64 seq, guint64 taken)
+{
+  self->held = MIN (self->held, seq);
+  if (!self->counted || taken >= self->input_at)
+    return;
+  g_byte_array_remove_range (self->input, 0, (guint) MIN (self->sent, (gsize) self->input->len));
+  self->input_at = taken;
+}
+
 static void
 take_resumed (CliWire *self, GVariant *message)
 {
@@ -277,6 +288,8 @@ take_resumed (CliWire *self, GVariant *message)
 
   if (!self->begun)
     self->held = seq;
+  else if (self->console)
+    count_anew (self, seq, (guint64) thole_dict_int (message, "stdin", 0));
   self->begun = TRUE;
   self->acked = self->held;
   self->lost = 0;
@@ -332,9 +345,12 @@ take_gap (CliWire *self, GVariant *message)
 {
   guint64 to = (guint64) thole_dict_int (message, "to", 0);
   guint64 bytes = to > self->held ? to - self->held : 0;
+  guint64 lines = (guint64) thole_dict_int (message, "lines", 0);
 
   self->held = MAX (self->held, to);
-  if (bytes > 0)
+  if (lines > 0)
+    self->events->skipped (self->user_data, lines);
+  else if (bytes > 0)
     self->events->gap (self->user_data, bytes);
 }
 
@@ -527,7 +543,8 @@ cli_wire_new (CliClient *client, const CliWireOptions *options, const CliWireEve
   CliWire *self = g_new0 (CliWire, 1);
 
   self->client = client;
-  self->path = cli_path ("/v1/sessions/%s/attach", options->session);
+  self->console = options->console;
+  self->path = cli_path (options->console ? "/v1/workloads/%s/console" : "/v1/sessions/%s/attach", options->session);
   self->from = g_strdup (options->from);
   self->take = options->take;
   self->watch = options->watch;

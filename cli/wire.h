@@ -22,6 +22,8 @@ typedef struct
   /* @channel: 1 stdout or the terminal, 2 stderr. FALSE: nobody reads it any more */
   gboolean (*output)  (gpointer user_data, int channel, const guint8 *data, gsize length);
   void     (*gap)     (gpointer user_data, guint64 bytes);
+  /* so many lines came too fast to be shown */
+  void     (*skipped) (gpointer user_data, guint64 lines);
   /* what is typed counts, or is passed over */
   void     (*control) (gpointer user_data, gboolean held);
   /* input was taken: there may be room again */
@@ -33,7 +35,8 @@ typedef struct
 
 typedef struct
 {
-  const char *session; /* id */
+  const char *session; /* id; of a workload for its console */
+  gboolean console;    /* the main process of a workload: its numbers of input begin anew with each daemon */
   const char *from;    /* "oldest", "live" or "snapshot" */
   gboolean take;       /* control, from whoever has it */
   gboolean watch;      /* never types */

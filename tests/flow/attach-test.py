@@ -319,8 +319,8 @@ def _(t):
     t.do("sessions", "--kill", "nobody", code=3)
     t.equal([s["name"] for s in t.sessions(name)], [f"two-of-{name}"])
     t.do("sessions", "-k", f"two-of-{name}")
-    t.holds(t.do("attach", name, code=3).stderr.decode(), "no session")
     t.do("attach", "se-nothing", code=3)
+    t.do("attach", "nobody", code=3)
 
 
 @case("our terminal goes away: the session waits for us a while")
@@ -332,6 +332,29 @@ def _(t):
     t.equal(seat.end(), 129)
     session, = t.sessions(name)
     t.equal((session["state"], session["on_detach"]), ("running", "stop-after"))
+
+
+@case("attach to the main program: what comes, keys that leave, on over a killed daemon", proves="TE-01 TE-03 TE-18 TE-25")
+def _(t):
+    name = t.run(["cat"], name="main", tty=True, stdin=True)["name"]
+    seat = t.seat("attach", name, rows=20, cols=70)
+    seat.type("one\n")
+    t.until(lambda: seat.read(0.1) and "one" in t.logs({"id": name}), 30, "it is typed")
+    t.again()
+    seat.type("two\n")
+    t.until(lambda: seat.read(0.1) and "two" in t.logs({"id": name}), 30, "it is typed on")
+    seat.type("\x10\x11")
+    seat.see("left; it goes on: tholectl attach --console main")
+    t.equal(seat.end(), 0)
+    t.equal(t.thole.get("/v1/workloads/main").expect(200).json["state"], "running")
+    counter = t.run(["count", "60", "50"], name="counter")["name"]
+    seat = t.seat("attach", "--console", "--from", "oldest", counter)
+    seat.see("\n5\r\n")
+    t.again()
+    seen = seat.see("\n60\r\n", 60)
+    numbers = [int(line) for line in seen.split("\r\n") if line.strip().isdigit()]
+    t.equal(numbers, list(range(6, 61)), "every number once")
+    t.equal(seat.end(), 0)
 
 
 def setup():

@@ -35,12 +35,6 @@ class Console(Thole):
 class Consoles(Kept):
     BACKEND = {"log_bytes": "4194304"}
 
-    def user(self, name, *roles):
-        """A client of a user with these roles."""
-        self.thole.post("/v1/users", {"email": f"{name}@example.org", "password": "long enough " + name, "roles": list(roles)}).expect(201)
-        login = self.thole.post("/v1/auth/login", {"email": f"{name}@example.org", "password": "long enough " + name}).expect(200).json
-        return self.thole.client(token=login["token"]) if hasattr(self.thole, "client") else login["token"]
-
 
 @case("what it has written, then what comes, and how it ends", "TE-01 TE-18 TE-28 row:20")
 def _(t):
