@@ -197,7 +197,7 @@ def suite_exports(_):
 
 
 def suite_unit(_):
-    return meson_tests(ASAN, SANITIZERS, "unit", ["--no-suite", "static", "--no-suite", "docker"])
+    return meson_tests(ASAN, SANITIZERS, "unit", ["--no-suite", "static", "--no-suite", "docker", "--no-suite", "service"])
 
 
 def suite_flow(_):
@@ -256,9 +256,11 @@ def suite_fuzz(options):
 
 
 def suite_plain(_):
-    """What a sanitizer would falsify: memory."""
+    """What a sanitizer would falsify: memory, and what is installed, under a real systemd and outside of the tree."""
     count = scripts("engines/*-memory.py", GCC, {"G_DEBUG": "fatal-criticals"})
     count.add(scripts("flow/*-memory.py", GCC, {"G_DEBUG": "fatal-criticals"}))
+    for path in ("data/service-test.py", "data/install-test.py", "data/systemd-test.py", "sdk/template-test.py"):
+        count.add(script(os.path.join(ROOT, path)))
     return count
 
 
