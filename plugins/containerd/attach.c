@@ -25,7 +25,7 @@ struct _TholeCtrAttach
   GByteArray *in, *out;
   gsize given;
   gboolean ended;
-  guint8 piece[PIECE];
+  guint8 *piece;
 };
 
 #define CTR_TYPE_ATTACH (thole_ctr_attach_get_type ())
@@ -228,6 +228,7 @@ thole_ctr_attach_finalize (GObject *object)
   g_object_unref (self->log);
   g_byte_array_unref (self->in);
   g_byte_array_unref (self->out);
+  g_free (self->piece);
   G_OBJECT_CLASS (thole_ctr_attach_parent_class)->finalize (object);
 }
 
@@ -249,6 +250,7 @@ thole_ctr_attach_init (TholeCtrAttach *self)
 {
   self->in = g_byte_array_new ();
   self->out = g_byte_array_new ();
+  self->piece = g_malloc (PIECE);
 }
 
 /* the slot -------------------------------------------------------------------------------------------- */
@@ -258,6 +260,7 @@ typedef struct
   CtrJob job;
   char *id, *container;
   gboolean input;
+  gboolean fresh;  /* never ran: its log is waited for */
 } Attach;
 
 static void
@@ -284,14 +287,14 @@ static GOutputStream *
 open_input (Attach *self)
 {
   TholeDriver *driver = self->job.driver;
-  g_autofree char *path = g_build_filename (driver->config->runtime_dir, self->container, "in", NULL);
+  g_autofree char *path = self->input ? ctr_pipe_make (driver, self->container, "in", NULL) : NULL;
   CtrExec *exec = g_rc_box_new0 (CtrExec);
 
   exec->driver = ctr_driver_ref (driver);
   exec->container = g_strdup (self->container);
   exec->id = g_strdup ("");
   exec->out = exec->err = -1;
-  exec->in = self->input ? open (path, O_RDWR | O_NONBLOCK | O_CLOEXEC) : -1;
+  exec->in = path != NULL ? open (path, O_RDWR | O_NONBLOCK | O_CLOEXEC) : -1;
   return ctr_input_new (exec->in, FALSE, end_input, exec, exec_release);
 }
 
@@ -302,7 +305,7 @@ on_task (GTask *task, gpointer value, GError *error)
   TholeDriver *driver = self->job.driver;
   Ctr__TaskGot *got = value;
   g_autofree char *folder = ctr_place_path (driver, self->container, "log");
-  CtrLogWanted wanted = { .follow = TRUE, .tail = 0, .streams = { FALSE, TRUE, TRUE } };
+  CtrLogWanted wanted = { .follow = TRUE, .patient = self->fresh, .tail = 0, .streams = { FALSE, TRUE, TRUE } };
   g_autoptr(TholeCtrAttach) stream = NULL;
   g_autoptr(GOutputStream) output = NULL;
 
@@ -311,7 +314,7 @@ on_task (GTask *task, gpointer value, GError *error)
       ctr_fail (task, error);
       return;
     }
-  if (error != NULL || got->process == NULL || got->process->status == CTR_TASK_STOPPED)
+  if (!self->fresh && (error != NULL || got->process == NULL || got->process->status == CTR_TASK_STOPPED))
     {
       g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it does not run");
       return;
@@ -337,6 +340,7 @@ on_found_to_attach (GTask *task, gpointer value, GError *error)
     }
   self->container = g_strdup (container->id);
   self->input = strstr (ctr_label (container->labels, container->n_labels, CTR_LABEL_STDIO), "stdin") != NULL;
+  self->fresh = ctr_label (container->labels, container->n_labels, CTR_LABEL_STARTED)[0] == '\0';
   ctr_task_get (task, container->id, on_task);
 }
 

@@ -149,7 +149,7 @@ ctr_call (GTask *task, const CtrCall *call, CtrNext next)
   self->reply = call->reply;
   if (driver->host == NULL)
     {
-      end_later (self, g_error_new_literal (THOLE_ERROR, THOLE_ERROR_UNAVAILABLE, "the backend is closed"));
+      end_later (self, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the backend was closed"));
       return;
     }
   if (cancellable != NULL && g_cancellable_is_cancelled (cancellable))

@@ -303,11 +303,9 @@ attach (GSource *source, GSourceFunc function, gpointer data)
   return source;
 }
 
-static void
-channel_break (CtrChannel *self, const char *why)
+void
+ctr_channel_reset (CtrChannel *self, const GError *error)
 {
-  g_autoptr(GError) error = g_error_new (THOLE_ERROR, THOLE_ERROR_UNAVAILABLE, "%s: %s", self->path, why);
-
   clear_source (&self->reading);
   clear_source (&self->writing);
   if (self->connecting != NULL)
@@ -318,6 +316,14 @@ channel_break (CtrChannel *self, const char *why)
   g_byte_array_set_size (self->out, 0);
   while (self->streams->len > 0)
     stream_close (g_ptr_array_index (self->streams, self->streams->len - 1), error);
+}
+
+static void
+channel_break (CtrChannel *self, const char *why)
+{
+  g_autoptr(GError) error = g_error_new (THOLE_ERROR, THOLE_ERROR_UNAVAILABLE, "%s: %s", self->path, why);
+
+  ctr_channel_reset (self, error);
 }
 
 /* Until the socket takes no more, or all is sent. */
@@ -468,12 +474,6 @@ ctr_channel_new (const char *socket_path, const char *namespace)
   self->out = g_byte_array_new ();
   self->streams = g_ptr_array_new ();
   return self;
-}
-
-void
-ctr_channel_reset (CtrChannel *self)
-{
-  channel_break (self, "given up");
 }
 
 void

@@ -25,8 +25,8 @@ typedef struct
 } CtrStreamHandler;
 
 CtrChannel *ctr_channel_new   (const char *socket_path, const char *namespace);
-/* Ends every stream, each with an error of its own, and the connection. The channel can go on being used. */
-void        ctr_channel_reset (CtrChannel *self);
+/* Ends every stream with @error, and the connection. The channel can go on being used. */
+void        ctr_channel_reset (CtrChannel *self, const GError *error);
 void        ctr_channel_free  (CtrChannel *self);
 
 /* @method: "/package.Service/Method"; @lease (nullable): what protects what the call makes; @seconds: told to the server, 0 = none.

@@ -31,14 +31,31 @@ typedef struct
   Ctr__SnapshotMounts *mounts;
   char *archive;      /* (nullable): digest of the blob with the files */
   gboolean leased;
+  gboolean first;     /* others that want the same wait for this one */
   gboolean again;     /* a snapshot was left behind, and is being made anew */
 } Create;
+
+static void look (GTask *task);
+
+/* Those that want the same look for it anew. */
+static void
+wake_others (Create *self)
+{
+  GPtrArray *list = g_hash_table_lookup (self->job.driver->creating, self->container);
+  g_autoptr(GPtrArray) waiting = g_ptr_array_ref (list);
+
+  g_hash_table_remove (self->job.driver->creating, self->container);
+  for (guint i = 0; i < waiting->len; i++)
+    look (g_ptr_array_index (waiting, i));
+}
 
 static void
 create_clear (gpointer data)
 {
   Create *self = data;
 
+  if (self->first)
+    wake_others (self);
   if (self->leased)
     ctr_lease_drop (self->job.driver, self->container);
   g_free (self->id);
@@ -112,6 +129,7 @@ undo_taking (GTask *task, GError *error)
 static void
 on_existing (GTask *task, gpointer value, GError *error)
 {
+  /* its snapshot has this name, too: it is not touched */
   if (error != NULL)
     ctr_fail (task, error);
   else
@@ -125,7 +143,7 @@ on_created (GTask *task, gpointer value, GError *error)
   Ctr__ContainerMessage *reply = value;
 
   if (ctr_is (error, THOLE_ERROR_EXISTS))
-    ctr_thing_find (task, self->id, on_existing);
+    ctr_thing_find_any (task, self->id, on_existing);
   else if (error != NULL)
     undo (task, error);
   else
@@ -492,6 +510,23 @@ on_looked (GTask *task, gpointer value, GError *error)
     ctr_lease_make (task, self->container, on_leased);
 }
 
+/* One at a time: both would make the same snapshot. */
+static void
+look (GTask *task)
+{
+  Create *self = g_task_get_task_data (task);
+  GPtrArray *waiting = g_hash_table_lookup (self->job.driver->creating, self->container);
+
+  if (waiting != NULL)
+    {
+      g_ptr_array_add (waiting, g_object_ref (task));
+      return;
+    }
+  self->first = TRUE;
+  g_hash_table_insert (self->job.driver->creating, g_strdup (self->container), g_ptr_array_new_with_free_func (g_object_unref));
+  ctr_thing_find_any (task, self->id, on_looked);
+}
+
 void
 ctr_create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant *options, GCancellable *cancellable,
                   GAsyncReadyCallback callback, gpointer user_data)
@@ -506,5 +541,5 @@ ctr_create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant *o
   create->spec = g_variant_ref (spec);
   create->secrets = thole_dict_value (options, "secrets", "a{say}");
   create->agent = thole_dict_value (options, "agent", "a{sv}");
-  ctr_thing_find (task, id, on_looked);
+  look (task);
 }

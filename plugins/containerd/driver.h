@@ -30,6 +30,7 @@ struct _TholeDriver
   CtrEvents *events;
   GHashTable *reaping;   /* container -> GPtrArray of GTask that wait for its end to be written down */
   GHashTable *starting;  /* containers that are being started */
+  GHashTable *creating;  /* container -> GPtrArray of GTask that wait for another create of the same */
   GHashTable *oom;       /* containers that were told to want memory */
   GHashTable *names;     /* container -> CtrName, of all that were seen */
   guint serial;          /* for names of what lives shortly */

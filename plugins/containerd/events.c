@@ -297,7 +297,7 @@ on_pong (GTask *task, gpointer value, GError *error)
   if (self->stream != NULL && (ctr_is (error, THOLE_ERROR_TIMEOUT) || ctr_is (error, THOLE_ERROR_UNAVAILABLE)))
     {
       give_up (self, error);
-      ctr_channel_reset (self->driver->channel);
+      ctr_channel_reset (self->driver->channel, error);
     }
   else if (self->stream != NULL)
     arm_ping (self);

@@ -96,6 +96,11 @@ exec_resize_async (TholeDriver *self, const char *id, const char *exec_id, guint
   g_autoptr(GTask) task = ctr_job_new (self, sizeof (Resize), resize_clear, NULL, cancellable, callback, user_data);
   Resize *resize = g_task_get_task_data (task);
 
+  if (rows == 0 || cols == 0 || rows > G_MAXUINT16 || cols > G_MAXUINT16)
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "a terminal has rows and columns");
+      return;
+    }
   resize->exec = g_strdup (exec_id);
   resize->rows = rows;
   resize->cols = cols;

@@ -71,9 +71,9 @@ next_number (const char *folder, guint after)
   return found;
 }
 
-/* Does thole-log hold its lock? */
+/* Does thole-log hold its lock? @never: what is said of a folder in which it never was */
 static gboolean
-is_written (const char *folder)
+is_written (const char *folder, gboolean never)
 {
   g_autofree char *path = g_build_filename (folder, "writing", NULL);
   int fd = open (path, O_RDONLY | O_CLOEXEC);
@@ -81,7 +81,7 @@ is_written (const char *folder)
 
   if (fd >= 0)
     close (fd);
-  return held;
+  return fd >= 0 ? held : never;
 }
 
 /* the last lines -------------------------------------------------------------------------------------- */
@@ -212,7 +212,7 @@ fill (TholeCtrLog *self, gboolean *ended)
   for (;;)
     {
       /* asked first: what is written before the end is found below */
-      gboolean written = self->wanted.follow && is_written (self->folder);
+      gboolean written = self->wanted.follow && is_written (self->folder, self->wanted.patient);
 
       while (self->out->len < PIECE && read_piece (self))
         ;

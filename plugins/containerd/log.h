@@ -15,6 +15,7 @@ void     ctr_logs_async (TholeDriver *self, const char *id, GVariant *options, G
 typedef struct
 {
   gboolean follow;
+  gboolean patient;     /* a log that nobody ever wrote to is waited for */
   gint64 tail;          /* -1 = all */
   gint64 since, until;  /* µs, 0 = open */
   gboolean streams[3];  /* by number */

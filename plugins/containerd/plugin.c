@@ -31,6 +31,7 @@ driver_clear (gpointer box)
   g_clear_pointer (&self->reaping, g_hash_table_unref);
   g_clear_pointer (&self->starting, g_hash_table_unref);
   g_clear_pointer (&self->oom, g_hash_table_unref);
+  g_clear_pointer (&self->creating, g_hash_table_unref);
   g_clear_pointer (&self->names, g_hash_table_unref);
 }
 
@@ -171,6 +172,7 @@ ctr_open (TholeHost *host, const TholeHostOps *ops, GVariant *config, GError **e
   self->reaping = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   self->starting = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->oom = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->creating = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, name_free);
   self->events = ctr_events_new (self);
   return self;
@@ -180,9 +182,10 @@ static void
 ctr_close_async (TholeDriver *self, GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr(GTask) task = thole_task_new (NULL, callback, user_data);
+  g_autoptr(GError) closed = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the backend was closed");
 
   ctr_events_stop (self);
-  ctr_channel_reset (self->channel);
+  ctr_channel_reset (self->channel, closed);
   self->host = NULL;
   g_task_return_boolean (task, TRUE);
 }

@@ -10,6 +10,7 @@
 #include "slots.h"
 
 #define START_SECONDS 100.0
+#define REASON_MAX 500 /* a label has room for 4 KiB */
 
 typedef struct
 {
@@ -50,7 +51,9 @@ on_task_undone (GTask *task, gpointer value, GError *error)
 {
   Start *self = g_task_get_task_data (task);
 
-  ctr_thing_label (task, self->container, (const char *const[]){ CTR_LABEL_STARTED, "", NULL }, on_unlabelled);
+  g_autofree char *reason = g_utf8_substring (self->failure->message, 0, MIN (g_utf8_strlen (self->failure->message, -1), REASON_MAX));
+
+  ctr_thing_label (task, self->container, (const char *const[]){ CTR_LABEL_STARTED, "", CTR_LABEL_REASON, reason, NULL }, on_unlabelled);
 }
 
 static void

@@ -239,8 +239,10 @@ on_found_to_remove (GTask *task, gpointer value, GError *error)
 {
   Stop *self = g_task_get_task_data (task);
 
-  /* what a half-done create left has the same name */
-  if (ctr_is (error, THOLE_ERROR_NOT_FOUND))
+  /* of others nothing is touched; what a half-done create left has the same name */
+  if (ctr_is (error, THOLE_ERROR_EXISTS))
+    g_task_return_boolean (task, TRUE);
+  else if (ctr_is (error, THOLE_ERROR_NOT_FOUND))
     on_container_removed (task, NULL, NULL);
   else if (error != NULL)
     ctr_fail (task, error);
@@ -261,5 +263,5 @@ ctr_remove_async (TholeDriver *self, const char *id, GVariant *options, GCancell
   stop->container = ctr_thing_name (self->config->instance, id);
   stop->force = thole_dict_boolean (options, "force", FALSE);
   stop->ended = on_ended;
-  ctr_thing_find (task, id, on_found_to_remove);
+  ctr_thing_find_any (task, id, on_found_to_remove);
 }

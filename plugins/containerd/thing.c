@@ -113,6 +113,7 @@ typedef struct
   GTask *outer;
   CtrNext next;
   char *id;
+  int foreign;    /* the error for one that is not ours */
 } Find;
 
 static void
@@ -136,15 +137,15 @@ on_container (GTask *task, gpointer value, GError *error)
     own = g_error_copy (error);
   else if (container == NULL || strcmp (label_of (container, CTR_LABEL_INSTANCE), self->job.driver->config->instance) != 0
            || strcmp (label_of (container, CTR_LABEL_ID), self->id) != 0)
-    own = g_error_new (THOLE_ERROR, THOLE_ERROR_EXISTS, "the container of %s is not ours", self->id);
+    own = g_error_new (THOLE_ERROR, self->foreign, "the container of %s is not ours", self->id);
   else
     ctr_thing_note (self->job.driver, container);
   self->next (self->outer, own == NULL ? container : NULL, own);
   g_task_return_boolean (task, TRUE);
 }
 
-void
-ctr_thing_find (GTask *task, const char *id, CtrNext next)
+static void
+find (GTask *task, const char *id, int foreign, CtrNext next)
 {
   TholeDriver *driver = ctr_driver_of (task);
   g_autoptr(GTask) inner = ctr_job_new (driver, sizeof (Find), find_clear, NULL, g_task_get_cancellable (task), NULL, NULL);
@@ -156,8 +157,21 @@ ctr_thing_find (GTask *task, const char *id, CtrNext next)
   self->outer = g_object_ref (task);
   self->next = next;
   self->id = g_strdup (id);
+  self->foreign = foreign;
   request.id = name;
   ctr_call (inner, &call, on_container);
+}
+
+void
+ctr_thing_find (GTask *task, const char *id, CtrNext next)
+{
+  find (task, id, THOLE_ERROR_NOT_FOUND, next);
+}
+
+void
+ctr_thing_find_any (GTask *task, const char *id, CtrNext next)
+{
+  find (task, id, THOLE_ERROR_EXISTS, next);
 }
 
 void
@@ -246,6 +260,8 @@ ctr_thing_show (TholeDriver *driver, const Ctr__Container *container, const Ctr_
   g_variant_dict_insert (&out, "state", "s", state);
   if (strcmp (state, "exited") == 0)
     put_end (&out, container);
+  else if (strcmp (state, "created") == 0)
+    g_variant_dict_insert (&out, "reason", "s", label_of (container, CTR_LABEL_REASON));
   g_variant_dict_insert (&out, "started_at", "x",
                          (gint64) g_ascii_strtoll (label_of (container, CTR_LABEL_STARTED), NULL, 10));
   g_variant_dict_insert (&out, "pid", "x", (gint64) (process != NULL && process->status != CTR_TASK_STOPPED ? process->pid : 0));

@@ -17,6 +17,7 @@
 #define CTR_LABEL_STARTED "org.thole.started"  /* µs since the epoch; "" = never */
 #define CTR_LABEL_ENDED "org.thole.ended"      /* µs; "" = runs, or its end was not seen */
 #define CTR_LABEL_CODE "org.thole.exit-code"
+#define CTR_LABEL_REASON "org.thole.reason"    /* why it did not start */
 #define CTR_LABEL_OOM "org.thole.oom"
 
 /* A task as the engine names its states. */
@@ -32,8 +33,10 @@ void        ctr_thing_tell    (TholeDriver *driver, const char *container, const
 void        ctr_thing_note    (TholeDriver *driver, const Ctr__Container *container);
 void        ctr_thing_forget  (TholeDriver *driver, const char *container);
 
-/* Looks for the container of @id; @next gets a Ctr__Container. Errors: NOT_FOUND, EXISTS (not ours). */
+/* Looks for the container of @id; @next gets a Ctr__Container. Errors: NOT_FOUND. */
 void        ctr_thing_find    (GTask *task, const char *id, CtrNext next);
+/* The same; one of this name that is not ours is EXISTS. */
+void        ctr_thing_find_any (GTask *task, const char *id, CtrNext next);
 /* @next gets a Ctr__TaskGot; NOT_FOUND = it has no task. */
 void        ctr_task_get      (GTask *task, const char *container, CtrNext next);
 /* Writes labels: pairs of key and value, ended by NULL. */

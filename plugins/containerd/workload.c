@@ -374,10 +374,15 @@ workload_unpause_async (TholeDriver *self, const char *id, GVariant *options, GC
 static void
 on_task_updated (GTask *task, gpointer value, GError *error)
 {
+  Look *self = g_task_get_task_data (task);
+
   if (error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND))
-    ctr_fail (task, error);
-  else
-    g_task_return_boolean (task, TRUE);
+    {
+      ctr_fail (task, error);
+      return;
+    }
+  ctr_thing_tell (self->job.driver, self->container, "update");
+  g_task_return_boolean (task, TRUE);
 }
 
 static void
