@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/face.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "bus/handover.h"
@@ -17,6 +18,7 @@ struct _TholeBusInlet
 {
   gint refs;
   GMainContext *context;
+  gsize max_body;          /* bytes */
   TholeBus *bus;           /* main context only; NULL when it is gone */
 };
 
@@ -180,6 +182,20 @@ is_ours (GDBusMessage *message)
          && strcmp (g_dbus_message_get_member (message), "Introspect") == 0;
 }
 
+/* Such a message takes many times its size here. It is not worth a trip to the main context, and its memory is given back. */
+static void
+refuse_giant (GDBusConnection *connection, GDBusMessage *message, gsize max)
+{
+  g_autofree char *name = thole_bus_error_name (THOLE_ERROR_TOO_LARGE);
+  g_autoptr (GDBusMessage) reply =
+    g_dbus_message_new_method_error (message, name, "The arguments may have %" G_GSIZE_FORMAT " bytes", max);
+
+  if (!(g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED))
+    g_dbus_connection_send_message (connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+  g_object_unref (message);
+  malloc_trim (0);
+}
+
 /* in the thread of the connection */
 static GDBusMessage *
 take_message (GDBusConnection *connection, GDBusMessage *message, gboolean incoming, gpointer user_data)
@@ -190,6 +206,11 @@ take_message (GDBusConnection *connection, GDBusMessage *message, gboolean incom
 
   if (!incoming || !is_ours (message))
     return message;
+  if (g_dbus_message_get_body (message) != NULL && g_variant_get_size (g_dbus_message_get_body (message)) > inlet->max_body)
+    {
+      refuse_giant (connection, message, inlet->max_body);
+      return NULL;
+    }
   arrival = g_new (Arrival, 1);
   *arrival = (Arrival) { inlet, message };
   g_atomic_int_inc (&inlet->refs);
@@ -277,6 +298,7 @@ listen_to (TholeBus *self)
 
   inlet->refs = 2;
   inlet->context = g_main_context_ref_thread_default ();
+  inlet->max_body = self->options.max_body;
   inlet->bus = self;
   self->inlet = inlet;
   self->filter = g_dbus_connection_add_filter (self->connection, take_message, inlet, inlet_unref);

@@ -10,6 +10,7 @@
 
 #include "bus/handover.h"
 #include "bus/value.h"
+#include "thole-dict.h"
 
 static gboolean
 may_answer (const TholeOperationDef *def, guint status)
@@ -78,20 +79,33 @@ result_of (const TholeReply *reply)
   return g_variant_dict_end (&dict);
 }
 
+/* Returns: (transfer full): of what was made; also when an idempotency key says that it was made before */
+static char *
+path_of_made (const TholeCall *call, GVariant *result)
+{
+  TholeBusKind kind = strcmp (call->def->name, "session.create") == 0 ? THOLE_BUS_SESSION : THOLE_BUS_WORKLOAD;
+  const char *id = thole_dict_string (result, "id", NULL);
+
+  if (call->reply.location != NULL || !call->reply.replayed || id == NULL)
+    return thole_bus_path_of (call->reply.location);
+  return thole_bus_path (kind, id);
+}
+
 static void
 answer (TholeBusCall *self, const TholeCall *call)
 {
   const TholeReply *reply = &call->reply;
+  g_autoptr (GVariant) result = g_variant_ref_sink (result_of (reply));
   GVariantBuilder builder;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE_TUPLE);
   if (thole_bus_creates (call->def))
     {
-      g_autofree char *path = thole_bus_path_of (reply->location);
+      g_autofree char *path = path_of_made (call, result);
 
       g_variant_builder_add (&builder, "o", path);
     }
-  g_variant_builder_add_value (&builder, result_of (reply));
+  g_variant_builder_add_value (&builder, result);
   if (thole_bus_begins (call->def))
     {
       g_autofree char *path = reply->operation != NULL ? thole_bus_path (THOLE_BUS_OPERATION, reply->operation) : g_strdup ("/");

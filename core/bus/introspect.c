@@ -71,7 +71,7 @@ static const char *const kind_docs[THOLE_BUS_N_KINDS] = {
   [THOLE_BUS_WORKLOAD] = "A program that runs on an engine and has a life cycle.",
   [THOLE_BUS_SESSION] = "A process inside a workload that people attach to.",
   [THOLE_BUS_BACKEND] = "A configured instance of a driver.",
-  [THOLE_BUS_OPERATION] = "A long operation: its progress and its end.",
+  [THOLE_BUS_OPERATION] = "A long operation: its progress and its end. Ended ones are not listed, but can be asked for a while.",
 };
 
 static void
@@ -142,9 +142,9 @@ static void
 append_property (const TholeBusProperty *property, gpointer user_data)
 {
   GString *out = user_data;
-  g_autofree char *name = thole_bus_camel (property->name);
 
-  g_string_append_printf (out, "    <property name=\"%s\" type=\"%s\" access=\"read\">\n", name, property->type);
+  g_string_append_printf (out, "    <property name=\"%s\" type=\"%s\" access=\"read\">\n",
+                          thole_bus_property_name (property->name), property->type);
   append_doc (out, "      ", property->doc);
   g_string_append (out, "    </property>\n");
 }

@@ -70,6 +70,23 @@ thole_bus_camel (const char *name)
   return g_string_free (out, FALSE);
 }
 
+const char *
+thole_bus_property_name (const char *name)
+{
+  char buffer[64];
+  gsize length = 0;
+  gboolean begin = TRUE;
+
+  for (; *name != '\0' && length < sizeof buffer - 1; name++)
+    {
+      if (*name != '_')
+        buffer[length++] = begin ? g_ascii_toupper (*name) : *name;
+      begin = *name == '_';
+    }
+  buffer[length] = '\0';
+  return g_intern_string (buffer);
+}
+
 char *
 thole_bus_error_name (int code)
 {

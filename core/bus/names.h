@@ -32,6 +32,8 @@ TholeBusKind thole_bus_kind_of       (const TholeOperationDef *def);
 
 /* "desired_state" -> "DesiredState". Returns: (transfer full) */
 char       *thole_bus_camel          (const char *name);
+/* The same for names of the declarations, made once. Returns: (transfer none) */
+const char *thole_bus_property_name  (const char *name);
 /* "not_found" -> "org.thole.Thole1.Error.NotFound". Returns: (transfer full) */
 char       *thole_bus_error_name     (int code);
 

@@ -135,25 +135,11 @@ tell_object (TholeBusNews *self, const char *id, const Dirty *dirty, gpointer ob
   if (!added)
     item.properties = changed;
   thole_bus_watchers_tell (self->bus->watchers, &item);
-}
-
-/* finished operations are forgotten without an event */
-static void
-find_forgotten (TholeBusNews *self)
-{
-  GHashTableIter iter;
-  gpointer key, value;
-
-  g_hash_table_iter_init (&iter, self->known);
-  while (g_hash_table_iter_next (&iter, &key, &value))
-    {
-      Known *known = value;
-
-      if (known->kind != THOLE_BUS_OPERATION || thole_bus_object_find (self->bus->operations, known->kind, key) != NULL)
-        continue;
-      tell_removed (self, known->kind, key, known->owner);
-      g_hash_table_iter_remove (&iter);
-    }
+  if (thole_bus_object_listed (dirty->kind, object))
+    return;
+  /* it has told its end: it is not listed any more */
+  tell_removed (self, dirty->kind, id, dirty->owner);
+  g_hash_table_remove (self->known, id);
 }
 
 static gboolean
@@ -161,7 +147,6 @@ flush (gpointer user_data)
 {
   TholeBusNews *self = user_data;
   g_autoptr (GHashTable) dirty = g_steal_pointer (&self->dirty);
-  gboolean operations = FALSE;
   GHashTableIter iter;
   gpointer key, value;
 
@@ -174,7 +159,6 @@ flush (gpointer user_data)
       Dirty *one = value;
       gpointer object = thole_bus_object_find (self->bus->operations, one->kind, key);
 
-      operations |= one->kind == THOLE_BUS_OPERATION;
       if (object != NULL)
         {
           tell_object (self, key, one, object);
@@ -183,8 +167,6 @@ flush (gpointer user_data)
       tell_removed (self, one->kind, key, one->owner);
       g_hash_table_remove (self->known, key);
     }
-  if (operations)
-    find_forgotten (self);
   return G_SOURCE_REMOVE;
 }
 

@@ -35,6 +35,13 @@ collection (TholeOperations *operations, TholeBusKind kind)
                                      : operations->operations;
 }
 
+/* an operation that has ended can be asked by whoever knows it, until it is forgotten */
+gboolean
+thole_bus_object_listed (TholeBusKind kind, gpointer object)
+{
+  return kind != THOLE_BUS_OPERATION || ((TholeTracker *) object)->now->state == THOLE_OPERATION_STATE_RUNNING;
+}
+
 gpointer
 thole_bus_object_next (TholeOperations *operations, TholeBusKind kind, const char *after)
 {
@@ -54,8 +61,10 @@ thole_bus_object_next (TholeOperations *operations, TholeBusKind kind, const cha
   if (types[kind] == NULL)
     return NULL;
   all = collection (operations, kind);
-  index = thole_collection_after (all, after);
-  return index < thole_collection_size (all) ? thole_collection_index (all, index) : NULL;
+  for (index = thole_collection_after (all, after); index < thole_collection_size (all); index++)
+    if (thole_bus_object_listed (kind, thole_collection_index (all, index)))
+      return thole_collection_index (all, index);
+  return NULL;
 }
 
 gpointer
@@ -107,9 +116,7 @@ properties_of_json (GBytes *bytes)
     {
       const TholeBusProperty *property = &backend_properties[i];
       g_autoptr (GVariant) value = g_variant_lookup_value (json, property->name, NULL);
-      g_autofree char *name = thole_bus_camel (property->name);
-
-      g_variant_builder_add (&builder, "{sv}", name,
+      g_variant_builder_add (&builder, "{sv}", thole_bus_property_name (property->name),
                              property->type[0] == 'a' ? thole_bus_value_as (value, property->type) : thole_bus_value (value));
     }
   return g_variant_builder_end (&builder);
@@ -133,9 +140,11 @@ thole_bus_object_properties (TholeBusKind kind, gpointer object)
   for (guint i = 0; i < type->n_fields; i++)
     if (!(type->fields[i].flags & THOLE_FIELD_HIDDEN))
       {
-        g_autofree char *name = thole_bus_camel (type->fields[i].name);
+        const TholeField *field = &type->fields[i];
 
-        g_variant_builder_add (&builder, "{sv}", name, thole_bus_member (record, &type->fields[i]));
+        g_variant_builder_add_value (&builder,
+                                     g_variant_new_dict_entry (g_variant_new_string (thole_bus_property_name (field->name)),
+                                                               g_variant_new_variant (thole_bus_member (record, field))));
       }
   thole_record_unref (record);
   return g_variant_builder_end (&builder);

@@ -8,7 +8,8 @@
 #include "bus/names.h"
 #include "operations/context.h"
 
-/* Objects of a kind in the order of their ids. @after: "" = from the first. Returns: (transfer none) (nullable) */
+/* Objects of a kind in the order of their ids; of operations those that have not ended. @after: "" = from the first.
+ * Returns: (transfer none) (nullable) */
 gpointer    thole_bus_object_next  (TholeOperations *operations, TholeBusKind kind, const char *after);
 /* Returns: (transfer none) (nullable) */
 gpointer    thole_bus_object_find  (TholeOperations *operations, TholeBusKind kind, const char *id);
@@ -24,6 +25,9 @@ typedef struct
   const char *type;
   const char *doc;
 } TholeBusProperty;
+
+/* Is it one of those that are listed? */
+gboolean    thole_bus_object_listed (TholeBusKind kind, gpointer object);
 
 /* Calls @function for every property of a kind, in their order. */
 void        thole_bus_each_property (TholeBusKind kind, void (*function) (const TholeBusProperty *property, gpointer user_data),

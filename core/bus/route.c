@@ -177,15 +177,12 @@ static gboolean
 is_acceptable (TholeBusCall *call)
 {
   TholeBusOptions *options = &call->bus->options;
-  GVariant *body = g_dbus_message_get_body (call->message);
   GUnixFDList *descriptors = g_dbus_message_get_unix_fd_list (call->message);
   g_autoptr (TholePrincipal) principal = thole_identity_peer (options->identity, call->caller->uid);
   TholeRate rate = { 0 };
 
   if (options->rates != NULL && thole_rates_request (options->rates, principal, NULL, &rate) && rate.retry_after > 0)
     thole_bus_fail (call, THOLE_ERROR_RATE_LIMITED, "Too many requests; the limit is %" G_GINT64_FORMAT " a minute", rate.limit);
-  else if (body != NULL && g_variant_get_size (body) > options->max_body)
-    thole_bus_fail (call, THOLE_ERROR_TOO_LARGE, "The arguments may have %" G_GSIZE_FORMAT " bytes", options->max_body);
   else if (descriptors != NULL && g_unix_fd_list_get_length (descriptors) > 0)
     thole_bus_refuse (call, WRONG_ARGUMENTS, "no file descriptor belongs here");
   else

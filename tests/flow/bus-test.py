@@ -101,8 +101,10 @@ def _(t):
     t.equal(objects[path][f"{THOLE}.Workload"], t.client.properties(path, "Workload"))
     t.equal(objects[path][f"{THOLE}.Workload"]["DesiredState"], "running")
     t.equal(objects[path][f"{THOLE}.Workload"]["Spec"]["image"], made["spec"]["image"])
-    operations = [properties[f"{THOLE}.Operation"] for name, properties in objects.items() if "/operation/" in name]
-    t.true(any(operation["Target"] == made["id"] and operation["State"] == "succeeded" for operation in operations), "its operation")
+    t.equal([name for name in objects if "/operation/" in name], [], "operations that have ended")
+    path, made, operation = t.client.call(ROOT, "Root.CreateWorkload", {"spec": t.spec(FOREVER), "wait": "running"})
+    ended = t.client.properties(operation, "Operation")
+    t.equal((ended["Target"], ended["State"], ended["FinishedAt"] != ""), (made["id"], "succeeded", True), "one that is known")
 
 
 @case("a property that is not there, one that is set, an object that is gone, an interface of others")
@@ -146,7 +148,9 @@ def _(t):
 def described(t):
     """The introspection data of every interface of ours, as one document."""
     parts = []
-    for path in [ROOT] + [next(name for name in sorted(t.client.objects()) if f"/{kind}/" in name) for kind in KINDS]:
+    operation = t.client.call(ROOT, "Root.CreateWorkload", {"spec": t.spec(FOREVER), "wait": "running"})[2]
+    objects = [operation, *sorted(t.client.objects())]
+    for path in [ROOT] + [next(name for name in objects if f"/{kind}/" in name) for kind in KINDS]:
         parts += re.findall(rf'  <interface name="{THOLE}\..*?</interface>\n', t.client.introspect(path), re.S)
     return "<node>\n" + "".join(parts) + "</node>\n"
 
@@ -226,6 +230,7 @@ def _(t):
     t.until(lambda: [arguments for arguments in client.named("InterfacesRemoved") if arguments == (path, [f"{THOLE}.Workload"])],
             what="InterfacesRemoved")
     t.until(lambda: [arguments for arguments in client.named("InterfacesAdded") if "/operation/" in arguments[0]], what="its operations")
+    t.until(lambda: [arguments for arguments in client.named("InterfacesRemoved") if "/operation/" in arguments[0]], what="their ends")
     client.close()
 
 

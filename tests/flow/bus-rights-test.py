@@ -1,0 +1,275 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Who may do what over D-Bus: users of the machine, polkit (the template of python3-dbusmock), and clients that mean ill."""
+import os
+import select
+import subprocess
+import time
+import xml.etree.ElementTree as tree
+
+import private_bus
+from bus_user import BusUser
+from daemon import SOURCE, Daemon, sanitized
+from memory import FOREVER, Memory, Skip, case, main
+from private_bus import ROOT, BusClient, GLib, PrivateBus
+
+ALICE, BOB, NOBODY = 1, 2, 65534 # a bus lets nobody in whom the machine does not know: daemon, bin, nobody
+ACTION = "org.thole.thole1."
+INTERACTIVE = 2  # ALLOW_INTERACTIVE_AUTHORIZATION
+
+
+class Polkit:
+    """A polkit that says yes to what it is told."""
+
+    def __init__(self, t):
+        self.client, self.t = t.client, t
+        self.process = subprocess.Popen(["/usr/bin/python3", "-m", "dbusmock", "--system", "--template", "polkitd"],
+                                        env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": t.bus.address}, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE)
+        t.until(self.there, what="polkit")
+
+    def there(self):
+        if self.process.poll() is not None:
+            raise Skip(f"no polkit template: {self.process.stderr.read().decode()[-200:]}")
+        try:
+            self.ask("SetAllowed", GLib.Variant("(as)", ([],)))
+            return True
+        except GLib.Error:
+            return None
+
+    def ask(self, method, arguments):
+        return self.client.connection.call_sync("org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+                                                "org.freedesktop.DBus.Mock", method, arguments, None, 0, 5000, None)
+
+    def allow(self, *actions):
+        """From now on exactly these; those who were let in before are asked again."""
+        self.ask("SetAllowed", GLib.Variant("(as)", ([ACTION + action for action in actions],)))
+        self.ask("EmitSignal", GLib.Variant("(sssav)", ("org.freedesktop.PolicyKit1.Authority", "Changed", "", [])))
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stderr.close()
+
+
+class Rights(Memory):
+    SETTINGS = {"limits.user_rate": "0", "limits.key_rate": "0", "limits.address_rate": "0"}
+
+    def __init__(self):
+        if private_bus.missing():
+            raise Skip(private_bus.missing())
+        if os.getuid() != 0:
+            raise Skip("only root can be somebody else")
+        self.bus = PrivateBus()
+        Daemon.bus = self.bus.address
+        try:
+            super().__init__()
+        finally:
+            Daemon.bus = None
+        self.client = BusClient(self.bus.address)
+        for name, uid in (("alice", ALICE), ("bob", BOB)):
+            self.thole.post("/v1/users", {"email": f"{name}@example.org", "password": "a good password", "roles": ["developer"],
+                                          "uid": uid}).expect(201)
+        self.alice, self.bob, self.nobody = (BusUser(self.bus.address, uid) for uid in (ALICE, BOB, NOBODY))
+        self.polkit = None
+
+    def close(self):
+        try:
+            for one in (self.alice, self.bob, self.nobody, self.polkit):
+                if one:
+                    one.close()
+            self.client.close()
+            super().close()
+        finally:
+            self.bus.close()
+
+    def make(self, who, name):
+        answer, error = who.call(ROOT, "Root.CreateWorkload", {"name": name, "spec": {"image": "app", "command": FOREVER}, "wait": "running"})
+        self.equal(error, None, "the error")
+        return answer[0], answer[1]
+
+
+@case("two users of the bus do not see, hear or touch what is the other's", proves="127")
+def _(t):
+    for one in (t.alice, t.bob):
+        t.equal(one.do("objects")[1], None)
+        t.equal(one.do("subscribe", after=-1)[1], None)
+    path, made = t.make(t.alice, "hers")
+    t.true(made["owner"].startswith("us-"), "it is hers")
+    own, own_made = t.make(t.bob, "his")
+    t.equal(t.bob.call(path, "Workload.Get")[1], "NotFound")
+    t.equal(t.bob.call(path, "Workload.Stop")[1], "NotFound")
+    t.equal(t.bob.do("properties", path=path, interface="Workload")[1], "NotFound")
+    t.equal(t.bob.call(ROOT, "Root.ListEvents", {"subject": made["id"]})[0][0]["items"], [])
+    objects = t.bob.do("objects")[0]
+    t.true(own in objects and path not in objects, "his own alone")
+    t.equal(t.alice.call(path, "Workload.Stop", {"wait": "stopped"})[1], None)
+    t.equal(t.bob.call(own, "Workload.Stop", {"wait": "stopped"})[1], None)
+    t.until(lambda: [name for where, name in t.alice.do("signals")[0] if where == path], what="what she is told")
+    t.until(lambda: [name for where, name in t.bob.do("signals")[0] if where == own], what="what he is told")
+    t.equal([where for where, _ in t.bob.do("signals")[0] if where == path], [], "what he is told of hers")
+    t.equal([where for where, _ in t.alice.do("signals")[0] if where == own], [], "what she is told of his")
+    everything = t.client.objects()
+    t.true(path in everything and own in everything, "an administrator sees both")
+
+
+@case("an idempotency key is the same over both faces, and alone its owner's")
+def _(t):
+    options = {"spec": {"image": "app", "command": FOREVER}, "idempotency_key": "once"}
+    first = t.alice.call(ROOT, "Root.CreateWorkload", options)[0][0]
+    t.equal(t.alice.call(ROOT, "Root.CreateWorkload", options)[0][0], first)
+    t.true(t.bob.call(ROOT, "Root.CreateWorkload", options)[0][0] != first, "his is another")
+    t.equal(t.alice.call(ROOT, "Root.CreateWorkload", {**options, "name": "other"})[1], "IdempotencyConflict")
+    mine = t.client.call(ROOT, "Root.CreateWorkload", {**options, "idempotency_key": "both"})
+    again = t.thole.post("/v1/workloads", {"spec": options["spec"]}, {"Idempotency-Key": "both"}).expect(200, 201, 202)
+    t.equal((again.json["id"], again.headers["idempotency-replayed"]), (mine[1]["id"], "true"))
+
+
+@case("if_match guards against what changed meanwhile")
+def _(t):
+    path, made = t.make(t.alice, "guarded")
+    t.equal(t.alice.call(path, "Workload.Update", {"labels": {"a": "1"}, "if_match": "9999"})[1], "PreconditionFailed")
+    revision = str(t.alice.call(path, "Workload.Get")[0][0]["revision"])
+    t.equal(t.alice.call(path, "Workload.Update", {"labels": {"a": "1"}, "if_match": revision})[1], None)
+
+
+def with_polkit(t):
+    if t.polkit is None:
+        t.polkit = Polkit(t)
+    return t.polkit
+
+
+@case("without polkit somebody without rights is denied everything but who it is", proves="127")
+def _(t):
+    t.equal(t.nobody.call(ROOT, "Root.GetMe")[0][0]["name"], f"uid:{NOBODY}")
+    for member in ("ListWorkloads", "CreateWorkload", "ListUsers", "ListAudit", "GetSettings", "BackUpStore"):
+        t.equal(t.nobody.call(ROOT, f"Root.{member}")[1], "Forbidden", member)
+    t.equal((t.nobody.do("objects")[1], t.nobody.do("subscribe", after=0)[1]), ("Forbidden", "Forbidden"))
+
+
+@case("polkit lets a caller without rights do what an action stands for, and no more; to its own objects", proves="127")
+def _(t):
+    polkit = with_polkit(t)
+    hers, _ = t.make(t.alice, "not-yours")
+    t.until(lambda: t.nobody.call(ROOT, "Root.ListWorkloads")[1] == "Forbidden", what="no consent, no list")
+    polkit.allow("view")
+    t.until(lambda: t.nobody.call(ROOT, "Root.ListWorkloads")[1] is None, 15, what="consent to view")
+    t.equal(t.nobody.call(ROOT, "Root.ListWorkloads")[0][0]["items"], [], "objects of others")
+    t.equal(t.nobody.call(ROOT, "Root.CreateWorkload")[1], "Forbidden")
+    t.equal(t.nobody.call(ROOT, "Root.ListUsers")[1], "Forbidden")
+    t.equal(t.nobody.call(hers, "Workload.Get")[1], "NotFound")
+    polkit.allow("view", "manage-workloads")
+    t.until(lambda: t.nobody.call(ROOT, "Root.CreateWorkload")[1] == "InvalidField", what="consent to manage")
+    path, made = t.make(t.nobody, "mine")
+    t.equal(made["owner"], f"uid:{NOBODY}")
+    t.equal(t.nobody.call(hers, "Workload.Stop")[1], "NotFound")
+    t.equal(t.nobody.call(path, "Workload.Exec", {"command": ["true"]})[1], "Forbidden")
+    t.equal(t.nobody.call(path, "Workload.Stop", {"wait": "stopped"})[1], None)
+
+
+@case("consent that is taken back ends at once, also for who watches", proves="127")
+def _(t):
+    polkit = with_polkit(t)
+    polkit.allow("view", "manage-workloads")
+    t.until(lambda: t.nobody.do("objects")[1] is None, 15, what="consent to view")
+    polkit.allow()
+    t.until(lambda: [name for _, name in t.nobody.do("signals")[0] if name == "Root.WatchEnded"], what="WatchEnded")
+    t.equal(t.nobody.do("objects")[1], "Forbidden")
+
+
+@case("one who has to type a password waits alone", proves="127")
+def _(t):
+    polkit = with_polkit(t)
+    polkit.allow("exec", "view", "manage-workloads")
+    t.until(lambda: t.nobody.do("objects")[1] is None, 15, what="consent")
+    path, _ = t.make(t.nobody, "slow")
+    polkit.ask("SimulateHangActions", GLib.Variant("(as)", ([ACTION + "exec"],)))
+    t.nobody.begin(do="call", path=path, member="Workload.Exec", arguments=[{"command": ["print", "hello"]}], flags=INTERACTIVE)
+    for _ in range(20):
+        t.equal(t.alice.call(ROOT, "Root.ListWorkloads")[1], None, "others meanwhile")
+    t.until(lambda: release(polkit, t), what="polkit was asked")
+    answer, error = t.nobody.end()
+    t.equal((error, answer and answer[0]["stdout"]), (None, "hello\n"))
+    polkit.ask("SimulateHangActions", GLib.Variant("(as)", ([],)))
+
+
+def release(polkit, t):
+    polkit.ask("ReleaseHangingCalls", None)
+    ready, _, _ = select.select([t.nobody.process.stdout], [], [], 0.05)
+    return bool(ready)
+
+
+@case("the actions of the list are those of the policy file")
+def _(t):
+    with open(os.path.join(SOURCE, "core", "operations", "operations.list"), encoding="utf-8") as file:
+        bound = [line.split("|")[8].split() for line in file if line.count("|") == 9 and not line.startswith("#")]
+    asked = {ACTION + words[1] for words in bound if len(words) > 1}
+    policy = tree.parse(os.path.join(SOURCE, "data", "org.thole.thole1.policy.in"))
+    t.equal(sorted(asked - {action.get("id") for action in policy.iter("action")}), [], "actions without a policy")
+
+
+# those who mean ill ----------------------------------------------------------------------------------------
+
+@case("10,000 calls whose answers nobody reads cost little, and others are served", proves="127")
+def _(t):
+    flooder = BusUser(t.bus.address, ALICE)
+    before = t.thole.rss()
+    flooder.begin(do="flood", count=10000)
+    begin = time.monotonic()
+    for _ in range(20):
+        t.equal(t.bob.call(ROOT, "Root.GetMe")[1], None)
+    t.true(time.monotonic() - begin < 20, "others wait long")
+    t.equal(flooder.end()[1], None)
+    flooder.process.send_signal(19)
+    t.equal(t.bob.call(ROOT, "Root.GetMe")[1], None)
+    flooder.process.send_signal(18)
+    flooder.close()
+    t.equal(t.bob.call(ROOT, "Root.GetMe")[1], None)
+    t.true(sanitized() or t.thole.rss() - before < 48 * 1024 * 1024, f"memory rose by {t.thole.rss() - before} bytes")
+
+
+@case("giant arguments are refused, and others are served")
+def _(t):
+    before = t.thole.rss()
+    giant = GLib.Variant("(a{sv})", ({"name": GLib.Variant("s", "x" * (16 * 1024 * 1024))},))
+    many = GLib.Variant("(a{sv})", ({f"key{number}": GLib.Variant("as", ["x" * 99] * 60) for number in range(1000)},))
+    rose = []
+    for arguments in (giant, many, giant, many):
+        try:
+            t.client.raw(ROOT, "org.thole.Thole1.Root.CreateWorkload", arguments)
+            raise AssertionError("it was taken")
+        except private_bus.BusError as error:
+            t.equal(error.name.rpartition(".")[2], "TooLarge")
+        rose.append(t.thole.rss() - before)
+    t.equal(t.bob.call(ROOT, "Root.GetMe")[1], None)
+    # GLib reads a message whole before anybody sees it, and keeps the room for the next one
+    print(f"# memory rose by {[size >> 20 for size in rose]} MiB")
+    t.true(sanitized() or rose[-1] < rose[1] + 32 * 1024 * 1024, "it rises with each of them")
+
+
+@case("deep, strange and empty values are refused by name or taken, never more")
+def _(t):
+    deep = GLib.Variant("s", "x")
+    for _ in range(30):
+        deep = GLib.Variant("v", deep)
+    nest = {"a": GLib.Variant("s", "x")}
+    for _ in range(20):
+        nest = {"a": GLib.Variant("a{sv}", nest)}
+    for value in (deep, GLib.Variant("a{sv}", nest), GLib.Variant("ay", b"\xff\x00"), GLib.Variant("o", "/"), GLib.Variant("g", "a{sv}"),
+                  GLib.Variant("(ii)", (1, 2)), GLib.Variant("d", float("nan")), GLib.Variant("t", 2**64 - 1), GLib.Variant("a{us}", {1: "x"}),
+                  GLib.Variant("aas", [[], ["x"]]), GLib.Variant("h", 0), GLib.Variant("y", 7)):
+        given = GLib.Variant("(a{sv})", ({"spec": value, "labels": value, "name": value},))
+        client = BusClient(t.bus.address)
+        try:
+            client.raw(ROOT, "org.thole.Thole1.Root.CreateWorkload", given, timeout=10)
+            raise AssertionError(f"{value} was taken")
+        except private_bus.BusError as error:
+            t.among(error.name.rpartition(".")[2], ("InvalidField", "Malformed", "InvalidArgs"), f"{value.get_type_string()}: the error")
+        except GLib.Error as error:
+            # the bus itself lets no such message through
+            t.true(error.matches(private_bus.Gio.io_error_quark(), private_bus.Gio.IOErrorEnum.CLOSED), f"{value.get_type_string()}: {error}")
+    t.equal(t.bob.call(ROOT, "Root.GetMe")[1], None)
+
+
+main(Rights)
