@@ -406,17 +406,6 @@ thole_attachment_class_init (TholeAttachmentClass *class)
                                                                                G_MAXINT, 0, flags));
   g_object_class_install_property (object, PROP_ERROR_STREAM, g_param_spec_object ("error-stream", NULL, "Standard error",
                                                                                    G_TYPE_INPUT_STREAM, flags));
-
-  /**
-   * TholeAttachment::gap:
-   * @self: the attachment
-   * @from: the number of the first byte that is lost
-   * @to: the number of the first byte that is not
-   *
-   * Output was lost: it came faster than it was read, and is no longer kept where the program runs.
-   *
-   * Since: 1.0
-   */
   signals[SIGNAL_GAP] = g_signal_new ("gap", THOLE_TYPE_ATTACHMENT, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
                                       G_TYPE_UINT64, G_TYPE_UINT64);
 }

@@ -35,6 +35,25 @@ G_DECLARE_FINAL_TYPE (TholeAttachment, thole_attachment, THOLE, ATTACHMENT, GIOS
  */
 
 /**
+ * TholeAttachment::gap:
+ * @self: the attachment
+ * @from: the number of the first byte that is lost
+ * @to: the number of the first byte that is not
+ *
+ * Output was lost: it came faster than it was read, and is no longer kept where the program runs.
+ *
+ * Since: 1.0
+ */
+
+/**
+ * TholeAttachment:error-stream:
+ *
+ * What comes on standard error; nothing in a terminal.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_attachment_get_error_stream:
  * @self: a #TholeAttachment
  *
@@ -45,6 +64,14 @@ G_DECLARE_FINAL_TYPE (TholeAttachment, thole_attachment, THOLE, ATTACHMENT, GIOS
  * Since: 1.0
  */
 GInputStream *thole_attachment_get_error_stream (TholeAttachment *self);
+
+/**
+ * TholeAttachment:position:
+ *
+ * Output bytes of the session up to which all has arrived.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_attachment_get_position:
@@ -59,6 +86,14 @@ GInputStream *thole_attachment_get_error_stream (TholeAttachment *self);
 guint64 thole_attachment_get_position (TholeAttachment *self);
 
 /**
+ * TholeAttachment:connected:
+ *
+ * Whether the daemon is there at present.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_attachment_get_connected:
  * @self: a #TholeAttachment
  *
@@ -69,6 +104,14 @@ guint64 thole_attachment_get_position (TholeAttachment *self);
  * Since: 1.0
  */
 gboolean thole_attachment_get_connected (TholeAttachment *self);
+
+/**
+ * TholeAttachment:control:
+ *
+ * Whether what is written counts: else somebody else types.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_attachment_get_control:
@@ -83,6 +126,14 @@ gboolean thole_attachment_get_connected (TholeAttachment *self);
 gboolean thole_attachment_get_control (TholeAttachment *self);
 
 /**
+ * TholeAttachment:exit-code:
+ *
+ * The exit code, -1 before the end and after a signal.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_attachment_get_exit_code:
  * @self: a #TholeAttachment
  *
@@ -93,6 +144,14 @@ gboolean thole_attachment_get_control (TholeAttachment *self);
  * Since: 1.0
  */
 int thole_attachment_get_exit_code (TholeAttachment *self);
+
+/**
+ * TholeAttachment:exit-signal:
+ *
+ * The signal that ended the program, 0 = none.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_attachment_get_exit_signal:

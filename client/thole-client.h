@@ -50,6 +50,14 @@ G_DECLARE_FINAL_TYPE (TholeClient, thole_client, THOLE, CLIENT, GObject)
 TholeClient *thole_client_new_for_url (const char *url, const char *token, GError **error);
 
 /**
+ * TholeClient:url:
+ *
+ * The URL of the daemon.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_client_get_url:
  * @self: a #TholeClient
  *

@@ -50,6 +50,14 @@ G_DECLARE_FINAL_TYPE (TholeEventStream, thole_event_stream, THOLE, EVENT_STREAM,
 #define THOLE_EVENTS_NEW (-2)
 
 /**
+ * TholeEventStream:cursor:
+ *
+ * The number of the last event that was read: where to go on another time.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_event_stream_get_cursor:
  * @self: a #TholeEventStream
  *
@@ -60,6 +68,14 @@ G_DECLARE_FINAL_TYPE (TholeEventStream, thole_event_stream, THOLE, EVENT_STREAM,
  * Since: 1.0
  */
 gint64 thole_event_stream_get_cursor (TholeEventStream *self);
+
+/**
+ * TholeEventStream:connected:
+ *
+ * Whether the daemon is there; %FALSE before it was asked.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_event_stream_get_connected:

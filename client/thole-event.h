@@ -32,6 +32,14 @@ G_DECLARE_FINAL_TYPE (TholeEvent, thole_event, THOLE, EVENT, GObject)
  */
 
 /**
+ * TholeEvent:seq:
+ *
+ * Its number.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_event_get_seq:
  * @self: a #TholeEvent
  *
@@ -42,6 +50,14 @@ G_DECLARE_FINAL_TYPE (TholeEvent, thole_event, THOLE, EVENT, GObject)
  * Since: 1.0
  */
 gint64 thole_event_get_seq (TholeEvent *self);
+
+/**
+ * TholeEvent:kind:
+ *
+ * What happened: `workload.state`.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_event_get_kind:
@@ -56,6 +72,14 @@ gint64 thole_event_get_seq (TholeEvent *self);
 const char *thole_event_get_kind (TholeEvent *self);
 
 /**
+ * TholeEvent:subject:
+ *
+ * The id of the object.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_event_get_subject:
  * @self: a #TholeEvent
  *
@@ -66,6 +90,14 @@ const char *thole_event_get_kind (TholeEvent *self);
  * Since: 1.0
  */
 const char *thole_event_get_subject (TholeEvent *self);
+
+/**
+ * TholeEvent:actor:
+ *
+ * Who did it.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_event_get_actor:
@@ -80,6 +112,14 @@ const char *thole_event_get_subject (TholeEvent *self);
 const char *thole_event_get_actor (TholeEvent *self);
 
 /**
+ * TholeEvent:time:
+ *
+ * When.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_event_get_time:
  * @self: a #TholeEvent
  *
@@ -90,6 +130,14 @@ const char *thole_event_get_actor (TholeEvent *self);
  * Since: 1.0
  */
 GDateTime *thole_event_get_time (TholeEvent *self);
+
+/**
+ * TholeEvent:data:
+ *
+ * More about it, `a{sv}`.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_event_get_data:

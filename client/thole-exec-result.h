@@ -32,6 +32,14 @@ G_DECLARE_FINAL_TYPE (TholeExecResult, thole_exec_result, THOLE, EXEC_RESULT, GO
  */
 
 /**
+ * TholeExecResult:exit-code:
+ *
+ * The exit code, -1 = it has none.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_exec_result_get_exit_code:
  * @self: a #TholeExecResult
  *
@@ -42,6 +50,14 @@ G_DECLARE_FINAL_TYPE (TholeExecResult, thole_exec_result, THOLE, EXEC_RESULT, GO
  * Since: 1.0
  */
 int thole_exec_result_get_exit_code (TholeExecResult *self);
+
+/**
+ * TholeExecResult:exit-signal:
+ *
+ * The signal that ended it.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_exec_result_get_exit_signal:
@@ -56,6 +72,14 @@ int thole_exec_result_get_exit_code (TholeExecResult *self);
 const char *thole_exec_result_get_exit_signal (TholeExecResult *self);
 
 /**
+ * TholeExecResult:output:
+ *
+ * Its standard output.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_exec_result_get_output:
  * @self: a #TholeExecResult
  *
@@ -66,6 +90,14 @@ const char *thole_exec_result_get_exit_signal (TholeExecResult *self);
  * Since: 1.0
  */
 GBytes *thole_exec_result_get_output (TholeExecResult *self);
+
+/**
+ * TholeExecResult:error-output:
+ *
+ * Its standard error.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_exec_result_get_error_output:
@@ -80,6 +112,14 @@ GBytes *thole_exec_result_get_output (TholeExecResult *self);
 GBytes *thole_exec_result_get_error_output (TholeExecResult *self);
 
 /**
+ * TholeExecResult:truncated:
+ *
+ * Whether it wrote more than was kept.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_exec_result_get_truncated:
  * @self: a #TholeExecResult
  *
@@ -90,6 +130,14 @@ GBytes *thole_exec_result_get_error_output (TholeExecResult *self);
  * Since: 1.0
  */
 gboolean thole_exec_result_get_truncated (TholeExecResult *self);
+
+/**
+ * TholeExecResult:duration:
+ *
+ * Seconds that it took.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_exec_result_get_duration:

@@ -33,6 +33,14 @@ G_DECLARE_FINAL_TYPE (TholeList, thole_list, THOLE, LIST, GObject)
  */
 
 /**
+ * TholeList:current:
+ *
+ * Whether it shows what the daemon has; not before it is filled, nor while the daemon is away.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_list_get_current:
  * @self: a #TholeList
  *
@@ -43,6 +51,14 @@ G_DECLARE_FINAL_TYPE (TholeList, thole_list, THOLE, LIST, GObject)
  * Since: 1.0
  */
 gboolean thole_list_get_current (TholeList *self);
+
+/**
+ * TholeList:error:
+ *
+ * Why it is not current.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_list_get_error:

@@ -47,6 +47,22 @@ struct _TholeObjectClass
 };
 
 /**
+ * TholeObject:client:
+ *
+ * The way to its daemon.
+ *
+ * Since: 1.0
+ */
+
+/**
+ * TholeObject:id:
+ *
+ * The identity, which is never used again.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_object_get_id:
  * @self: a #TholeObject
  *
@@ -57,6 +73,14 @@ struct _TholeObjectClass
  * Since: 1.0
  */
 const char *thole_object_get_id (TholeObject *self);
+
+/**
+ * TholeObject:name:
+ *
+ * The name, unique per owner.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_object_get_name:
@@ -71,6 +95,14 @@ const char *thole_object_get_id (TholeObject *self);
 const char *thole_object_get_name (TholeObject *self);
 
 /**
+ * TholeObject:owner:
+ *
+ * Who it belongs to.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_object_get_owner:
  * @self: a #TholeObject
  *
@@ -81,6 +113,14 @@ const char *thole_object_get_name (TholeObject *self);
  * Since: 1.0
  */
 const char *thole_object_get_owner (TholeObject *self);
+
+/**
+ * TholeObject:state:
+ *
+ * A word such as `running`.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_object_get_state:
@@ -95,6 +135,14 @@ const char *thole_object_get_owner (TholeObject *self);
 const char *thole_object_get_state (TholeObject *self);
 
 /**
+ * TholeObject:revision:
+ *
+ * Counts all changes.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_object_get_revision:
  * @self: a #TholeObject
  *
@@ -105,6 +153,14 @@ const char *thole_object_get_state (TholeObject *self);
  * Since: 1.0
  */
 gint64 thole_object_get_revision (TholeObject *self);
+
+/**
+ * TholeObject:gone:
+ *
+ * Whether the daemon has it no longer.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_object_get_gone:
@@ -119,6 +175,14 @@ gint64 thole_object_get_revision (TholeObject *self);
 gboolean thole_object_get_gone (TholeObject *self);
 
 /**
+ * TholeObject:fields:
+ *
+ * All fields as the daemon tells them, `a{sv}`.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_object_get_fields:
  * @self: a #TholeObject
  *
@@ -131,6 +195,14 @@ gboolean thole_object_get_gone (TholeObject *self);
 GVariant *thole_object_get_fields (TholeObject *self);
 
 /**
+ * TholeObject:created-at:
+ *
+ * A time.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_object_get_created_at:
  * @self: a #TholeObject
  *
@@ -141,6 +213,14 @@ GVariant *thole_object_get_fields (TholeObject *self);
  * Since: 1.0
  */
 GDateTime *thole_object_get_created_at (TholeObject *self);
+
+/**
+ * TholeObject:updated-at:
+ *
+ * A time.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_object_get_updated_at:

@@ -33,6 +33,14 @@ G_DECLARE_FINAL_TYPE (TholeSession, thole_session, THOLE, SESSION, TholeObject)
  */
 
 /**
+ * TholeSession:workload:
+ *
+ * The id of its workload.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_session_get_workload:
  * @self: a #TholeSession
  *
@@ -43,6 +51,14 @@ G_DECLARE_FINAL_TYPE (TholeSession, thole_session, THOLE, SESSION, TholeObject)
  * Since: 1.0
  */
 const char *thole_session_get_workload (TholeSession *self);
+
+/**
+ * TholeSession:reason:
+ *
+ * Why it ended: a word, and perhaps a colon and text for people.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_session_get_reason:
@@ -57,6 +73,14 @@ const char *thole_session_get_workload (TholeSession *self);
 const char *thole_session_get_reason (TholeSession *self);
 
 /**
+ * TholeSession:tty:
+ *
+ * Whether it has a terminal.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_session_get_tty:
  * @self: a #TholeSession
  *
@@ -67,6 +91,14 @@ const char *thole_session_get_reason (TholeSession *self);
  * Since: 1.0
  */
 gboolean thole_session_get_tty (TholeSession *self);
+
+/**
+ * TholeSession:rows:
+ *
+ * Lines of the terminal.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_session_get_rows:
@@ -81,6 +113,14 @@ gboolean thole_session_get_tty (TholeSession *self);
 int thole_session_get_rows (TholeSession *self);
 
 /**
+ * TholeSession:cols:
+ *
+ * Columns of the terminal.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_session_get_cols:
  * @self: a #TholeSession
  *
@@ -91,6 +131,14 @@ int thole_session_get_rows (TholeSession *self);
  * Since: 1.0
  */
 int thole_session_get_cols (TholeSession *self);
+
+/**
+ * TholeSession:viewers:
+ *
+ * Who is attached.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_session_get_viewers:
@@ -105,6 +153,14 @@ int thole_session_get_cols (TholeSession *self);
 int thole_session_get_viewers (TholeSession *self);
 
 /**
+ * TholeSession:output:
+ *
+ * Bytes of output so far.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_session_get_output:
  * @self: a #TholeSession
  *
@@ -115,6 +171,14 @@ int thole_session_get_viewers (TholeSession *self);
  * Since: 1.0
  */
 gint64 thole_session_get_output (TholeSession *self);
+
+/**
+ * TholeSession:exit-code:
+ *
+ * The exit code, -1 = it has none.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_session_get_exit_code:
@@ -129,6 +193,14 @@ gint64 thole_session_get_output (TholeSession *self);
 int thole_session_get_exit_code (TholeSession *self);
 
 /**
+ * TholeSession:exit-signal:
+ *
+ * The signal that ended it: `SIGKILL`.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_session_get_exit_signal:
  * @self: a #TholeSession
  *
@@ -141,6 +213,14 @@ int thole_session_get_exit_code (TholeSession *self);
 const char *thole_session_get_exit_signal (TholeSession *self);
 
 /**
+ * TholeSession:started-at:
+ *
+ * A time.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_session_get_started_at:
  * @self: a #TholeSession
  *
@@ -151,6 +231,14 @@ const char *thole_session_get_exit_signal (TholeSession *self);
  * Since: 1.0
  */
 GDateTime *thole_session_get_started_at (TholeSession *self);
+
+/**
+ * TholeSession:ended-at:
+ *
+ * A time.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_session_get_ended_at:

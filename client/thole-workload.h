@@ -34,6 +34,14 @@ G_DECLARE_FINAL_TYPE (TholeWorkload, thole_workload, THOLE, WORKLOAD, TholeObjec
  */
 
 /**
+ * TholeWorkload:backend:
+ *
+ * The configured backend that it runs on.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_workload_get_backend:
  * @self: a #TholeWorkload
  *
@@ -44,6 +52,14 @@ G_DECLARE_FINAL_TYPE (TholeWorkload, thole_workload, THOLE, WORKLOAD, TholeObjec
  * Since: 1.0
  */
 const char *thole_workload_get_backend (TholeWorkload *self);
+
+/**
+ * TholeWorkload:node:
+ *
+ * The node, empty on the daemon's own machine.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_workload_get_node:
@@ -58,6 +74,14 @@ const char *thole_workload_get_backend (TholeWorkload *self);
 const char *thole_workload_get_node (TholeWorkload *self);
 
 /**
+ * TholeWorkload:desired-state:
+ *
+ * What is asked for: `running`, `stopped`, `paused`, `suspended` or `deleted`.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_workload_get_desired_state:
  * @self: a #TholeWorkload
  *
@@ -68,6 +92,14 @@ const char *thole_workload_get_node (TholeWorkload *self);
  * Since: 1.0
  */
 const char *thole_workload_get_desired_state (TholeWorkload *self);
+
+/**
+ * TholeWorkload:state-reason:
+ *
+ * Why the state is what it is: a word, a colon and text for people.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_workload_get_state_reason:
@@ -82,6 +114,14 @@ const char *thole_workload_get_desired_state (TholeWorkload *self);
 const char *thole_workload_get_state_reason (TholeWorkload *self);
 
 /**
+ * TholeWorkload:health:
+ *
+ * `none`, `starting`, `healthy` or `unhealthy`.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_workload_get_health:
  * @self: a #TholeWorkload
  *
@@ -92,6 +132,14 @@ const char *thole_workload_get_state_reason (TholeWorkload *self);
  * Since: 1.0
  */
 const char *thole_workload_get_health (TholeWorkload *self);
+
+/**
+ * TholeWorkload:engine-id:
+ *
+ * The engine's own id.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_workload_get_engine_id:
@@ -106,6 +154,14 @@ const char *thole_workload_get_health (TholeWorkload *self);
 const char *thole_workload_get_engine_id (TholeWorkload *self);
 
 /**
+ * TholeWorkload:exit-code:
+ *
+ * The exit code of the last run, -1 = it has none.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_workload_get_exit_code:
  * @self: a #TholeWorkload
  *
@@ -116,6 +172,14 @@ const char *thole_workload_get_engine_id (TholeWorkload *self);
  * Since: 1.0
  */
 int thole_workload_get_exit_code (TholeWorkload *self);
+
+/**
+ * TholeWorkload:exit-signal:
+ *
+ * The signal that ended it: `SIGKILL`.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_workload_get_exit_signal:
@@ -130,6 +194,14 @@ int thole_workload_get_exit_code (TholeWorkload *self);
 const char *thole_workload_get_exit_signal (TholeWorkload *self);
 
 /**
+ * TholeWorkload:restarts:
+ *
+ * Restarts by policy.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_workload_get_restarts:
  * @self: a #TholeWorkload
  *
@@ -140,6 +212,14 @@ const char *thole_workload_get_exit_signal (TholeWorkload *self);
  * Since: 1.0
  */
 gint64 thole_workload_get_restarts (TholeWorkload *self);
+
+/**
+ * TholeWorkload:protected:
+ *
+ * Whether deletion is refused.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_workload_get_protected:
@@ -154,6 +234,14 @@ gint64 thole_workload_get_restarts (TholeWorkload *self);
 gboolean thole_workload_get_protected (TholeWorkload *self);
 
 /**
+ * TholeWorkload:spec:
+ *
+ * What runs, `a{sv}`.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_workload_get_spec:
  * @self: a #TholeWorkload
  *
@@ -164,6 +252,14 @@ gboolean thole_workload_get_protected (TholeWorkload *self);
  * Since: 1.0
  */
 GVariant *thole_workload_get_spec (TholeWorkload *self);
+
+/**
+ * TholeWorkload:labels:
+ *
+ * Its labels, `a{sv}` of texts.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_workload_get_labels:
@@ -178,6 +274,14 @@ GVariant *thole_workload_get_spec (TholeWorkload *self);
 GVariant *thole_workload_get_labels (TholeWorkload *self);
 
 /**
+ * TholeWorkload:ports:
+ *
+ * Published ports, an array of `a{sv}`.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_workload_get_ports:
  * @self: a #TholeWorkload
  *
@@ -188,6 +292,14 @@ GVariant *thole_workload_get_labels (TholeWorkload *self);
  * Since: 1.0
  */
 GVariant *thole_workload_get_ports (TholeWorkload *self);
+
+/**
+ * TholeWorkload:addresses:
+ *
+ * Where it can be reached.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_workload_get_addresses:
@@ -202,6 +314,14 @@ GVariant *thole_workload_get_ports (TholeWorkload *self);
 char **thole_workload_get_addresses (TholeWorkload *self);
 
 /**
+ * TholeWorkload:started-at:
+ *
+ * A time.
+ *
+ * Since: 1.0
+ */
+
+/**
  * thole_workload_get_started_at:
  * @self: a #TholeWorkload
  *
@@ -212,6 +332,14 @@ char **thole_workload_get_addresses (TholeWorkload *self);
  * Since: 1.0
  */
 GDateTime *thole_workload_get_started_at (TholeWorkload *self);
+
+/**
+ * TholeWorkload:stopped-at:
+ *
+ * A time.
+ *
+ * Since: 1.0
+ */
 
 /**
  * thole_workload_get_stopped_at:

@@ -5,7 +5,9 @@
 import glob
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 
 from tree import BUILD, ROOT, Skip, case, main, none, read
 
@@ -137,6 +139,46 @@ def _(t):
     none(wrong)
 
 
+ABI = os.path.join(ROOT, "tests", "abi", "libthole-1.abi")
+
+
+def client_abi(path):
+    """Writes what abidw reads out of the built library: types and functions of the public headers."""
+    subprocess.run(["abidw", "--headers-dir", os.path.join(ROOT, "client"), "--header-file",
+                    os.path.join(BUILD, "client", "thole-client-error.h"), "--drop-private-types", "--exported-interfaces-only", "--no-corpus-path",
+                    "--no-comp-dir-path", "--no-show-locs", "--type-id-style", "hash", "--out-file", path, CLIENT], check=True)
+
+
+def abi_changes(before, after):
+    """What abidiff says of changes that are no additions."""
+    result = subprocess.run(["abidiff", "--no-added-syms", before, after], capture_output=True, text=True, check=False)
+    return result.stdout if result.returncode else ""
+
+
+@case("libthole's ABI is that of tests/abi/libthole-1.abi; what is new is only added (THOLE_ACCEPT=1 writes it anew)")
+def _(t):
+    if not os.path.exists(CLIENT) or not shutil.which("abidw"):
+        raise Skip("the client library is not built, or abigail-tools is not installed")
+    if os.environ.get("THOLE_ACCEPT"):
+        client_abi(ABI)
+    with tempfile.TemporaryDirectory() as folder:
+        built, wrong = os.path.join(folder, "built"), os.path.join(folder, "wrong")
+        client_abi(built)
+        t.equal(abi_changes(ABI, built), "", "changes")
+        # the guard itself sees a parameter that was turned into a pointer, and a function that is gone
+        with open(built, encoding="utf-8") as file:
+            text = file.read()
+        pointer = re.search(r"<pointer-type-def type-id='\w+' size-in-bits='64' id='(\w+)'", text)[1]
+        resize = re.search(r"<function-decl name='thole_attachment_resize'.*?</function-decl>", text, re.S)[0]
+        name = re.escape("thole_attachment_take_control")
+        for bad in (text.replace(resize, re.sub(r"(type-id=')\w+(' name='rows')", rf"\g<1>{pointer}\2", resize)),
+                    re.sub(rf"<elf-symbol name='{name}'[^\n]*\n", "", text)):
+            t.true(bad != text, "a change for the guard to see")
+            with open(wrong, "w", encoding="utf-8") as file:
+                file.write(bad)
+            t.true(abi_changes(ABI, wrong) != "", "that the guard sees it")
+
+
 @case("introspection: every call of libthole can be made from a language, and nothing is guessed")
 def _(t):
     path = os.path.join(BUILD, "client", "Thole-1.gir")
@@ -145,8 +187,30 @@ def _(t):
     with open(path, encoding="utf-8") as file:
         text = file.read()
     none(re.findall(r'name="([^"]+)"[^>]*introspectable="0"', text))
+    bare = [name for kind, name, body in re.findall(r'<(property|glib:signal) name="([^"]+)"(.*?)</(?:property|glib:signal)>', text, re.S)
+            if "<doc" not in body]
+    none(f"not documented: {name}" for name in bare)
     missing = [name for name in client_nodes() if not name.endswith("_get_type") and f'c:identifier="{name}"' not in text]
     none(f"not in the data: {name}" for name in missing)
+
+
+@case("the reference of libthole is made without a warning, with the tours in three languages")
+def _(t):
+    gir = os.path.join(BUILD, "client", "Thole-1.gir")
+    if not os.path.exists(gir) or not shutil.which("gi-docgen"):
+        raise Skip("the client library is not built, or gi-docgen is not installed")
+    folder = os.path.join(ROOT, "client")
+    with tempfile.TemporaryDirectory() as made:
+        subprocess.run(["/usr/bin/python3", os.path.join(folder, "reference", "make-tour.py"), os.path.join(made, "tour.md")] +
+                       [os.path.join(folder, "examples", f"tour.{kind}") for kind in ("c", "py", "js")], check=True)
+        result = subprocess.run(["gi-docgen", "generate", "--quiet", "--fatal-warnings", "--no-namespace-dir",
+                                 "--config=" + os.path.join(folder, "reference", "thole.toml"), "--content-dir=" + made,
+                                 "--output-dir=" + os.path.join(made, "out"), gir], capture_output=True, text=True, check=False)
+        t.equal((result.returncode, result.stdout + result.stderr), (0, ""))
+        with open(os.path.join(made, "out", "tour.html"), encoding="utf-8") as file:
+            page = file.read()
+    for word in ("g_autoptr", "GLib.MainLoop()", "Gio._promisify"):
+        t.holds(re.sub(r"<[^>]+>", "", page), word)
 
 
 main()
