@@ -396,6 +396,17 @@ def _(t):
     t.equal(frames.next()[0], None, "the end")
 
 
+@case("the console of a workload is such a stream, too")
+def _(t):
+    path, _ = t.make(["cat"], spec=t.spec(["cat"], stdin=True))
+    frames = Frames(t.client.descriptor(path, "Workload.Console"))
+    t.true(frames.until(ATTACHED) is not None, "ATTACHED comes first")
+    frames.socket.sendall(frame(GRANT, 1, struct.pack(">I", 65536)) + frame(INPUT, 1, struct.pack(">Q", 0) + b"hello\n"))
+    while b"hello" not in frames.output:
+        t.true(frames.until(OUTPUT) is not None, "output")
+    frames.socket.close()
+
+
 @case("a terminal by descriptor: size, and what may not be ends it alone")
 def _(t):
     _, workload = t.make()
