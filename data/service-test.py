@@ -100,6 +100,19 @@ def _(t):
         t.true(float(score[1]) <= MOST_EXPOSED, f"a score of {score[1]}, at most {MOST_EXPOSED}")
 
 
+@case("a drop-in gives the containerd driver what it needs, and no more")
+def _(t):
+    with tempfile.TemporaryDirectory() as folder:
+        place_units(folder, "system")
+        os.mkdir(os.path.join(folder, "tholed.service.d"))
+        shutil.copy(os.path.join(SOURCE, "tholed-containerd.conf"), os.path.join(folder, "tholed.service.d", "containerd.conf"))
+        path = os.path.join(folder, "tholed.service")
+        result = tool("systemd-analyze", "verify", "--man=no", path)
+        t.equal([line for line in result.stderr.splitlines() if "tholed" in line], [])
+    found = directives("tholed-containerd.conf")
+    t.equal((found["User"], len(found["CapabilityBoundingSet"][0].split())), (["root"], 5))
+
+
 @case("the system service is as strict as those of fwupd and bolt")
 def _(t):
     found = directives("tholed.service")
