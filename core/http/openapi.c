@@ -248,7 +248,9 @@ status_text (guint status)
     {
     case 101:
       return "A WebSocket: thole.v1, tty, v5.channel.k8s.io, v4.channel.k8s.io or execbox.v1. What is refused after "
-             "the credential is told by its close code, 4000 and the status, and a JSON reason.";
+             "the credential is told by its close code, 4000 and the status, and a JSON reason. docs/attach.md says what goes over it. "
+             "A client of thole.v1 keeps at most 256 KiB of input on its way that it was not told as taken: behind more of it its own "
+             "acknowledgements of output wait for the program, and in a lossless session the program for them.";
     case 201:
       return "It was made; Location says where.";
     case 202:

@@ -292,8 +292,10 @@ thole_seat_drop (TholeSeat *self, TholeViewerEnd end, const char *detail)
 
   g_clear_object (&self->stream);
   g_clear_pointer (&self->exec, g_free);
-  if (hold != NULL)
-    thole_hold_free (hold, end, detail);
+  if (hold == NULL)
+    return;
+  self->output = (gint64) thole_hold_output (hold);
+  thole_hold_free (hold, end, detail);
 }
 
 /* its end -------------------------------------------------------------------------------------------------------- */

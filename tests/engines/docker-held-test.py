@@ -9,7 +9,7 @@ import random
 import threading
 
 from real_docker import AGENT, Bench, case, free_port, main
-from ws_client import Thole
+from ws_client import Thole, WebSocket
 
 MEGABYTES = 256 if os.environ.get("THOLE_LONG") == "1" else 6
 
@@ -48,6 +48,22 @@ class Held(Bench):
         """How many of the container's processes have this word in their command line."""
         top = self.engine.get(f"/containers/{self.engine.container(workload)['Id']}/top").expect(200).json
         return sum(word in " ".join(process) for process in top["Processes"])
+
+
+class Console(Thole):
+    def __init__(self, client, workload, seq=None, start="oldest", **rest):
+        WebSocket.__init__(self, client, f"/v1/workloads/{workload['id']}/console", "thole.v1", **rest)
+        self.output, self.channels, self.exit, self.gaps, self.stdin = b"", {}, None, [], 0
+        self.skipped = 0
+        self.say("resume", **({"from": start} if seq is None else {"from_seq": seq}))
+        self.resumed = self.until("resumed")
+        self.seq, self.stdin = self.resumed["seq"], self.resumed["stdin"]
+
+    def step(self):
+        message = super().step()
+        if message and message["type"] == "gap":
+            self.skipped += message.get("lines", 0)
+        return message
 
 
 def till(viewer, text):
@@ -148,6 +164,50 @@ def _(t, how):
     for place, session in zip(places, sessions):
         t.holds(t.ended(session)["reason"], "daemon_restarted")
         t.until(lambda place=place: t.processes(place, "sleep 4715") == 0, 30, "its program is ended")
+
+
+@case("the console: what it wrote, what it is told, its size, its end", "TE-01 TE-03 TE-28 row:20", each=WAYS)
+def _(t, way):
+    workload = t.run("echo begun; read line; echo got $line >&2; stty size; read line; exit 3", tty=True, stdin=True, body={"backend": way})
+    viewer = Console(t.thole, workload)
+    till(viewer, b"begun")
+    viewer.say("resize", rows=33, cols=77)
+    viewer.until("resized")
+    viewer.input(b"word\n")
+    till(viewer, b"got word")
+    till(viewer, b"33 77")
+    other = Console(t.thole, workload)
+    till(other, b"33 77")
+    viewer.input(b"\n")
+    t.equal((viewer.until("exit")["code"], other.until("exit")["code"]), (3, 3))
+
+
+@case("the console under a flood, and again with another daemon", "TE-01 TE-02 TE-25 row:21", each=["kill", "stop"])
+def _(t, how):
+    workload = t.run("i=0; read line; seq 1 20000; while :; do i=$((i+1)); echo n $i; sleep 0.02; done", stdin=True)
+    viewer = Console(t.thole, workload)
+    viewer.input(b"\n")
+    while viewer.output.count(b"n ") < 10:
+        viewer.step()
+    shown = viewer.output.count(b"\n")
+    t.true(viewer.output.startswith(b"1\n2\n3\n"), "the first lines are shown")
+    before_n = viewer.output.index(b"n ")
+    t.true(200 <= viewer.output[:before_n].count(b"\n") < 2000, f"{shown} lines were shown")
+    # what is skipped may reach into the counter
+    t.true(viewer.skipped + viewer.output[:before_n].count(b"\n") >= 20000, "the others are counted")
+    seen, at = viewer.output[before_n:], viewer.seq
+    viewer.end()
+    getattr(t.thole, how)()
+    t.thole.start()
+    t.wait_ready()
+    again = Console(t.thole, workload, seq=at)
+    t.equal((again.resumed["seq"], again.gaps), (at, []))
+    begin = int(seen.split(b"\n")[-2].split()[1])
+    till(again, b"n %d\n" % (begin + 150))
+    numbers = [int(line.split()[1]) for line in (seen + again.output).split(b"\n")[:-1]]
+    first = numbers[0]
+    t.equal(numbers[:begin + 150 - first + 1], list(range(first, begin + 151)), "every number once")
+    t.equal(t.logs(workload).count("\n") >= 20000, True, "the log has every line")
 
 
 main(Held)
