@@ -20,10 +20,12 @@
 #define MAX_REVOKED 100000      /* tokens that are remembered as taken back */
 #define USE_PAUSE (60 * G_USEC_PER_SEC)
 
-/* a credential that was found good, by its digest */
+#define MARK crypto_shorthash_siphashx24_BYTES
+
+/* a credential that was found good, by a short keyed hash: nobody without the key can make another text have it */
 typedef struct
 {
-  guchar digest[DIGEST];
+  guchar mark[MARK];
   TholePrincipal *principal;
   gint64 noted_at;
 } Known;
@@ -36,6 +38,7 @@ struct _TholeIdentity
   TholeClock *clock;
   TholeTokenKeys *keys;
   guchar key_secret[crypto_generichash_KEYBYTES];
+  guchar mark_secret[crypto_shorthash_siphashx24_KEYBYTES];
   char *setup;             /* (nullable): the set-up token */
   gint64 token_life;
   GHashTable *known;       /* of Known */
@@ -117,14 +120,14 @@ known_hash (gconstpointer data)
 {
   guint hash;
 
-  memcpy (&hash, ((const Known *) data)->digest, sizeof hash);
+  memcpy (&hash, ((const Known *) data)->mark, sizeof hash);
   return hash;
 }
 
 static gboolean
 known_equal (gconstpointer a, gconstpointer b)
 {
-  return memcmp (((const Known *) a)->digest, ((const Known *) b)->digest, DIGEST) == 0;
+  return memcmp (((const Known *) a)->mark, ((const Known *) b)->mark, MARK) == 0;
 }
 
 static void
@@ -196,6 +199,7 @@ thole_identity_new (const char *token_file, GError **error)
   self->bootstrap = principal_new (g_strdup (BOOTSTRAP), TRUE, g_strdup (BOOTSTRAP));
   self->anonymous = principal_new (g_strdup ("anonymous"), FALSE, NULL);
   self->anonymous->anonymous = TRUE;
+  randombytes_buf (self->mark_secret, sizeof self->mark_secret);
   self->known = g_hash_table_new_full (known_hash, known_equal, known_free, NULL);
   if (read_bootstrap (self, token_file, error))
     return self;
@@ -417,7 +421,7 @@ find_stored (TholeIdentity *self, const char *token, const Known *wanted)
       if (g_hash_table_size (self->known) >= MAX_KNOWN)
         g_hash_table_remove_all (self->known);
       known = g_new0 (Known, 1);
-      memcpy (known->digest, wanted->digest, DIGEST);
+      memcpy (known->mark, wanted->mark, MARK);
       known->principal = principal;
       g_hash_table_add (self->known, known);
     }
@@ -428,9 +432,13 @@ find_stored (TholeIdentity *self, const char *token, const Known *wanted)
 
 /* each credential has one place where it is good */
 static TholePrincipal *
-find_for (TholeIdentity *self, const char *token, const Known *wanted, gboolean cookie)
+find_for (TholeIdentity *self, const char *token, gboolean cookie)
 {
-  TholePrincipal *principal = find_stored (self, token, wanted);
+  Known wanted = { .principal = NULL };
+  TholePrincipal *principal;
+
+  crypto_shorthash_siphashx24 (wanted.mark, (const guchar *) token, strlen (token), self->mark_secret);
+  principal = find_stored (self, token, &wanted);
 
   if (principal != NULL && principal->cookie != cookie)
     g_clear_pointer (&principal, thole_principal_unref);
@@ -440,26 +448,19 @@ find_for (TholeIdentity *self, const char *token, const Known *wanted, gboolean 
 TholePrincipal *
 thole_identity_token (TholeIdentity *self, const char *token)
 {
-  Known given = { .principal = NULL };
-  gboolean is_bootstrap;
+  guchar given[DIGEST];
 
+  if (self->accounts != NULL && thole_accounts_count (self->accounts, &thole_user_type) > 0)
+    return token != NULL ? find_for (self, token, FALSE) : NULL;
   /* of equal length whatever was given, so that the time tells nothing */
-  crypto_generichash (given.digest, sizeof given.digest, (const guchar *) token, token != NULL ? strlen (token) : 0, NULL, 0);
-  is_bootstrap = sodium_memcmp (given.digest, self->digest, sizeof given.digest) == 0;
-  if (self->accounts == NULL || thole_accounts_count (self->accounts, &thole_user_type) == 0)
-    return is_bootstrap ? thole_principal_ref (self->bootstrap) : NULL;
-  return token != NULL ? find_for (self, token, &given, FALSE) : NULL;
+  crypto_generichash (given, sizeof given, (const guchar *) token, token != NULL ? strlen (token) : 0, NULL, 0);
+  return sodium_memcmp (given, self->digest, sizeof given) == 0 ? thole_principal_ref (self->bootstrap) : NULL;
 }
 
 TholePrincipal *
 thole_identity_cookie (TholeIdentity *self, const char *token)
 {
-  Known given = { .principal = NULL };
-
-  if (self->accounts == NULL)
-    return NULL;
-  crypto_generichash (given.digest, sizeof given.digest, (const guchar *) token, strlen (token), NULL, 0);
-  return find_for (self, token, &given, TRUE);
+  return self->accounts != NULL ? find_for (self, token, TRUE) : NULL;
 }
 
 TholePrincipal *

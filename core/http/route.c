@@ -145,7 +145,8 @@ split (const char *path, TholeSpan *segments)
 static gboolean
 route_matches (const TholeRoute *route, const TholeSpan *segments, TholeSpan *target)
 {
-  for (guint i = 0; i < route->n_segments; i++)
+  /* from the end: the first segment is the same for nearly all */
+  for (guint i = route->n_segments; i-- > 0;)
     {
       const char *segment = route->segments[i];
 
@@ -153,7 +154,8 @@ route_matches (const TholeRoute *route, const TholeSpan *segments, TholeSpan *ta
         {
           if (segments[i].length == 0)
             return FALSE;
-          *target = segments[i];
+          if (target->text == NULL)
+            *target = segments[i];
         }
       else if (strncmp (segment, segments[i].text, segments[i].length) != 0 ||
                segment[segments[i].length] != '\0')

@@ -137,10 +137,16 @@ thole_call_error (TholeCall *call, const GError *error)
 /* the hot path: a read without a query has none, and its operation knows the defaults */
 #define OPTIONAL (1u << 16)
 
+static gboolean
+is_bare (const TholeSchema *schema, GVariant *input, guint flags)
+{
+  return input == NULL && (schema->n_fields == 0 || (flags & OPTIONAL));
+}
+
 static GVariant *
 validated (const TholeSchema *schema, GVariant *input, guint flags, TholeProblem *problem)
 {
-  if (input == NULL && (schema->n_fields == 0 || (flags & OPTIONAL)))
+  if (is_bare (schema, input, flags))
     return NULL;
   return thole_schema_validate (schema, input, flags & ~OPTIONAL, "", problem);
 }
@@ -149,11 +155,16 @@ validated (const TholeSchema *schema, GVariant *input, guint flags, TholeProblem
 static gboolean
 validate (TholeCall *call)
 {
-  g_autoptr (TholeProblem) problem = thole_problem_new (THOLE_ERROR_INVALID, "the request has wrong fields");
+  g_autoptr (TholeProblem) problem = NULL;
   guint query_flags = THOLE_VALIDATE_TEXT | (call->def->kind == THOLE_OPERATION_READ ? OPTIONAL : 0);
   gboolean patch = g_strcmp0 (call->def->method, "PATCH") == 0;
-  GVariant *body = validated (call->def->body, call->body, patch ? THOLE_VALIDATE_PARTIAL : THOLE_VALIDATE_DEFAULTS, problem);
-  GVariant *query = validated (call->def->query, call->query, query_flags, problem);
+  GVariant *body, *query;
+
+  if (is_bare (call->def->body, call->body, 0) && is_bare (call->def->query, call->query, query_flags))
+    return TRUE;
+  problem = thole_problem_new (THOLE_ERROR_INVALID, "the request has wrong fields");
+  body = validated (call->def->body, call->body, patch ? THOLE_VALIDATE_PARTIAL : THOLE_VALIDATE_DEFAULTS, problem);
+  query = validated (call->def->query, call->query, query_flags, problem);
 
   g_clear_pointer (&call->body, g_variant_unref);
   g_clear_pointer (&call->query, g_variant_unref);
