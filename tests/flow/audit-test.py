@@ -173,7 +173,8 @@ def _(t):
     before = t.verdict()["last"]
     for client in bad * 10:
         client.get("/v1/workloads", {"X-Forwarded-For": "192.0.2.77"}).expect(401)
-    rows = t.rows("&action=auth.credential&address=192.0.2.77")
+    # the answer does not wait for it
+    rows = t.until(lambda: t.rows("&action=auth.credential&address=192.0.2.77"), what="the row")
     t.equal([(r["actor"], r["decision"], r["result"], r["reason"]) for r in rows],
             [("anonymous", "denied", "unauthenticated", "no valid credential")])
     t.true("nonsense" not in json.dumps(rows), "what was shown is not in it")
