@@ -9,9 +9,9 @@
 #define MAX_LIFE 315360000.0
 
 static const CliOption options[] = {
-  { "scope", 's', CLI_OPTION_MANY, N_("PERMISSION"), NULL, N_("add: what it may do at most: workload.read, workload.*, *.read; may be repeated") },
-  { "expires", 0, CLI_OPTION_VALUE, N_("TIME"), NULL, N_("add: how long it is good, like 30d (default: for ever)") },
-  { "user", 'u', CLI_OPTION_VALUE, N_("USER"), NULL, N_("add: whose it is (default: yours)") },
+  { "scope", 's', CLI_OPTION_MANY, N_("PERMISSION"), NULL, N_("create: what it may do at most: workload.read, workload.*, *.read; may be repeated") },
+  { "expires", 0, CLI_OPTION_VALUE, N_("TIME"), NULL, N_("create: how long it is good, like 30d (default: for ever)") },
+  { "user", 'u', CLI_OPTION_VALUE, N_("USER"), NULL, N_("create: whose it is (default: yours)") },
   { NULL },
 };
 
@@ -57,7 +57,7 @@ print_key (Cli *cli, GVariant *made)
 }
 
 static int
-add (Cli *cli, GError **error)
+create (Cli *cli, GError **error)
 {
   g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
   g_autoptr(GVariant) body = NULL;
@@ -77,13 +77,13 @@ add (Cli *cli, GError **error)
 }
 
 static int
-drop (Cli *cli, GError **error)
+take_back (Cli *cli, GError **error)
 {
   return cli_delete_each (cli, "/v1/api-keys/%s", cli->arguments->words, error);
 }
 
 static const CliVerb verbs[] = {
-  { "list", 0, 0, show }, { "show", 1, CLI_ANY, show }, { "add", 1, 1, add }, { "rm", 1, CLI_ANY, drop }, { NULL },
+  { "list", 0, 0, show }, { "show", 1, CLI_ANY, show }, { "create", 1, 1, create }, { "revoke", 1, CLI_ANY, take_back }, { NULL },
 };
 
 static int
@@ -94,11 +94,11 @@ run (Cli *cli, GError **error)
 
 const CliCommand cli_command_key = {
   .name = "key",
-  .arguments = "[list | show ID... | add NAME | rm ID...]",
+  .arguments = "[list | show ID... | create NAME | revoke ID...]",
   .summary = N_("List API keys, make one, or take some back"),
-  .doc = N_("add prints the key, this once. Give it as THOLE_TOKEN, or keep it in a context with: tholectl context add NAME URL --token-stdin"),
+  .doc = N_("create prints the key, this once. Give it as THOLE_TOKEN, or keep it in a context with: tholectl context add NAME URL --token-stdin"),
   .options = options,
   .max = CLI_ANY,
-  .choices = "list|show|add|rm",
+  .choices = "list|show|create|revoke",
   .run = run,
 };

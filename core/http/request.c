@@ -155,6 +155,16 @@ ticket_principal (TholeRequest *request, GVariant **query)
   return made_by != NULL ? thole_identity_renew (request->http->options.identity, made_by) : NULL;
 }
 
+/* a credential was shown and is not good, or a page that is not ours showed one */
+static void
+tell_stranger (TholeRequest *request)
+{
+  const TholeHttpOptions *options = &request->http->options;
+
+  if (options->stranger != NULL)
+    options->stranger (options->dispatch_data, request->address, request->id);
+}
+
 /* Who is it? Nothing else is looked at before. */
 static gboolean
 authenticate (TholeRequest *request, gboolean secret, GVariant **query)
@@ -179,12 +189,13 @@ authenticate (TholeRequest *request, gboolean secret, GVariant **query)
     return TRUE;
   if (unproven)
     {
+      tell_stranger (request);
       fail (request, THOLE_ERROR_FORBIDDEN, "With a cookie this needs the header X-CSRF-Token, or of a WebSocket the Origin of a page "
                                             "of ours; GET /v1/me tells the token");
       return FALSE;
     }
-  if (request->head.values[THOLE_HEADER_AUTHORIZATION].text != NULL && request->http->options.stranger != NULL)
-    request->http->options.stranger (request->http->options.dispatch_data, request->address, request->id);
+  if (request->head.values[THOLE_HEADER_AUTHORIZATION].text != NULL)
+    tell_stranger (request);
   fail (request, THOLE_ERROR_UNAUTHENTICATED,
         request->head.values[THOLE_HEADER_AUTHORIZATION].text != NULL
           ? "The credential is not valid" : "Send a credential: `Authorization: Bearer TOKEN`");

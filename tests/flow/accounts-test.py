@@ -171,7 +171,7 @@ def _(t, state):
 
 @case("contexts: named daemons; THOLE_URL and THOLE_TOKEN win, and a token goes to its own daemon only")
 def _(t):
-    key = t.admin("key", "add", "ci", "--user", ANN).stdout.strip()
+    key = t.admin("key", "create", "ci", "--user", ANN).stdout.strip()
     t.ctl("context", "add", "far", t.url, "--token-stdin", stdin=key)
     t.ctl("context", "add", "near", t.unix)
     t.ctl("whoami", code=5)
@@ -256,7 +256,7 @@ def _(t):
 @case("an API key is shown once, listed without itself, and taken back", "AU-18 AU-19")
 def _(t):
     t.login("--url", t.url)
-    made = t.ctl("key", "add", "ci", "--scope", "workload.read", "--expires", "30d")
+    made = t.ctl("key", "create", "ci", "--scope", "workload.read", "--expires", "30d")
     key = made.stdout.strip()
     t.true(key.startswith("thole_"), "the key alone is on standard output")
     t.holds(made.stderr, "only time")
@@ -266,10 +266,10 @@ def _(t):
     t.equal(one["scopes"], ["workload.read"])
     t.ctl("ps", THOLE_TOKEN=key)
     t.ctl("backends", THOLE_TOKEN=key, code=4)
-    t.equal(t.ctl("key", "rm", one["id"]).stdout, one["id"] + "\n")
+    t.equal(t.ctl("key", "revoke", one["id"]).stdout, one["id"] + "\n")
     t.ctl("ps", THOLE_TOKEN=key, code=4)
-    t.ctl("key", "rm", one["id"], code=3)
-    t.ctl("key", "add", "x", "--expires", "never", code=2)
+    t.ctl("key", "revoke", one["id"], code=3)
+    t.ctl("key", "create", "x", "--expires", "never", code=2)
 
 
 @case("limits are shown with where they come from, set and taken away; quota tells what is used", "CF-01 CF-02")
