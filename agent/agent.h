@@ -27,6 +27,7 @@ typedef struct
   uint64_t acked;
   uint64_t credit;
   bool began, exit_told, taken_due, size_due;
+  bool aside;       /* nobody sits there: that it is there tells nothing of whether the program has a viewer */
 } Viewer;
 
 /* a connection before its HELLO */
@@ -118,8 +119,8 @@ void     viewers_drop (Agent *self);
 void     viewers_forget (Agent *self, const Session *session);
 void     viewers_resized (Agent *self, const Session *session);
 void     viewers_input_taken (Agent *self, const Session *session);
-/* What all viewers of a session have acknowledged, UINT64_MAX without any. */
-uint64_t viewers_acked (const Agent *self, const Session *session);
+/* What all viewers of a session where somebody sits, or all that only listen, have acknowledged, UINT64_MAX without any. */
+uint64_t viewers_acked (const Agent *self, const Session *session, bool aside);
 
 /* batch.c: frames that are sent from where they lie */
 struct Batch

@@ -31,17 +31,27 @@ end_if_done (Session *self)
     }
 }
 
+unsigned
+session_seated (const Session *self)
+{
+  return self->viewers - self->asides;
+}
+
 /* the number that output may reach before something is lost that must not be */
 static uint64_t
 output_limit (const Session *self)
 {
-  uint64_t low;
+  uint64_t low, aside;
 
   if (self->flow == THOLE_AGENT_FLOW_LATEST || self->closing)
     return UINT64_MAX;
-  low = viewers_acked (self->agent, self);
-  if (self->missing > 0 || (self->viewers == 0 && self->detached == THOLE_AGENT_DETACHED_WAIT))
+  low = viewers_acked (self->agent, self, false);
+  aside = viewers_acked (self->agent, self, true);
+  if (self->aside_missing > 0 && self->aside_floor < aside)
+    aside = self->aside_floor;
+  if (self->missing > 0 || (session_seated (self) == 0 && self->detached == THOLE_AGENT_DETACHED_WAIT))
     low = self->floor < low ? self->floor : low;
+  low = aside < low ? aside : low;
   if (low == UINT64_MAX)
     return low;
   return (low > self->ring.tail ? low : self->ring.tail) + self->ring.size;
@@ -458,7 +468,7 @@ session_tick (Session *self, uint64_t now)
         spawn_kill_all (self->pid, false);
     }
   if (now >= self->agent->hold_until)
-    self->missing = 0;
+    self->missing = self->aside_missing = 0;
   end_if_done (self);
   session_watch (self);
   if (self->drain_by != 0 && (self->kill_at == 0 || self->drain_by < self->kill_at))
@@ -484,7 +494,7 @@ session_describe (const Session *self, Buffer *out)
   wire_field_number (out, THOLE_AGENT_TAG_TAKEN, self->taken);
   wire_field_number (out, THOLE_AGENT_TAG_RECEIVED, self->received);
   wire_field_number (out, THOLE_AGENT_TAG_INPUT_ENDED, session_has_ended_input (self));
-  wire_field_number (out, THOLE_AGENT_TAG_VIEWERS, self->viewers);
+  wire_field_number (out, THOLE_AGENT_TAG_VIEWERS, session_seated (self));
   wire_field_number (out, THOLE_AGENT_TAG_CREATED_AT, self->created_at);
   wire_field_number (out, THOLE_AGENT_TAG_OUTPUT_AT, self->output_at);
   wire_field_number (out, THOLE_AGENT_TAG_INPUT_AT, self->input_at_time);

@@ -28,6 +28,8 @@ typedef struct
   size_t memory_size;
   Ring ring;
   uint64_t floor;  /* output below it was acknowledged by the viewers that left */
+  uint64_t aside_floor; /* the same of those that only listened, while some are missing */
+  unsigned aside_missing;
   unsigned missing; /* of them left because the connection broke, and have not come back: the floor counts beside other viewers */
 
   uint8_t *input; /* a ring of THOLE_AGENT_INPUT_WINDOW */
@@ -43,7 +45,7 @@ typedef struct
   uint64_t created_at, output_at, input_at_time; /* µs since the epoch */
   uint32_t open_request, close_request; /* 0 = none */
   bool announce;
-  unsigned viewers;
+  unsigned viewers, asides; /* the second: of them, those that only listen */
 } Session;
 
 /* What a session is made from; texts are borrowed. */
@@ -75,4 +77,6 @@ void     session_watch (Session *self);
 uint64_t session_tick (Session *self, uint64_t now);
 /* Whether the program is not read from because the ring is full of what must not be lost. */
 bool     session_waits (const Session *self);
+/* Viewers where somebody sits. */
+unsigned session_seated (const Session *self);
 void     session_describe (const Session *self, Buffer *out);

@@ -28,11 +28,25 @@ release (Agent *self, Viewer *viewer)
 
   viewer->session = NULL;
   session->viewers--;
-  if (session->viewers == 0 && session->missing == 0)
+  if (viewer->aside)
+    session->asides--;
+  else if (session_seated (session) == 0 && session->missing == 0)
     session->floor = viewer->acked;
   session_watch (session);
   while (self->viewers_end > 0 && self->viewers[self->viewers_end - 1].session == NULL)
     self->viewers_end--;
+}
+
+/* @count viewers, who have acknowledged @low, are gone for a while */
+static void
+miss (uint64_t *floor, unsigned *missing, unsigned count, uint64_t low)
+{
+  if (count == 0)
+    return;
+  /* those who are still missing from the connection before have a floor of their own */
+  if (*missing == 0 || low < *floor)
+    *floor = low;
+  *missing += count;
 }
 
 void
@@ -41,15 +55,11 @@ viewers_drop (Agent *self)
   for (unsigned i = 0; i < THOLE_AGENT_MAX_SESSIONS; i++)
     {
       Session *session = &self->sessions[i];
-      uint64_t low;
 
-      if (session->agent == NULL || session->viewers == 0)
+      if (session->agent == NULL)
         continue;
-      low = viewers_acked (self, session);
-      /* those who are still missing from the connection before have a floor of their own */
-      if (session->missing == 0 || low < session->floor)
-        session->floor = low;
-      session->missing += session->viewers;
+      miss (&session->floor, &session->missing, session_seated (session), viewers_acked (self, session, false));
+      miss (&session->aside_floor, &session->aside_missing, session->asides, viewers_acked (self, session, true));
     }
   for (unsigned i = 0; i < THOLE_AGENT_MAX_VIEWERS; i++)
     if (self->viewers[i].session != NULL)
@@ -84,12 +94,12 @@ viewers_input_taken (Agent *self, const Session *session)
 }
 
 uint64_t
-viewers_acked (const Agent *self, const Session *session)
+viewers_acked (const Agent *self, const Session *session, bool aside)
 {
   uint64_t low = UINT64_MAX;
 
   for (unsigned i = 0; session->viewers > 0 && i < self->viewers_end; i++)
-    if (self->viewers[i].session == session && self->viewers[i].acked < low)
+    if (self->viewers[i].session == session && self->viewers[i].aside == aside && self->viewers[i].acked < low)
       low = self->viewers[i].acked;
   return low;
 }
@@ -97,7 +107,7 @@ viewers_acked (const Agent *self, const Session *session)
 typedef struct
 {
   char id[THOLE_AGENT_MAX_ID + 1];
-  uint64_t from, seq, credit;
+  uint64_t from, seq, credit, aside;
 } Attach;
 
 static bool
@@ -117,6 +127,8 @@ read_attach (Fields fields, Attach *attach)
         good = field_number (&field, UINT64_MAX, &attach->seq);
       else if (field.tag == THOLE_AGENT_TAG_CREDIT)
         good = field_number (&field, UINT32_MAX, &attach->credit);
+      else if (field.tag == THOLE_AGENT_TAG_ASIDE)
+        good = field_number (&field, 1, &attach->aside);
     }
   return good && !fields.bad;
 }
@@ -128,6 +140,7 @@ attach (Agent *self, uint16_t channel, const uint8_t *data, size_t length)
   Buffer *out = &self->peer.out;
   Session *session;
   Attach wanted;
+  unsigned *missing;
   size_t frame;
 
   if (!read_attach ((Fields) { data, data + length, false }, &wanted))
@@ -139,10 +152,12 @@ attach (Agent *self, uint16_t channel, const uint8_t *data, size_t length)
     return detached (self, channel, THOLE_AGENT_INVALID, "so much output was never there");
   if (wanted.from != THOLE_AGENT_FROM_SEQ)
     wanted.seq = wanted.from == THOLE_AGENT_FROM_LIVE ? session->ring.head : session->ring.tail;
-  *viewer = (Viewer) { .session = session, .next = wanted.seq, .acked = wanted.seq, .credit = wanted.credit };
+  *viewer = (Viewer) { .session = session, .next = wanted.seq, .acked = wanted.seq, .credit = wanted.credit, .aside = wanted.aside };
   session->viewers++;
-  if (wanted.from == THOLE_AGENT_FROM_SEQ && session->missing > 0)
-    session->missing--;
+  session->asides += viewer->aside;
+  missing = viewer->aside ? &session->aside_missing : &session->missing;
+  if (wanted.from == THOLE_AGENT_FROM_SEQ && *missing > 0)
+    --*missing;
   if (self->viewers_end < channel)
     self->viewers_end = channel;
   frame = wire_begin (out, THOLE_AGENT_ATTACHED, channel);

@@ -22,8 +22,8 @@ typedef struct
   CliWire *wire;
   CliRaw raw;
   gboolean screen;      /* what comes is for our terminal */
-  CliDetachKeys keys;
-  GByteArray *typed;
+  CliDetachKeys keys, take;
+  GByteArray *typed, *kept;
   GSource *reader, *teller;
   GSource *signals[4];
   gboolean input_ended;
@@ -79,6 +79,22 @@ give (Attach *self)
   cli_wire_input (self->wire, self->typed->data, length);
 }
 
+/* what takes control is found behind what leaves; only while somebody else has it */
+static void
+seek_take (Attach *self)
+{
+  GByteArray *typed = self->typed;
+
+  if (!self->watching || self->take.n_keys == 0)
+    return;
+  g_byte_array_set_size (self->kept, 0);
+  for (guint i = 0; i < typed->len; i++)
+    if (cli_detach_keys_feed (&self->take, typed->data + i, 1, self->kept))
+      cli_wire_take (self->wire);
+  self->typed = self->kept;
+  self->kept = typed;
+}
+
 static gboolean
 on_readable (int fd, GIOCondition condition, gpointer user_data)
 {
@@ -98,6 +114,7 @@ on_readable (int fd, GIOCondition condition, gpointer user_data)
     }
   g_byte_array_set_size (self->typed, 0);
   leaves = cli_detach_keys_feed (&self->keys, piece, (gsize) got, self->typed);
+  seek_take (self);
   if (self->typed->len > 0)
     give (self);
   if (leaves)
@@ -149,7 +166,12 @@ on_control (gpointer user_data, gboolean held)
   Attach *self = user_data;
 
   if (!held && !self->watching && self->options->input && !self->options->watch)
-    note (self, _("somebody else types, you watch; --take takes over"));
+    {
+      g_autofree char *text = self->take.n_keys == 0 ? NULL : g_strdup_printf (_("somebody else types, you watch; %s takes over"),
+                                                                              self->options->take_keys);
+
+      note (self, text != NULL ? text : _("somebody else types, you watch; --take takes over"));
+    }
   else if (held && self->watching)
     note (self, _("now you type"));
   self->watching = !held;
@@ -290,7 +312,8 @@ static void
 run (Attach *self, Cli *cli)
 {
   const CliAttach *options = self->options;
-  CliWireOptions wire = { options->session, options->console, options->from, options->take, options->watch, options->patience };
+  CliWireOptions wire = { .session = options->session, .console = options->console, .from = options->from, .take = options->take,
+                          .watch = options->watch, .shared = options->shared, .patience = options->patience };
 
   self->wire = cli_wire_new (cli->client, &wire, &events, self);
   on_resize (self);
@@ -310,13 +333,13 @@ run (Attach *self, Cli *cli)
 int
 cli_attach (Cli *cli, const CliAttach *options, CliAttachEnd *end, GError **error)
 {
-  g_autoptr(GByteArray) typed = g_byte_array_new ();
-  Attach self = { .options = options, .typed = typed };
+  g_autoptr(GByteArray) typed = g_byte_array_new (), kept = g_byte_array_new ();
+  Attach self = { .options = options, .typed = typed, .kept = kept };
 
   self.screen = options->tty && isatty (STDOUT_FILENO);
   if (options->tty && options->input && isatty (STDIN_FILENO))
     {
-      if (!cli_detach_keys_parse (&self.keys, options->detach_keys, error))
+      if (!cli_detach_keys_parse (&self.keys, options->detach_keys, error) || !cli_detach_keys_parse (&self.take, options->take_keys, error))
         return CLI_FAILED;
       cli_raw_begin (&self.raw);
     }

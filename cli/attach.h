@@ -8,6 +8,7 @@
 #include "cli.h"
 
 #define CLI_DETACH_KEYS "ctrl-p,ctrl-q"
+#define CLI_TAKE_KEYS "ctrl-p,ctrl-t"
 #define CLI_PATIENCE 600.0
 
 typedef struct
@@ -18,8 +19,10 @@ typedef struct
   gboolean input;          /* ours is sent */
   gboolean watch;          /* never types */
   gboolean take;           /* control, from whoever has it */
+  gboolean shared;         /* types beside whoever has control */
   const char *from;        /* "oldest", "live" or "snapshot" */
   const char *detach_keys;
+  const char *take_keys;   /* what takes control while somebody else has it */
   double patience;         /* seconds without the daemon until it gives up */
 } CliAttach;
 

@@ -26,7 +26,7 @@ struct _CliWire
   CliClient *client;
   char *path;
   char *from;
-  gboolean console, take, watch;
+  gboolean console, take, watch, shared;
   gint64 patience;          /* µs */
   const CliWireEvents *events;
   gpointer user_data;
@@ -507,8 +507,8 @@ dial (CliWire *self)
   /* the daemon may not know yet that our last connection broke */
   gboolean ours = self->control && g_get_monotonic_time () - self->lost < SHORT_CUT;
 
-  cli_query (path, "input", self->watch ? "none" : NULL);
-  cli_query (path, "take", !self->watch && (self->take || ours) ? "true" : NULL);
+  cli_query (path, "input", self->watch ? "none" : self->shared ? "shared" : NULL);
+  cli_query (path, "take", !self->watch && !self->shared && (self->take || ours) ? "true" : NULL);
   self->take = FALSE;
   self->dialling = g_cancellable_new ();
   cli_client_dial (self->client, path->str, "thole.v1", self->dialling, on_dialled, self);
@@ -531,6 +531,12 @@ cli_wire_signal (CliWire *self, const char *name)
   say (self, "signal", ",\"name\":\"%s\"", name);
 }
 
+void
+cli_wire_take (CliWire *self)
+{
+  say (self, "take", "%s", "");
+}
+
 guint64
 cli_wire_held (CliWire *self)
 {
@@ -548,6 +554,7 @@ cli_wire_new (CliClient *client, const CliWireOptions *options, const CliWireEve
   self->from = g_strdup (options->from);
   self->take = options->take;
   self->watch = options->watch;
+  self->shared = options->shared;
   self->patience = (gint64) (options->patience * G_USEC_PER_SEC);
   self->events = events;
   self->user_data = user_data;

@@ -40,6 +40,7 @@ typedef struct
   const char *from;    /* "oldest", "live" or "snapshot" */
   gboolean take;       /* control, from whoever has it */
   gboolean watch;      /* never types */
+  gboolean shared;     /* types beside whoever has control */
   double patience;     /* seconds without the daemon until it gives up */
 } CliWireOptions;
 
@@ -52,6 +53,8 @@ void     cli_wire_input    (CliWire *self, const guint8 *data, gsize length);
 void     cli_wire_end_of_input (CliWire *self);
 void     cli_wire_resize   (CliWire *self, guint rows, guint cols);
 void     cli_wire_signal   (CliWire *self, const char *name);
+/* Takes control from whoever has it. */
+void     cli_wire_take     (CliWire *self);
 /* Output bytes that it has had. */
 guint64  cli_wire_held     (CliWire *self);
 

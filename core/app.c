@@ -29,7 +29,7 @@ struct _TholeApp
   TholeAppOptions options;
   TholeConfig *config;
   TholeClock *clock;
-  char *state_dir, *runtime_dir;
+  char *state_dir, *runtime_dir, *recordings;
   TholeIdentity *identity;
   TholeAccounts *accounts;
   TholeRates *rates;
@@ -257,6 +257,7 @@ open_operations (TholeApp *self, GError **error)
   TholeLimits limits = thole_app_limits (config);
 
   limits.agent = agent_path (config);
+  limits.recordings = self->recordings;
   self->operations = thole_operations_new (self->clock, self->db, self->events, self->registry, &limits, error);
   if (self->operations == NULL)
     return FALSE;
@@ -416,7 +417,8 @@ open_all (TholeApp *self, GError **error)
   g_autofree char *token = thole_secret_file_place (self->state_dir, "bootstrap-token");
   TholeRateLimits rates;
 
-  if (!make_folder (self->state_dir, error) || !make_folder (self->runtime_dir, error))
+  self->recordings = g_build_filename (self->state_dir, "recordings", NULL);
+  if (!make_folder (self->state_dir, error) || !make_folder (self->runtime_dir, error) || !make_folder (self->recordings, error))
     return FALSE;
   self->identity = thole_identity_new (token, error);
   rates = thole_app_rates (self->config);
@@ -469,6 +471,7 @@ apply (TholeApp *self, const TholeHttpOptions *http)
   keep_http (self, http);
   thole_rates_limit (self->rates, &rates);
   limits.agent = self->operations->limits.agent;
+  limits.recordings = self->operations->limits.recordings;
   self->operations->limits = limits;
   thole_event_log_set_keep (self->events, self->clock, thole_config_int (config, "events", "keep"),
                             thole_app_microseconds (config, "events", "keep_age"));
@@ -620,5 +623,6 @@ thole_app_free (TholeApp *self)
   clear_options (&self->options);
   g_free (self->state_dir);
   g_free (self->runtime_dir);
+  g_free (self->recordings);
   g_free (self);
 }

@@ -11,9 +11,11 @@ static const CliOption options[] = {
   { "console", 'c', CLI_OPTION_FLAG, NULL, NULL, N_("The main program of a workload, not one of its sessions") },
   { "read-only", 'r', CLI_OPTION_FLAG, NULL, NULL, N_("Only watch") },
   { "take", 0, CLI_OPTION_FLAG, NULL, NULL, N_("Take control from whoever types there") },
+  { "shared", 0, CLI_OPTION_FLAG, NULL, NULL, N_("Type beside whoever has control") },
   { "from", 0, CLI_OPTION_VALUE, N_("PLACE"), "oldest|live|snapshot",
     N_("Begin with the oldest output that is kept, with what comes, or with the screen (default)") },
   { "detach-keys", 0, CLI_OPTION_VALUE, N_("KEYS"), NULL, N_("What leaves (default ctrl-p,ctrl-q; none: nothing does)") },
+  { "take-keys", 0, CLI_OPTION_VALUE, N_("KEYS"), NULL, N_("What takes control while somebody else has it (default ctrl-p,ctrl-t; none: nothing does)") },
   { "patience", 0, CLI_OPTION_VALUE, N_("TIME"), NULL, N_("Time without the daemon until it gives up (default 10m)") },
   { NULL },
 };
@@ -104,6 +106,7 @@ run (Cli *cli, GError **error)
 {
   CliArguments *arguments = cli->arguments;
   const char *from = cli_arguments_get (arguments, "from"), *keys = cli_arguments_get (arguments, "detach-keys");
+  const char *keys_to_take = cli_arguments_get (arguments, "take-keys");
   CliAttach attach = { .input = TRUE, .detach_keys = keys != NULL ? keys : CLI_DETACH_KEYS };
   g_autoptr(GVariant) place = NULL;
   CliAttachEnd end = CLI_ATTACH_ENDED;
@@ -111,9 +114,11 @@ run (Cli *cli, GError **error)
 
   attach.watch = cli_arguments_has (arguments, "read-only");
   attach.take = cli_arguments_has (arguments, "take");
-  if (attach.watch && attach.take)
+  attach.shared = cli_arguments_has (arguments, "shared");
+  attach.take_keys = keys_to_take != NULL ? keys_to_take : CLI_TAKE_KEYS;
+  if (attach.watch + attach.take + attach.shared > 1)
     {
-      g_set_error (error, CLI_ERROR, CLI_USAGE, _("--read-only and --take exclude each other"));
+      g_set_error (error, CLI_ERROR, CLI_USAGE, _("--read-only, --take and --shared exclude each other"));
       return CLI_FAILED;
     }
   if (from != NULL && strcmp (from, "oldest") != 0 && strcmp (from, "live") != 0 && strcmp (from, "snapshot") != 0)

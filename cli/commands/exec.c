@@ -19,6 +19,8 @@ static const CliOption options[] = {
   { "interactive", 'i', CLI_OPTION_FLAG, NULL, NULL, N_("Stay attached and send our standard input as it comes") },
   { "tty", 't', CLI_OPTION_FLAG, NULL, NULL, N_("Run it in a terminal, and stay attached") },
   { "detach-keys", 0, CLI_OPTION_VALUE, N_("KEYS"), NULL, N_("What leaves a terminal (default ctrl-p,ctrl-q; none: nothing does)") },
+  { "shared", 0, CLI_OPTION_FLAG, NULL, NULL, N_("Go on typing beside others who take control") },
+  { "record", 0, CLI_OPTION_FLAG, NULL, NULL, N_("Record its output (with -i or -t): tholectl play SESSION") },
   { "env", 'e', CLI_OPTION_MANY, N_("NAME[=VALUE]"), NULL, N_("Add to its environment; without a value ours") },
   { "workdir", 'w', CLI_OPTION_VALUE, N_("PATH"), NULL, N_("Its working directory") },
   { "user", 'u', CLI_OPTION_VALUE, N_("USER"), NULL, N_("Name, uid or uid:gid") },
@@ -140,8 +142,27 @@ make_session (Cli *cli)
     g_variant_dict_insert (&body, "user", "s", user);
   /* should we never come back */
   g_variant_dict_insert (&body, "on_detach", "s", "stop-after");
+  if (cli_arguments_has (arguments, "record"))
+    g_variant_dict_insert (&body, "record", "b", TRUE);
   add_environment (arguments, &body);
   return g_variant_ref_sink (g_variant_dict_end (&body));
+}
+
+/* the recording goes with its session: that one stays, its program does not */
+static void
+keep_record (Cli *cli, const char *id, CliAttachEnd end)
+{
+  g_autofree char *path = cli_path ("/v1/sessions/%s/signal", id);
+  g_autoptr(CliReply) reply = NULL;
+  GVariantDict body;
+
+  if (end == CLI_ATTACH_INTERRUPTED)
+    {
+      g_variant_dict_init (&body, NULL);
+      g_variant_dict_insert (&body, "signal", "s", "SIGHUP");
+      reply = cli_client_ask (cli->client, "POST", path, g_variant_dict_end (&body), CLI_ANSWER_TIME, NULL, NULL);
+    }
+  cli_print_error (_("recorded: tholectl play %s"), id);
 }
 
 /* what becomes of it without us */
@@ -162,7 +183,11 @@ dispose_session (Cli *cli, const char *id, CliAttachEnd end)
       else
         cli_print_error (_("left; it is stopped five minutes after the daemon is back: tholectl attach %s"), id);
     }
-  else if (end != CLI_ATTACH_HUNG_UP)
+  else if (end == CLI_ATTACH_HUNG_UP)
+    return;
+  else if (cli_arguments_has (cli->arguments, "record"))
+    keep_record (cli, id, end);
+  else
     reply = cli_client_ask (cli->client, "DELETE", path, NULL, CLI_ANSWER_TIME, NULL, NULL);
 }
 
@@ -180,6 +205,8 @@ run_attached (Cli *cli, GError **error)
   int code;
 
   attach.tty = cli_arguments_has (arguments, "tty");
+  attach.shared = cli_arguments_has (arguments, "shared");
+  attach.take_keys = CLI_TAKE_KEYS;
   attach.input = cli_arguments_has (arguments, "interactive") && !cli_arguments_has (arguments, "no-stdin");
   if (cli_arguments_has (arguments, "timeout"))
     {
@@ -252,6 +279,11 @@ run (Cli *cli, GError **error)
 {
   if (cli_arguments_has (cli->arguments, "interactive") || cli_arguments_has (cli->arguments, "tty"))
     return run_attached (cli, error);
+  if (cli_arguments_has (cli->arguments, "record") || cli_arguments_has (cli->arguments, "shared"))
+    {
+      g_set_error (error, CLI_ERROR, CLI_USAGE, _("--record and --shared need -i or -t"));
+      return CLI_FAILED;
+    }
   return run_to_end (cli, error);
 }
 

@@ -7,6 +7,7 @@
 
 #include "../cli.h"
 #include "../interrupt.h"
+#include "../lines.h"
 #include "../raw.h"
 #include "thole-dict.h"
 #include "thole-json.h"
@@ -17,13 +18,15 @@
 static const CliOption options[] = {
   { "speed", 's', CLI_OPTION_VALUE, N_("FACTOR"), NULL, N_("So many times as fast (default 1)") },
   { "idle", 'i', CLI_OPTION_VALUE, N_("TIME"), NULL, N_("No pause is longer than this") },
+  { "follow", 'f', CLI_OPTION_FLAG, NULL, NULL, N_("Of a session: go on with what is still recorded") },
   { NULL },
 };
 
 typedef struct
 {
   const char *name;
-  GDataInputStream *lines;
+  GDataInputStream *lines; /* of a file */
+  CliLines *told;          /* of the daemon */
   guint64 number;   /* of the line */
   double speed;
   double idle;      /* seconds, 0 = any */
@@ -41,16 +44,60 @@ wrong (Player *self, const char *why, GError **error)
   return FALSE;
 }
 
+/* NUL, which a terminal passes over and no text of ours can hold */
+static void
+drop_zeros (char *line, gsize *length)
+{
+  gsize to = 0;
+
+  for (gsize at = 0; at < *length;)
+    {
+      gsize step = line[at] == '\\' && at + 1 < *length ? 2 : 1;
+
+      if (step == 2 && *length - at >= 6 && strncmp (line + at, "\\u0000", 6) == 0)
+        {
+          at += 6;
+          continue;
+        }
+      memmove (line + to, line + at, step);
+      to += step;
+      at += step;
+    }
+  line[to] = '\0';
+  *length = to;
+}
+
+/* Returns: (transfer full) (nullable) */
+static char *
+next_line (Player *self, gsize *length, GError **error)
+{
+  char *line;
+  const char *told;
+
+  if (self->lines != NULL)
+    line = g_data_input_stream_read_line (self->lines, length, NULL, error);
+  else
+    {
+      told = cli_lines_next (self->told, length, self->cancellable, error);
+      line = told != NULL ? g_memdup2 (told, *length + 1) : NULL;
+    }
+  if (line != NULL)
+    drop_zeros (line, length);
+  return line;
+}
+
 /* Returns: (transfer full) (nullable): NULL at the end, or with @error set */
 static GVariant *
 read_line (Player *self, GError **error)
 {
   gsize length = 0;
   g_autoptr(GError) fault = NULL;
-  g_autofree char *line = g_data_input_stream_read_line (self->lines, &length, NULL, &fault);
+  g_autofree char *line = next_line (self, &length, &fault);
   GVariant *value;
 
   self->number++;
+  if (g_error_matches (fault, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return NULL;
   if (line == NULL)
     {
       if (fault != NULL)
@@ -156,45 +203,86 @@ get_speed (Cli *cli, double *speed, GError **error)
 }
 
 static int
-run (Cli *cli, GError **error)
+play (Cli *cli, Player *player, GError **error)
 {
-  const char *name = cli_arguments_word (cli->arguments, 0);
-  g_autoptr(GFile) file = g_file_new_for_commandline_arg (name);
-  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   g_autoptr(GError) fault = NULL;
-  g_autoptr(GFileInputStream) stream = NULL;
-  g_autoptr(GDataInputStream) lines = NULL;
-  Player player = { .name = name, .cancellable = cancellable };
   CliInterrupt interrupt;
   gboolean played;
 
-  if (!get_speed (cli, &player.speed, error) || !cli_arguments_duration (cli->arguments, "idle", 86400, 0, &player.idle, error))
-    return CLI_FAILED;
-  stream = g_file_read (file, NULL, &fault);
+  cli_interrupt_begin (&interrupt, on_interrupted, player->cancellable);
+  played = read_head (player, error);
+  player->due = g_get_monotonic_time ();
+  while (played && play_next (player, &fault))
+    continue;
+  cli_interrupt_end (&interrupt);
+  if (played)
+    cli_raw_reset ();
+  if (g_cancellable_is_cancelled (player->cancellable))
+    {
+      g_clear_error (error);
+      return 130;
+    }
+  if (fault != NULL)
+    g_propagate_error (error, g_steal_pointer (&fault));
+  return CLI_DONE;
+}
+
+static int
+play_file (Cli *cli, Player *player, GError **error)
+{
+  g_autoptr(GFile) file = g_file_new_for_commandline_arg (player->name);
+  g_autoptr(GError) fault = NULL;
+  g_autoptr(GFileInputStream) stream = g_file_read (file, NULL, &fault);
+  g_autoptr(GDataInputStream) lines = NULL;
+
   if (stream == NULL)
     {
       g_set_error_literal (error, CLI_ERROR, CLI_NOT_FOUND, fault->message);
       return CLI_FAILED;
     }
-  player.lines = lines = g_data_input_stream_new (G_INPUT_STREAM (stream));
-  played = read_head (&player, error);
-  player.due = g_get_monotonic_time ();
-  cli_interrupt_begin (&interrupt, on_interrupted, cancellable);
-  while (played && play_next (&player, &fault))
-    continue;
-  cli_interrupt_end (&interrupt);
-  if (played)
-    cli_raw_reset ();
-  if (fault != NULL)
-    g_propagate_error (error, g_steal_pointer (&fault));
-  return g_cancellable_is_cancelled (cancellable) ? 130 : CLI_DONE;
+  player->lines = lines = g_data_input_stream_new (G_INPUT_STREAM (stream));
+  return play (cli, player, error);
+}
+
+static int
+play_session (Cli *cli, Player *player, GError **error)
+{
+  g_autofree char *path = cli_path ("/v1/sessions/%s/recording", player->name);
+  g_autoptr(GString) whole = g_string_new (path);
+  g_auto(CliStream) stream = { 0 };
+  g_autoptr(CliLines) lines = NULL;
+
+  cli_query (whole, "follow", cli_arguments_has (cli->arguments, "follow") ? "true" : NULL);
+  if (!cli_connect (cli, error) || !cli_client_stream (cli->client, whole->str, "application/x-asciicast", -1, NULL, &stream, NULL, error))
+    return CLI_FAILED;
+  player->told = lines = cli_lines_new (stream.input);
+  return play (cli, player, error);
+}
+
+/* a path, or what is there, is a file */
+static gboolean
+is_file (const char *name)
+{
+  return strchr (name, '/') != NULL || g_str_has_suffix (name, ".cast") || g_file_test (name, G_FILE_TEST_EXISTS);
+}
+
+static int
+run (Cli *cli, GError **error)
+{
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  Player player = { .name = cli_arguments_word (cli->arguments, 0), .cancellable = cancellable };
+
+  if (!get_speed (cli, &player.speed, error) || !cli_arguments_duration (cli->arguments, "idle", 86400, 0, &player.idle, error))
+    return CLI_FAILED;
+  return is_file (player.name) ? play_file (cli, &player, error) : play_session (cli, &player, error);
 }
 
 const CliCommand cli_command_play = {
   .name = "play",
-  .arguments = "FILE",
+  .arguments = "SESSION|FILE",
   .summary = N_("Play the recording of a terminal"),
-  .doc = N_("FILE is a recording as asciinema, version 2, writes it. Ctrl-C ends it."),
+  .doc = N_("SESSION is a session that was recorded, also one that still runs; FILE a recording as asciinema, version 2, "
+            "writes it. Ctrl-C ends it."),
   .options = options,
   .min = 1,
   .max = 1,

@@ -235,7 +235,8 @@ WRONG = {"no command": [], "unknown command": ["fly"], "unknown option": ["ps", 
          "url": ["--url", "ftp://x", "ps"], "empty unix url": ["--url", "unix:", "ps"],
          "token file": ["--token-file", "/nowhere", "ps"], "interval": ["top", "--interval", "x"],
          "interactive timeout": ["exec", "-i", "--timeout", "3", "x", "y"], "attach from": ["attach", "--from", "here", "x"],
-         "speed": ["play", "--speed", "0", "x"], "read-only take": ["attach", "-r", "--take", "x"], "patience": ["attach", "--patience", "x", "y"],
+         "speed": ["play", "--speed", "0", "x"], "read-only take": ["attach", "-r", "--take", "x"], "take shared": ["attach", "--shared", "--take", "x"],
+         "record": ["exec", "--record", "x", "y"], "patience": ["attach", "--patience", "x", "y"],
          "rm timeout without wait": ["start", "--timeout", "3", "x"]}
 
 

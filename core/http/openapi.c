@@ -217,6 +217,13 @@ append_content (GString *out, const TholeOperationDef *def)
         "\"In place of text, when it is not UTF-8.\"}}}}");
       return;
     }
+  if (strcmp (dot, ".recording") == 0)
+    {
+      g_string_append (out, "\"application/x-asciicast\":{\"schema\":{\"type\":\"string\",\"description\":\"asciinema, version 2: a "
+                            "line of JSON for its head, then one for each event: `o` output, `r` another size, `m` something "
+                            "to say, as where it ends because of limits.recording.\"}}");
+      return;
+    }
   g_string_append (out, "\"application/json\":{\"schema\":");
   if (strcmp (def->name, "event.list") == 0)
     append_list (out, "event");

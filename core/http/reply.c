@@ -195,6 +195,12 @@ stream_answer (TholeRequest *request)
       type = request->accept_lines ? "application/x-ndjson" : "text/plain; charset=utf-8";
       request->bounded = !query_flag (request->call, "follow");
     }
+  else if (reply->kind == THOLE_REPLY_FILE)
+    {
+      form = THOLE_FLOW_TEXT;
+      type = reply->type;
+      request->bounded = !query_flag (request->call, "follow");
+    }
   answer_begin (request, 200, type);
   thole_answer_header (&request->answer, "X-Accel-Buffering", "no");
   if (strcmp (request->method, "HEAD") == 0)

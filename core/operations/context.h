@@ -39,6 +39,8 @@ typedef struct
   guint sessions;            /* live ones of one workload */
   guint caller_sessions;     /* and of one owner, 0 = no limit */
   gint64 audit, audit_age;   /* rows that are kept, and for how long in µs; 0 = all, for ever */
+  const char *recordings;    /* (nullable): folder of recordings; borrowed */
+  gint64 recording;          /* bytes of one */
   const char *agent;         /* (nullable): path of thole-agent on this machine; borrowed */
   gint64 memory, pids;       /* of a workload that asks for none */
   double cpu;

@@ -48,6 +48,7 @@ typedef enum
   THOLE_REPLY_LOG,      /* `stream` of log records */
   THOLE_REPLY_EVENTS,   /* `stream` of JSON items with type and (events) id: server-sent events */
   THOLE_REPLY_BYTES,    /* `body` of the media type `type` */
+  THOLE_REPLY_FILE,     /* `stream` of bytes of the media type `type` */
   THOLE_REPLY_VIEW,     /* `view`: a session to be looked at, operations/session.h */
 } TholeReplyKind;
 

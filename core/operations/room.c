@@ -270,6 +270,7 @@ adopt (TholeSeat *seat, GVariant *told)
   if (seat->now->state == THOLE_SESSION_STATE_STARTING && !seat->opening)
     thole_seat_change (seat, &change);
   thole_seat_note (seat, told);
+  thole_seat_listen (seat);
 }
 
 /* the agent does not know it */
@@ -469,6 +470,14 @@ take_up (TholeSeat *seat)
   thole_seat_arm (seat);
 }
 
+static gboolean
+is_known (gpointer user_data, const char *id)
+{
+  TholeSeat *seat = thole_collection_lookup (((TholeOperations *) user_data)->sessions, id);
+
+  return seat != NULL && seat->now->recording;
+}
+
 gboolean
 thole_rooms_load (TholeOperations *operations, GError **error)
 {
@@ -480,6 +489,8 @@ thole_rooms_load (TholeOperations *operations, GError **error)
 
       thole_collection_add (operations->sessions, thole_seat_new (thole_room_of (operations, record->workload), record));
     }
+  if (rows != NULL && operations->limits.recordings != NULL)
+    thole_recordings_sweep (operations->limits.recordings, is_known, operations);
   for (guint i = 0; rows != NULL && i < thole_collection_size (operations->sessions); i++)
     take_up (thole_collection_index (operations->sessions, i));
   return rows != NULL;

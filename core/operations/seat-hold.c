@@ -153,6 +153,7 @@ take_stream (TholeSeat *self, TholeSlotResult *out)
   self->hold = thole_hold_new (self->operations->clock, &options, &events, self);
   self->stream = g_steal_pointer (&out->stream);
   self->exec = g_steal_pointer (&out->exec_id);
+  thole_seat_listen (self);
 }
 
 static void

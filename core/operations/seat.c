@@ -118,6 +118,32 @@ on_deadline (gpointer owner)
 
 /* life -------------------------------------------------------------------------------------------------------- */
 
+static void
+open_recording (TholeSeat *self)
+{
+  const TholeSessionRecord *record = self->now;
+  TholeRecordingOptions options = {
+    .folder = self->operations->limits.recordings,
+    .id = record->id,
+    .rows = (guint) record->rows,
+    .cols = (guint) record->cols,
+    .term = record->term,
+    .begun_at = record->created_at,
+    .most = self->operations->limits.recording,
+    .busy = &self->operations->calls,
+  };
+
+  if (record->recording && options.folder != NULL)
+    self->recording = thole_recording_new (self->operations->clock, &options);
+}
+
+void
+thole_seat_listen (TholeSeat *self)
+{
+  if (self->recording != NULL && !self->gone && !self->operations->draining)
+    thole_recording_listen (self->recording, thole_seat_source (self));
+}
+
 TholeSeat *
 thole_seat_new (TholeRoom *room, TholeSessionRecord *record)
 {
@@ -130,6 +156,7 @@ thole_seat_new (TholeRoom *room, TholeSessionRecord *record)
   self->now = record;
   self->active_at = record->last_activity;
   self->desk = thole_desk_new (room->operations->clock, record->tty, (guint) record->rows, (guint) record->cols, &events, self);
+  open_recording (self);
   self->deadline.fire = on_deadline;
   self->deadline.owner = self;
   g_ptr_array_add (room->seats, self);
@@ -159,6 +186,7 @@ thole_seat_leave (TholeSeat *self, TholeViewerEnd end, const char *detail)
   self->gone = TRUE;
   g_clear_pointer (&self->deadline.entry, g_sequence_remove);
   g_ptr_array_remove (self->room->seats, self);
+  g_clear_pointer (&self->recording, thole_recording_free);
   if (!self->operations->draining)
     thole_seat_touch (self);
   thole_source_clear (&self->reaper);
@@ -228,6 +256,7 @@ take_place (TholeSeat *self, Queued *queued)
   if (queued->change.remove)
     {
       thole_collection_remove (self->operations->sessions, self->now->id);
+      g_clear_pointer (&self->recording, thole_recording_remove);
       thole_seat_leave (self, THOLE_VIEWER_REMOVED, "the session was deleted");
     }
   else
@@ -375,6 +404,9 @@ end_stored (TholeSeat *self, gpointer user_data, const GError *error)
 
   if (error == NULL && self->desk != NULL && ending->end != THOLE_VIEWER_ENDED)
     thole_desk_end (self->desk, ending->end, ending->reason);
+  /* the agent that would have told the end is gone */
+  if (error == NULL && self->recording != NULL && ending->end != THOLE_VIEWER_ENDED && !thole_recording_listens (self->recording))
+    thole_recording_finish (self->recording);
   g_free (ending->reason);
   g_free (ending);
 }
@@ -440,6 +472,7 @@ thole_seat_record (TholeSeat *self)
 
   shown->viewers = self->desk != NULL ? thole_desk_viewers (self->desk) : 0;
   shown->output = self->hold != NULL ? (gint64) thole_hold_output (self->hold) : self->output;
+  shown->recorded = self->recording != NULL ? (gint64) thole_recording_size (self->recording) : 0;
   shown->last_activity = MAX (shown->last_activity, self->active_at);
   if (self->hold != NULL)
     shown->last_activity = MAX (shown->last_activity, thole_hold_active (self->hold));

@@ -12,6 +12,7 @@
 #include "sessions/agent-link.h"
 #include "sessions/desk.h"
 #include "sessions/hold.h"
+#include "sessions/recording.h"
 
 typedef struct _TholeSeat TholeSeat;
 typedef struct _TholeRoom TholeRoom;
@@ -39,6 +40,7 @@ struct _TholeSeat
   TholeRoom *room;
   TholeSessionRecord *now; /* as committed */
   TholeDesk *desk;
+  TholeRecording *recording; /* (nullable) */
   GQueue changes;
   gboolean busy;           /* a commit is under way */
   gboolean gone;           /* its row is removed */
@@ -78,6 +80,8 @@ void        thole_seat_touch   (TholeSeat *self);
 /* Shutdown: nothing is stored again. */
 void        thole_seat_drain   (TholeSeat *self);
 void        thole_seat_arm     (TholeSeat *self);
+/* Sees to it that its output is recorded, where that was asked for; to be called when its agent can be had, any number of times. */
+void        thole_seat_listen  (TholeSeat *self);
 
 /* Can its output be had now? And Returns: (transfer full) (nullable): whoever keeps it */
 gboolean    thole_seat_has_source (TholeSeat *self);

@@ -73,6 +73,7 @@ make_record (TholeCall *call, TholeSubject *subject, gboolean agent)
   record->scrollback = thole_dict_int (body, "scrollback", 1048576);
   record->flow = choice (body, "flow", tty ? "latest" : "lossless");
   record->durability = agent ? THOLE_SESSION_DURABILITY_AGENT : THOLE_SESSION_DURABILITY_DAEMON;
+  record->recording = thole_dict_boolean (body, "record", FALSE);
   record->exit_code = THOLE_RECORD_NULL;
   record->created_at = record->updated_at = record->last_activity = thole_clock_now (call->operations->clock);
   return record;
@@ -298,6 +299,8 @@ open_program (TholeCall *call)
   call->operations->calls++;
   thole_crash_point ("session.open");
   thole_agent_link_call_async (link, THOLE_AGENT_CALL_OPEN, arguments, 0, NULL, opened, call);
+  /* goes to the agent behind the call, so that it sees the first byte */
+  thole_seat_listen (self->seat);
 }
 
 static void

@@ -25,7 +25,7 @@ put_attach (AgentViewer *self, GByteArray *out)
 {
   guint frame = thole_agent_begin (out, THOLE_AGENT_ATTACH, self->channel);
   /* one who has begun goes on where he stands */
-  gboolean resume = self->told || self->from == THOLE_VIEW_RESUME;
+  gboolean resume = self->told || self->from == THOLE_VIEW_RESUME || self->from == THOLE_VIEW_ASIDE;
   guint64 from = resume ? THOLE_AGENT_FROM_SEQ
                         : self->from == THOLE_VIEW_LIVE ? THOLE_AGENT_FROM_LIVE : THOLE_AGENT_FROM_OLDEST;
 
@@ -33,6 +33,8 @@ put_attach (AgentViewer *self, GByteArray *out)
   thole_agent_field_number (out, THOLE_AGENT_TAG_FROM, from);
   thole_agent_field_number (out, THOLE_AGENT_TAG_SEQ, self->seq);
   thole_agent_field_number (out, THOLE_AGENT_TAG_CREDIT, self->window);
+  if (self->from == THOLE_VIEW_ASIDE)
+    thole_agent_field_number (out, THOLE_AGENT_TAG_ASIDE, 1);
   thole_agent_end (out, frame);
   self->window_sent = self->window;
   /* the agent takes a resumed viewer to have acknowledged what it asks for */

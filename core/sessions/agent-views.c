@@ -279,7 +279,7 @@ session_view (TholeSession *session, TholeViewFrom from, guint64 seq, const Thol
   self->session = agent_session;
   agent_session->refs++;
   self->from = from;
-  self->seq = from == THOLE_VIEW_RESUME ? seq : 0;
+  self->seq = from == THOLE_VIEW_RESUME || from == THOLE_VIEW_ASIDE ? seq : 0;
   self->input_at = G_MAXUINT64;
   self->channel = views->ended ? 0 : free_channel (views);
   if (self->channel == 0)

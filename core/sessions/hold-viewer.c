@@ -366,8 +366,8 @@ thole_hold_viewer_new (TholeHold *self, TholeViewFrom from, guint64 seq, const T
   viewer->viewer = (TholeViewer) { &viewer_class, *events, user_data };
   viewer->refs = 2; /* whoever has it, and the hold */
   viewer->hold = thole_hold_ref (self);
-  viewer->from = from;
-  viewer->seq = from == THOLE_VIEW_RESUME ? seq : 0;
+  viewer->from = from == THOLE_VIEW_ASIDE ? THOLE_VIEW_RESUME : from;
+  viewer->seq = viewer->from == THOLE_VIEW_RESUME ? seq : 0;
   viewer->input_at = NOWHERE;
   viewer->there = TRUE;
   g_ptr_array_add (self->viewers, viewer);

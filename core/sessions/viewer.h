@@ -19,6 +19,8 @@ typedef enum
   THOLE_VIEW_OLDEST,
   THOLE_VIEW_LIVE,
   THOLE_VIEW_SNAPSHOT, /* the screen as it is (terminals), then live */
+  THOLE_VIEW_ASIDE,    /* as RESUME, by one where nobody sits (a recording): nothing is lost that it has not acknowledged, but whether
+                        * the program waits for viewers that left is decided without it */
 } TholeViewFrom;
 
 typedef enum
@@ -112,7 +114,7 @@ typedef struct _TholeSession TholeSession;
 
 typedef struct
 {
-  /* Begins a viewer; @seq only counts for THOLE_VIEW_RESUME. It calls events->resumed first, or events->closed. */
+  /* Begins a viewer; @seq only counts for THOLE_VIEW_RESUME and ASIDE. It calls events->resumed first, or events->closed. */
   TholeViewer *(*view)  (TholeSession *self, TholeViewFrom from, guint64 seq, const TholeViewerEvents *events, gpointer user_data);
   void         (*unref) (TholeSession *self);
 } TholeSessionClass;
