@@ -19,6 +19,8 @@
 /* a log of this length whose first line came so long after the start has lost its beginning */
 #define LOG_SHORT 65536
 #define LOG_LATE (60 * G_USEC_PER_SEC)
+/* how long the log may take; the program may have to wait for it */
+#define PATIENCE (5 * G_USEC_PER_SEC)
 /* how long what was read from the log and from the program may take to meet */
 #define SETTLE (G_USEC_PER_SEC / 20)
 /* how long it is held without viewers, and how long these may take to see the end */
@@ -202,6 +204,22 @@ number_by_time (TholeConsole *self)
   thole_hold_number (self->hold, (guint64) thole_clock_now (self->operations->clock));
 }
 
+static gboolean
+wants_history (TholeConsole *self)
+{
+  return !self->gone && thole_hold_is_waiting (self->hold);
+}
+
+static gboolean
+on_impatient (gpointer user_data)
+{
+  TholeConsole *self = user_data;
+
+  g_clear_object (&self->logs);
+  number_by_time (self);
+  return on_settle (self);
+}
+
 static void
 history_done (TholeConsole *self)
 {
@@ -215,6 +233,7 @@ history_done (TholeConsole *self)
       ask_history (self);
       return;
     }
+  thole_source_clear (&self->timer);
   self->timer = thole_clock_timer (self->operations->clock, SETTLE, on_settle, self);
 }
 
@@ -246,14 +265,14 @@ on_history (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GBytes) bytes = g_input_stream_read_bytes_finish (G_INPUT_STREAM (source), result, NULL);
   gsize length = bytes != NULL ? g_bytes_get_size (bytes) : 0;
 
-  if (!self->gone && length > 0)
+  if (wants_history (self) && length > 0)
     {
       g_byte_array_append (self->received, g_bytes_get_data (bytes, NULL), (guint) length);
       take_history (self);
     }
-  if (!self->gone && length > 0 && (self->only_tail || self->total <= LOG_MOST))
+  if (wants_history (self) && length > 0 && (self->only_tail || self->total <= LOG_MOST))
     read_history (self);
-  else if (!self->gone)
+  else if (wants_history (self))
     history_done (self);
   console_unref (self);
 }
@@ -272,7 +291,7 @@ history_opened (GObject *source, GAsyncResult *result, gpointer user_data)
   g_auto (TholeSlotResult) out = { 0 };
   gboolean good = thole_backend_call_finish (self->backend, result, &out, NULL);
 
-  if (!self->gone)
+  if (wants_history (self))
     {
       /* the same in every daemon, as long as the log is whole */
       if (good && !self->only_tail)
@@ -281,12 +300,12 @@ history_opened (GObject *source, GAsyncResult *result, gpointer user_data)
         number_by_time (self);
       self->total = 0;
     }
-  if (!self->gone && good)
+  if (wants_history (self) && good)
     {
       self->logs = g_steal_pointer (&out.stream);
       read_history (self);
     }
-  else if (!self->gone)
+  else if (wants_history (self))
     history_done (self);
   console_unref (self);
 }
@@ -300,6 +319,8 @@ ask_history (TholeConsole *self)
   TholeSlotArgs args = { .id = self->subject->now->id, .options = options };
 
   self->total = 0;
+  thole_source_clear (&self->timer);
+  self->timer = thole_clock_timer (self->operations->clock, PATIENCE, on_impatient, self);
   thole_backend_call_async (self->backend, THOLE_SLOT_WORKLOAD_LOGS, &args, self->cancel, history_opened, console_ref (self));
 }
 

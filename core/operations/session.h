@@ -13,6 +13,9 @@
  *   input  `lease` (default): who has control types, the others watch; `shared`: types beside whoever has control; `none`: only watches
  *   take   take control at once from whoever has it
  *
+ * A console takes input, sizes and `take` of whoever may `workload.console`, others only watch; it knows no signals (workload.kill), and the
+ * end of a viewer's input does not end that of the program.
+ *
  * Control: the first viewer with `lease` has it. When it leaves, the one who is there longest gets it; when it has not typed
  * for 30 s, whoever types next has it. Input, resize and signal of a viewer without control are ignored.
  *

@@ -3,6 +3,7 @@
 #include "sessions/hold-private.h"
 
 #define TURN 65536 /* bytes to one viewer before others are served */
+#define VIEWERS_MOST 256
 #define NOWHERE G_MAXUINT64
 
 void
@@ -370,6 +371,8 @@ thole_hold_viewer_new (TholeHold *self, TholeViewFrom from, guint64 seq, const T
   viewer->seq = viewer->from == THOLE_VIEW_RESUME ? seq : 0;
   viewer->input_at = NOWHERE;
   viewer->there = TRUE;
+  if (self->viewers->len >= VIEWERS_MOST)
+    close_later (viewer, THOLE_VIEWER_TOO_MANY, "it has as many viewers as it may");
   g_ptr_array_add (self->viewers, viewer);
   thole_hold_wake (self);
   return &viewer->viewer;

@@ -6,7 +6,8 @@ import json
 import re
 import threading
 
-from memory import FOREVER, Kept, case, main, script
+from daemon import Client
+from memory import Kept, case, main, script
 from ws_client import Refused, Thole, WebSocket, channels
 
 
@@ -135,7 +136,24 @@ def _(t, how):
     t.equal(numbers[:whole], list(range(1, whole + 1)), "every number once")
 
 
-@case("who may read the log may look, but not type", "TE-01")
+@case("who may read the log may look, but not type", "TE-01 row:20")
+def _(t):
+    workload = t.run(["cat"], stdin=True)
+    users = [{"email": f"{role}@example.org", "password": "a good password", "roles": [role]} for role in ("admin", "viewer")]
+    clients = []
+    for user in users:
+        t.thole.post("/v1/users", user).expect(201)
+        login = t.thole.tcp(token=False).post("/v1/auth/login", {"email": user["email"], "password": user["password"]}).expect(200)
+        clients.append(Client(port=t.thole.tcp_port, token=login.json["token"]))
+    admin, looker = Console(clients[0], workload), Console(clients[1], workload, query="?take=true&input=shared")
+    t.equal(looker.until("control")["held"], False)
+    looker.input(b"no\n")
+    looker.say("take")
+    admin.input(b"yes\n")
+    t.equal(looker.till(b"yes").output, b"yes\n")
+
+
+@case("who only watches does not type", "TE-01")
 def _(t):
     workload = t.run(["cat"], stdin=True)
     viewer = Console(t.thole, workload, query="?input=none")
