@@ -41,17 +41,23 @@ variable (const char *name)
   return value != NULL && *value != '\0' ? value : NULL;
 }
 
+/* Returns: (nullable) */
+static const char *
+given_url (Cli *self)
+{
+  const char *given = cli_arguments_get (self->arguments, "url");
+
+  return given != NULL ? given : variable ("THOLE_URL");
+}
+
 /* what is given by hand wins over variables, and these over contexts */
 gboolean
 cli_place (Cli *self, CliPlace *place, GError **error)
 {
   const char *named = cli_arguments_get (self->arguments, "context");
-  const char *given = cli_arguments_get (self->arguments, "url");
-  const char *url = given != NULL ? given : variable ("THOLE_URL");
+  const char *url = given_url (self);
   g_autoptr(GError) wrong = NULL;
 
-  if (named != NULL && url != NULL)
-    cli_print_error (_("tholectl: %s wins over --context"), given != NULL ? "--url" : "THOLE_URL");
   *place = (CliPlace) { 0 };
   place->context = cli_context_load (named, &wrong);
   /* where a daemon was named otherwise contexts do not matter */
@@ -103,6 +109,8 @@ cli_connect (Cli *self, GError **error)
 
   if (self->client != NULL)
     return TRUE;
+  if (cli_arguments_has (self->arguments, "context") && given_url (self) != NULL)
+    cli_print_error (_("tholectl: %s wins over --context"), cli_arguments_has (self->arguments, "url") ? "--url" : "THOLE_URL");
   if (!cli_place (self, &place, error) || !cli_place_token (self, &place, error))
     return FALSE;
   self->client = cli_client_new (place.url, place.token, place.authority, error);

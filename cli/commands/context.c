@@ -71,12 +71,21 @@ add (Cli *cli, GError **error)
 {
   const char *name = cli_arguments_word (cli->arguments, 0), *url = cli_arguments_word (cli->arguments, 1);
   const char *authority = cli_arguments_get (cli->arguments, "ca-file");
+  g_autoptr(CliContext) before = cli_context_load (name, NULL);
   gboolean piped = cli_arguments_has (cli->arguments, "token-stdin");
   g_autoptr(CliContext) context = cli_context_new (name, url, authority);
   /* what can never be reached is refused now */
-  g_autoptr(CliClient) client = cli_context_valid (name, error) ? cli_client_new (url, NULL, authority, error) : NULL;
-  char *token = client != NULL && piped ? cli_stdin_secret (error) : NULL;
-  gboolean done = client != NULL && (!piped || token != NULL) && (token == NULL || cli_context_keep (context, token, error))
+  g_autoptr(CliClient) client = before == NULL && cli_context_valid (name, error) ? cli_client_new (url, NULL, authority, error) : NULL;
+  char *token;
+  gboolean done;
+
+  if (before != NULL)
+    {
+      g_set_error (error, CLI_ERROR, CLI_FAILED, _("there is a context “%s” already"), name);
+      return CLI_FAILED;
+    }
+  token = client != NULL && piped ? cli_stdin_secret (error) : NULL;
+  done = client != NULL && (!piped || token != NULL) && (token == NULL || cli_context_keep (context, token, error))
                   && cli_context_save (context, error);
 
   cli_secret_free (token);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "commands.h"
 
+#include <string.h>
+
 #include "../cli.h"
 #include "../password.h"
 #include "thole-dict.h"
@@ -33,14 +35,18 @@ sign_in (CliClient *client, const char *email, const char *password, GError **er
   return g_strdup (token);
 }
 
-/* the context of that name, else the one that the place came from, else a new one */
+/* the context of that name, else the one that the place came from, else a new one: never silently one of another daemon */
 static CliContext *
-context_for (Cli *cli, const CliPlace *place, const char *url, const char *authority)
+context_for (Cli *cli, const CliPlace *place, const char *url, const char *authority, GError **error)
 {
   const char *named = cli_arguments_get (cli->arguments, "context");
   const char *name = named != NULL ? named : place->context != NULL ? place->context->name : "default";
+  g_autoptr(CliContext) before = cli_context_load (name, NULL);
 
-  return cli_context_new (name, url, authority);
+  if (named != NULL || before == NULL || strcmp (before->url, url) == 0)
+    return cli_context_new (name, url, authority);
+  g_set_error (error, CLI_ERROR, CLI_USAGE, _("the context “%s” is the daemon at %s: name another one with --context"), name, before->url);
+  return NULL;
 }
 
 static gboolean
@@ -74,10 +80,12 @@ run (Cli *cli, GError **error)
   email = client == NULL ? NULL : given != NULL ? g_strdup (given) : cli_ask (_("E-mail address: "), error);
   if (email == NULL)
     return CLI_FAILED;
+  context = context_for (cli, &place, cli_client_url (client), file != NULL ? file : place.authority, error);
+  if (context == NULL)
+    return CLI_FAILED;
   password = piped ? cli_stdin_secret (error) : cli_ask_secret (_("Password: "), error);
   token = password != NULL ? sign_in (client, email, password, error) : NULL;
   cli_secret_free (password);
-  context = context_for (cli, &place, cli_client_url (client), file != NULL ? file : place.authority);
   done = token != NULL && keep (cli, context, token, email, error);
   cli_secret_free (token);
   return done ? CLI_DONE : CLI_FAILED;

@@ -201,6 +201,20 @@ def _(t):
     t.ctl("--context", "far", "whoami", code=3)
 
 
+@case("a context is never silently made that of another daemon")
+def _(t):
+    t.login("--url", t.url)
+    said = t.ctl("login", ANN, "--password-stdin", "--url", t.unix, stdin=PASSWORD, code=2).stderr
+    t.holds(said, t.url)
+    t.login("--url", t.unix, "--context", "near")
+    t.equal([(row["name"], row["url"], row["current"]) for row in json.loads(t.ctl("context", "-o", "json").stdout)],
+            [("default", t.url, False), ("near", t.unix, True)])
+    t.equal(t.ctl("whoami").stdout, ANN + "\n")
+    t.ctl("context", "add", "near", t.url, code=1)
+    t.equal(t.ctl("whoami").stdout, ANN + "\n")
+    t.equal(t.ctl("--context", "default", "whoami").stdout, ANN + "\n")
+
+
 @case("users are made, shown, changed, shut out and removed", "AU-08 AU-16")
 def _(t):
     bob = "bob@example.org"
