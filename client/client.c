@@ -187,7 +187,7 @@ typedef struct
 } Reading;
 
 static Reading *
-reading_new (TholeCall *call)
+reading_new (TholeClient *self, TholeCall *call)
 {
   Reading *reading = g_new0 (Reading, 1);
   g_autoptr(GVariant) limit = call->options != NULL ? g_variant_lookup_value (call->options, "limit", NULL) : NULL;
@@ -198,7 +198,7 @@ reading_new (TholeCall *call)
   if (reading->paged)
     {
       g_autoptr(GVariant) before = g_steal_pointer (&call->options);
-      call->options = thole_options_with (before, "limit", g_variant_new_int64 (1000));
+      call->options = thole_options_with (before, "limit", g_variant_new_int64 (self->transport->class->page));
     }
   return reading;
 }
@@ -251,7 +251,7 @@ thole_client_ask (TholeClient *self, const char *operation, const char *target, 
 
   if (call == NULL)
     return FALSE;
-  reading = reading_new (call);
+  reading = reading_new (self, call);
   do
     if (!self->transport->class->call (self->transport, call, cancellable, &answer, error))
       return FALSE;
@@ -307,7 +307,7 @@ thole_client_begin (TholeClient *self, gpointer source, gpointer tag, const char
       g_task_return_error (task, error);
       return;
     }
-  g_task_set_task_data (task, reading_new (call), (GDestroyNotify) reading_free);
+  g_task_set_task_data (task, reading_new (self, call), (GDestroyNotify) reading_free);
   read_page (task);
 }
 

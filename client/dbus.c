@@ -9,6 +9,9 @@
 #include <gio/gunixinputstream.h>
 #include <string.h>
 
+/* A page is made in one go, and each value of it by itself: others wait meanwhile. */
+#define PAGE 200
+
 /* the connection ---------------------------------------------------------------------------------------- */
 
 GDBusConnection *
@@ -457,7 +460,7 @@ TholeTransport *
 thole_transport_dbus_new (const char *url, GError **error)
 {
   static const TholeTransportClass class = {
-    dbus_call, dbus_call_async, dbus_call_finish, dbus_open, dbus_call_async, dbus_open_finish,
+    PAGE, dbus_call, dbus_call_async, dbus_call_finish, dbus_open, dbus_call_async, dbus_open_finish,
     dbus_feed, dbus_feed_async, dbus_feed_finish, thole_dbus_wire_new, dbus_free,
   };
   const char *which = url + strlen ("dbus:");

@@ -480,7 +480,7 @@ TholeTransport *
 thole_transport_http_new (const char *url, const char *token, GError **error)
 {
   static const TholeTransportClass class = {
-    http_call, http_call_async, http_call_finish, http_open, http_open_async, http_open_finish,
+    1000, http_call, http_call_async, http_call_finish, http_open, http_open_async, http_open_finish,
     http_feed, http_open_async, http_feed_finish, thole_http_wire_new, http_free,
   };
   TholeHttp *self = g_new0 (TholeHttp, 1);

@@ -76,6 +76,7 @@ struct _TholeFeed
 
 typedef struct
 {
+  guint page; /* objects of a list that are asked for at once */
   /* *reply: (nullable): NULL = empty */
   gboolean      (*call)        (TholeTransport *self, const TholeCall *call, GCancellable *cancellable, GVariant **reply, GError **error);
   void          (*call_async)  (TholeTransport *self, const TholeCall *call, GCancellable *cancellable, GAsyncReadyCallback callback,

@@ -36,7 +36,7 @@ def claims():
                 for name in ID.findall(match[1]):
                     yield name, path, match[2].removeprefix("test_").replace("_", " ")
     for path in files(".py"):
-        if path.startswith("tests/") and path.endswith(("-test.py", "-memory.py")):
+        if path.startswith("tests/") and path.endswith(("-test.py", "-memory.py", "_cases.py")):
             for match in re.finditer(r'@case\(\s*f?"((?:[^"\\]|\\.)*)"\s*,\s*(?:proves=)?"([^"]*)"', read(path)):
                 for name in ID.findall(match[2]):
                     yield name, path, match[1]

@@ -114,12 +114,12 @@ def tour(t, build, *command):
     t.true(len(numbers) >= 3 and numbers == sorted(set(numbers)), f"its events: {numbers}")
 
 
-@case("the tour in C")
+@case("the tour in C", proves="row:116")
 def _(t):
     tour(t, BUILD, os.path.join(BUILD, "client", "tour"))
 
 
-@case("the tour in Python has at most 60 lines and runs")
+@case("the tour in Python has at most 60 lines and runs", proves="row:116")
 def _(t):
     path = os.path.join(EXAMPLES, "tour.py")
     with open(path, encoding="utf-8") as file:
@@ -127,7 +127,7 @@ def _(t):
     tour(t, PLAIN, "/usr/bin/python3", path)
 
 
-@case("the tour in JavaScript has at most 60 lines and runs")
+@case("the tour in JavaScript has at most 60 lines and runs", proves="row:116")
 def _(t):
     path = os.path.join(EXAMPLES, "tour.js")
     with open(path, encoding="utf-8") as file:
