@@ -51,8 +51,8 @@ arrival_free (gpointer data)
 
 /* calls -------------------------------------------------------------------------------------------------------- */
 
-static void
-call_free (TholeBusCall *call)
+void
+thole_bus_call_free (TholeBusCall *call)
 {
   if (call->bus != NULL)
     g_hash_table_remove (call->bus->calls, call);
@@ -74,7 +74,7 @@ send_reply (TholeBusCall *call, GDBusMessage *reply)
       && !(g_dbus_message_get_flags (call->message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED))
     g_dbus_connection_send_message (call->bus->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
   g_object_unref (reply);
-  call_free (call);
+  thole_bus_call_free (call);
 }
 
 void

@@ -72,6 +72,8 @@ void thole_bus_return  (TholeBusCall *call, GVariant *body /* a tuple; floating,
 void thole_bus_refuse  (TholeBusCall *call, const char *name, const char *format, ...) G_GNUC_PRINTF (3, 4);
 void thole_bus_problem (TholeBusCall *call, const TholeProblem *problem);
 void thole_bus_fail    (TholeBusCall *call, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* Its answer was sent in another way. */
+void thole_bus_call_free (TholeBusCall *call);
 
 /* caller.c */
 /* Returns: (transfer none) (nullable): NULL when there are too many */

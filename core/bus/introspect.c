@@ -67,7 +67,7 @@ static const char *const kind_docs[THOLE_BUS_N_KINDS] = {
   [THOLE_BUS_ROOT] = "The daemon. Dictionaries hold the same words as the JSON of HTTP; what is null there is left out. An option "
                      "that is not known is refused, and every wrong one is named. Beside those of its operation a method that changes "
                      "something takes idempotency_key (s): asked again with the same key it acts once; and if_match (s): only when the "
-                     "revision of the object is still this one.",
+                     "revision of the object is still this one. An empty signature (g) stands for null, which removes a label.",
   [THOLE_BUS_WORKLOAD] = "A program that runs on an engine and has a life cycle.",
   [THOLE_BUS_SESSION] = "A process inside a workload that people attach to.",
   [THOLE_BUS_BACKEND] = "A configured instance of a driver.",

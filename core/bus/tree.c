@@ -6,6 +6,7 @@
  */
 #include "bus/face.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "bus/object.h"
@@ -13,7 +14,7 @@
 
 #define PIECE 100                    /* objects made at a time */
 #define LIST_MAX (24 * 1024 * 1024)  /* bytes of a list: system buses carry no message above 32 MiB */
-#define PROPERTIES "org.freedesktop.DBus.Properties"
+#define LONG (256 * 1024)            /* bytes of a list that is sent by a thread */
 
 static void
 not_here (TholeBusCall *call)
@@ -130,13 +131,48 @@ add_entry (Listing *self, gpointer object)
   g_ptr_array_add (self->entries, entry);
 }
 
+/* in a thread: what GLib does to make bytes of a long list would keep everybody else waiting */
+static void
+send_list (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  g_dbus_connection_send_message (source, data, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+  g_task_return_boolean (task, TRUE);
+}
+
+/* the memory that it took is of no use to anybody else */
+static void
+list_written (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_dbus_connection_flush_finish (G_DBUS_CONNECTION (source), result, NULL);
+  thole_bus_call_free (user_data);
+  malloc_trim (0);
+}
+
+static void
+list_sent (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_dbus_connection_flush (G_DBUS_CONNECTION (source), NULL, list_written, user_data);
+}
+
 static void
 listing_end (TholeBusCall *call)
 {
   Listing *self = call->state;
   GVariant *all = g_variant_new_array (G_VARIANT_TYPE ("{oa{sa{sv}}}"), (GVariant **) self->entries->pdata, self->entries->len);
+  g_autoptr (GTask) task = NULL;
+  GDBusMessage *reply;
 
-  thole_bus_return (call, g_variant_new_tuple (&all, 1), NULL);
+  if (self->size < LONG)
+    {
+      thole_bus_return (call, g_variant_new_tuple (&all, 1), NULL);
+      return;
+    }
+  reply = g_dbus_message_new_method_reply (call->message);
+  g_dbus_message_set_body (reply, g_variant_new_tuple (&all, 1));
+  g_ptr_array_set_size (self->entries, 0);
+  task = g_task_new (call->bus->connection, NULL, list_sent, call);
+  g_task_set_task_data (task, reply, g_object_unref);
+  g_task_run_in_thread (task, send_list);
 }
 
 /* Returns: FALSE when all have been seen */

@@ -27,7 +27,8 @@ dictionary (GVariant *json)
   g_variant_iter_init (&iter, json);
   while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
     if (!is_null (value))
-      g_variant_builder_add (&builder, "{sv}", key, thole_bus_value (value));
+      g_variant_builder_add_value (&builder, g_variant_new_dict_entry (g_variant_new_string (key),
+                                                                       g_variant_new_variant (thole_bus_value (value))));
   return g_variant_builder_end (&builder);
 }
 
@@ -225,15 +226,37 @@ thole_bus_problem_text (const TholeProblem *problem)
 
 /* options ---------------------------------------------------------------------------------------------------- */
 
+/* D-Bus knows no null: an empty signature, which is good for nothing else, stands for it. Returns: (transfer none)
+ * (floating) */
+static GVariant *
+with_null (GVariant *value)
+{
+  GVariantBuilder builder;
+  GVariantIter iter;
+  const char *key;
+  GVariant *member;
+
+  if (g_variant_is_of_type (value, G_VARIANT_TYPE_SIGNATURE) && g_variant_get_string (value, NULL)[0] == '\0')
+    return g_variant_new_tuple (NULL, 0);
+  if (!g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT))
+    return g_variant_new_variant (value);
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  g_variant_iter_init (&iter, value);
+  while (g_variant_iter_loop (&iter, "{&sv}", &key, &member))
+    g_variant_builder_add (&builder, "{sv}", key, with_null (member));
+  return g_variant_builder_end (&builder);
+}
+
 /* by way of JSON text, so that what may come in is decided in one place for both faces */
 GVariant *
 thole_bus_options (GVariant *options, TholeProblem **problem)
 {
+  g_autoptr (GVariant) given = g_variant_ref_sink (with_null (options));
   g_autoptr (GString) text = g_string_new (NULL);
   g_autoptr (GError) error = NULL;
   GVariant *json;
 
-  thole_json_append (text, options);
+  thole_json_append (text, given);
   json = thole_json_parse (text->str, text->len, &error);
   if (json == NULL)
     *problem = thole_problem_new (THOLE_ERROR_MALFORMED, "%s", error->message);
