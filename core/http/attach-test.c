@@ -468,7 +468,7 @@ test_shutdown (void)
   thole_fake_shut (fake);
   expect_close (client, 1001, "{\"code\":\"restarting\"");
   expect_close (tty, 1001, "{\"code\":\"restarting\"");
-  for (guint i = 0; i < 1000 && !shut; i++)
+  for (guint i = 0; i < 6000 && !shut; i++)
     {
       g_usleep (10000);
       thole_fake_run (fake, read_shut, &shut);
