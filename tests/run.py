@@ -252,7 +252,7 @@ def suite_sim(options):
 def suite_fuzz(options):
     """Every parser that faces a peer."""
     seconds = 600 if options["long"] else 20
-    return tap("fuzz", [os.path.join(ROOT, "tests", "fuzz", "run"), str(seconds)], None, 8 * seconds + 900)
+    return tap("fuzz", [os.path.join(ROOT, "tests", "fuzz", "run"), str(seconds)], None, 9 * seconds + 900)
 
 
 def suite_plain(_):
