@@ -140,18 +140,13 @@ static void
 on_created (GTask *task, gpointer value, GError *error)
 {
   Create *self = g_task_get_task_data (task);
-  Ctr__ContainerMessage *reply = value;
 
   if (ctr_is (error, THOLE_ERROR_EXISTS))
     ctr_thing_find_any (task, self->id, on_existing);
   else if (error != NULL)
     undo (task, error);
   else
-    {
-      if (reply->container != NULL)
-        ctr_thing_note (self->job.driver, reply->container);
-      succeed (task, FALSE);
-    }
+    succeed (task, FALSE);
 }
 
 static void
@@ -270,6 +265,8 @@ make_container (GTask *task)
   container.snapshotter = driver->config->snapshotter;
   container.snapshot_key = self->container;
   request.container = &container;
+  /* before: its event may come earlier than the answer */
+  ctr_thing_note (driver, &container);
   call_leased (task, "Containers/Create", &request.base, &ctr__container_message__descriptor, 0, on_created);
 }
 

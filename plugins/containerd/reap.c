@@ -140,6 +140,17 @@ ctr_reap (GTask *task, const char *container, CtrNext next)
 }
 
 void
+ctr_reap_wait (GTask *task, const char *container, CtrNext next)
+{
+  TholeDriver *driver = ctr_driver_of (task);
+
+  if (g_hash_table_contains (driver->reaping, container))
+    reap (driver, container, task, next);
+  else
+    next (task, NULL, NULL);
+}
+
+void
 ctr_reap_and_tell (TholeDriver *driver, const char *container)
 {
   reap (driver, container, NULL, NULL);

@@ -10,5 +10,8 @@
 
 /* Goes on when @container has no task that has ended. @next gets the value NULL. */
 void ctr_reap          (GTask *task, const char *container, CtrNext next);
-/* The same, and then an event `exit`. */
+/* Waits for what is under way of this kind. The engine does not show a task any more while it still takes it down, and what is started
+ * then loses its folder. */
+void ctr_reap_wait     (GTask *task, const char *container, CtrNext next);
+/* As ctr_reap(), and then an event `exit`. */
 void ctr_reap_and_tell (TholeDriver *driver, const char *container);

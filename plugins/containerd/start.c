@@ -10,6 +10,8 @@
 #include "slots.h"
 
 #define START_SECONDS 100.0
+#define LOOKS 50
+#define LOOK_PAUSE 0.002
 #define REASON_MAX 500 /* a label has room for 4 KiB */
 
 typedef struct
@@ -20,15 +22,24 @@ typedef struct
   gboolean marked;     /* is in `starting` */
   char *in, *out, *err;
   GError *failure;
+  guint pid, looks;
+  GSource *timer;
 } Start;
+
+static void
+unmark (Start *self)
+{
+  if (self->marked)
+    g_hash_table_remove (self->job.driver->starting, self->container);
+  self->marked = FALSE;
+}
 
 static void
 start_clear (gpointer data)
 {
   Start *self = data;
 
-  if (self->marked)
-    g_hash_table_remove (self->job.driver->starting, self->container);
+  unmark (self);
   g_free (self->container);
   g_free (self->in);
   g_free (self->out);
@@ -43,6 +54,7 @@ on_unlabelled (GTask *task, gpointer value, GError *error)
 {
   Start *self = g_task_get_task_data (task);
 
+  unmark (self);
   ctr_fail (task, self->failure);
 }
 
@@ -66,6 +78,7 @@ undo (GTask *task, const GError *error)
   /* what is not known is left for the next look */
   if (error->domain == G_IO_ERROR || ctr_is (error, THOLE_ERROR_UNAVAILABLE) || ctr_is (error, THOLE_ERROR_TIMEOUT))
     {
+      unmark (self);
       ctr_fail (task, error);
       return;
     }
@@ -76,13 +89,47 @@ undo (GTask *task, const GError *error)
 
 /* the task -------------------------------------------------------------------------------------------- */
 
+/* The runtime comes back before its own process has become the program: until then a signal ends that. */
+static gboolean
+is_runtime (guint pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%u/exe", pid);
+  g_autofree char *program = g_file_read_link (path, NULL);
+
+  return program != NULL && strstr (program, "runc") != NULL;
+}
+
+static gboolean
+look_whether_runs (gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Start *self = g_task_get_task_data (task);
+
+  ctr_timer_clear (&self->timer);
+  if (self->looks++ < LOOKS && is_runtime (self->pid))
+    self->timer = ctr_timer (self->job.driver, LOOK_PAUSE, look_whether_runs, task);
+  if (self->timer != NULL)
+    {
+      g_steal_pointer (&task);
+      return G_SOURCE_REMOVE;
+    }
+  unmark (self);
+  g_task_return_boolean (task, TRUE);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 on_started (GTask *task, gpointer value, GError *error)
 {
+  Ctr__TaskStarted *started = value;
+
   if (error != NULL)
-    undo (task, error);
-  else
-    g_task_return_boolean (task, TRUE);
+    {
+      undo (task, error);
+      return;
+    }
+  ((Start *) g_task_get_task_data (task))->pid = started->pid;
+  look_whether_runs (g_object_ref (task));
 }
 
 static void
@@ -226,6 +273,17 @@ on_got (GTask *task, gpointer value, GError *error)
 }
 
 static void
+on_settled (GTask *task, gpointer value, GError *error)
+{
+  Start *self = g_task_get_task_data (task);
+
+  if (error != NULL)
+    ctr_fail (task, error);
+  else
+    ctr_task_get (task, self->container, on_got);
+}
+
+static void
 on_found (GTask *task, gpointer value, GError *error)
 {
   Start *self = g_task_get_task_data (task);
@@ -244,7 +302,7 @@ on_found (GTask *task, gpointer value, GError *error)
   if (g_hash_table_contains (self->job.driver->starting, container->id))
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_BUSY, "it is being started");
   else
-    ctr_task_get (task, container->id, on_got);
+    ctr_reap_wait (task, self->container, on_settled);
 }
 
 void

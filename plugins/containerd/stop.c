@@ -151,6 +151,17 @@ on_stopped (GTask *task, gpointer value, GError *error)
 }
 
 static void
+on_settled (GTask *task, gpointer value, GError *error)
+{
+  Stop *self = g_task_get_task_data (task);
+
+  if (error != NULL)
+    ctr_fail (task, error);
+  else
+    ctr_task_get (task, self->container, on_got);
+}
+
+static void
 on_found_to_stop (GTask *task, gpointer value, GError *error)
 {
   Stop *self = g_task_get_task_data (task);
@@ -162,7 +173,7 @@ on_found_to_stop (GTask *task, gpointer value, GError *error)
       return;
     }
   self->container = g_strdup (container->id);
-  ctr_task_get (task, self->container, on_got);
+  ctr_reap_wait (task, self->container, on_settled);
 }
 
 void
@@ -247,7 +258,7 @@ on_found_to_remove (GTask *task, gpointer value, GError *error)
   else if (error != NULL)
     ctr_fail (task, error);
   else
-    ctr_task_get (task, self->container, on_got);
+    ctr_reap_wait (task, self->container, on_settled);
 }
 
 void

@@ -96,7 +96,10 @@ on_found (GTask *task, gpointer value, GError *error)
   else
     {
       keep (self, value);
-      ctr_task_get (task, self->container, on_task_got);
+      if (g_hash_table_contains (self->job.driver->reaping, self->container))
+        ctr_reap_wait (task, self->container, on_reaped);
+      else
+        ctr_task_get (task, self->container, on_task_got);
     }
 }
 
@@ -188,7 +191,8 @@ list_next (GTask *task, gpointer value, GError *error)
       const char *container = self->containers->containers[self->at++]->id;
       const Ctr__Process *process = task_of (self, container);
 
-      if (process != NULL && process->status == CTR_TASK_STOPPED)
+      if ((process != NULL && process->status == CTR_TASK_STOPPED)
+          || g_hash_table_contains (self->job.driver->reaping, container))
         {
           self->reaped = TRUE;
           ctr_reap (task, container, list_next);
