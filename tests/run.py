@@ -197,7 +197,7 @@ def suite_exports(_):
 
 
 def suite_unit(_):
-    return meson_tests(ASAN, SANITIZERS, "unit", ["--no-suite", "static", "--no-suite", "docker", "--no-suite", "service"])
+    return meson_tests(ASAN, SANITIZERS, "unit", ["--no-suite", "static", "--no-suite", "docker", "--no-suite", "containerd", "--no-suite", "service"])
 
 
 def suite_flow(_):
@@ -205,8 +205,7 @@ def suite_flow(_):
     return scripts("flow/*-test.py", ASAN, SANITIZERS, SECONDS["flow"], at_once=2)
 
 
-def suite_driver(_):
-    """The Docker driver alone, through its ABI."""
+def docker_cases():
     if os.getuid() != 0 or not shutil.which("dockerd"):
         return meson_tests(ASAN, SANITIZERS, "docker", ["--suite", "docker"])
     script_path = os.path.join(ROOT, "tests", "dockerd.sh")
@@ -222,6 +221,27 @@ def suite_driver(_):
             return count
         finally:
             run("driver-stop", [script_path, "stop", f"{folder}/engine"])
+
+
+def containerd_cases():
+    """On one that a script starts, and takes down when its input ends."""
+    server = os.path.join(ROOT, "tests", "engines", "real_containerd.py")
+    with tempfile.TemporaryDirectory(prefix="thole-ctr-") as folder:
+        process = subprocess.Popen(["/usr/bin/python3", server, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                   env={**os.environ, "THOLE_BUILD": ASAN})
+        lines = [process.stdout.readline().rstrip("\n") for _ in range(3)]
+        given = dict(line.split("=", 1) for line in lines if line)
+        try:
+            return meson_tests(ASAN, {**SANITIZERS, **given}, "containerd", ["--suite", "containerd"])
+        finally:
+            process.communicate()
+
+
+def suite_driver(_):
+    """The drivers alone, through their ABI, each on a real engine."""
+    count = docker_cases()
+    count.add(containerd_cases())
+    return count
 
 
 def suite_engines(_):

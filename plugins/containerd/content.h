@@ -6,6 +6,7 @@
 #pragma once
 
 #include "call.h"
+#include "digest.h"
 
 #define CTR_DOCUMENT_MAX (4 * 1024 * 1024) /* manifests, configurations */
 
@@ -26,7 +27,3 @@ void       ctr_ingest_free   (CtrIngest *self);
 
 /* All of it at once. That it is there already is a success. */
 void       ctr_content_write (GTask *task, const char *digest, GBytes *data, const char *const *labels, const char *lease, CtrNext next);
-
-/* "sha256:..." Returns: (transfer full) */
-char      *ctr_digest_of     (gconstpointer data, gsize length);
-gboolean   ctr_digest_valid  (const char *digest);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "content.h"
+#include "digest.h"
 #include "image.h"
 
 #define DEFAULT_REGISTRY "docker.io"

@@ -244,15 +244,23 @@ def remove_cgroups(name):
 
 
 def serve(directory):
-    require()
+    try:
+        require()
+    except Skip as reason:
+        print(f"THOLE_TEST_REASON={reason}")
+        return
     engine, registry = Containerd(os.path.join(directory, "engine")).start(), Registry(os.path.join(directory, "registry")).start()
     try:
         Pusher(registry.address).image("busybox", "latest", [layer(busybox_root())])
-        print(f"THOLE_TEST_CONTAINERD={engine.address}\nTHOLE_TEST_IMAGE={registry.address}/busybox:latest\nTHOLE_TEST_LOGGER={LOGGER}", flush=True)
+        keys = {"address": engine.address, "namespace": NAMESPACE, "logger": LOGGER, "cgroup_parent": "/" + os.path.basename(directory),
+                "state_dir": os.path.join(directory, "kept"), "runtime_dir": os.path.join(directory, "run")}
+        print(f"THOLE_TEST_IMAGE={registry.address}/busybox:latest\nTHOLE_TEST_PULL=1\n"
+              f"THOLE_TEST_KEYS={';'.join(f'{name}={value}' for name, value in keys.items())}", flush=True)
         sys.stdin.read()
     finally:
         engine.stop()
         registry.stop()
+        remove_cgroups(os.path.basename(directory))
 
 
 if __name__ == "__main__":

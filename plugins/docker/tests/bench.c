@@ -208,11 +208,21 @@ bench_open (const char *url, const char *instance, ...)
   const struct { const char *key, *name; } files[] = {
     { "tls_ca", "ca.pem" }, { "tls_cert", "cert.pem" }, { "tls_key", "key.pem" },
   };
+  /* NAME=VALUE;...: those of another engine than Docker's */
+  g_auto(GStrv) keys = g_strsplit (g_getenv ("THOLE_TEST_KEYS") != NULL ? g_getenv ("THOLE_TEST_KEYS") : "", ";", -1);
   va_list arguments;
 
   g_variant_dict_insert (&config, "instance", "s", instance);
   g_variant_dict_insert (&config, "name", "s", "test");
-  g_variant_dict_insert (&config, "url", "s", url != NULL ? url : g_getenv ("THOLE_TEST_DOCKER"));
+  if (url != NULL || g_getenv ("THOLE_TEST_DOCKER") != NULL)
+    g_variant_dict_insert (&config, "url", "s", url != NULL ? url : g_getenv ("THOLE_TEST_DOCKER"));
+  for (guint i = 0; keys[i] != NULL; i++)
+    {
+      g_auto(GStrv) pair = g_strsplit (keys[i], "=", 2);
+
+      if (pair[0] != NULL && pair[1] != NULL)
+        g_variant_dict_insert (&config, pair[0], "s", pair[1]);
+    }
   if (url == NULL && g_getenv ("THOLE_TEST_TLS") != NULL)
     for (guint i = 0; i < G_N_ELEMENTS (files); i++)
       {

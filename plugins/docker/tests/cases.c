@@ -210,20 +210,34 @@ remove_all (Bench *b)
     }
 }
 
+/* The image of the cases is in a registry. */
+static void
+pull (Bench *b)
+{
+  g_autoptr(GVariant) options = empty ();
+  g_autoptr(GAsyncResult) result = AWAIT (b->image->pull_async, b->driver, test_image (), options, NULL);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GVariant) image = b->image->pull_finish (b->driver, result, &error);
+
+  g_assert_no_error (error);
+}
+
 static void
 run_case (gconstpointer function)
 {
   g_autoptr(GError) error = NULL;
   Bench *b;
 
-  if (g_getenv ("THOLE_TEST_DOCKER") == NULL)
+  if (g_getenv ("THOLE_TEST_DOCKER") == NULL && g_getenv ("THOLE_TEST_KEYS") == NULL)
     {
-      g_test_skip ("no Docker Engine: THOLE_TEST_DOCKER is not set");
+      g_test_skip ("no engine: neither THOLE_TEST_DOCKER nor THOLE_TEST_KEYS is set");
       return;
     }
   b = bench_open (NULL, INSTANCE, NULL);
   g_assert_cmpint (bench_probe (b, NULL, &error), ==, THOLE_PROBE_READY);
   g_assert_no_error (error);
+  if (g_getenv ("THOLE_TEST_PULL") != NULL)
+    pull (b);
   ((Case) function) (b);
   remove_all (b);
   bench_close (b);
@@ -232,7 +246,9 @@ run_case (gconstpointer function)
 void
 add_case (const char *name, Case function)
 {
-  g_autofree char *path = g_strconcat ("/docker/", name, NULL);
+  g_autofree char *path = g_strconcat ("/", engine_name, "/", name, NULL);
 
+  if (g_strv_contains (engine_lacks, name))
+    return;
   g_test_add_data_func (path, (gconstpointer) function, run_case);
 }

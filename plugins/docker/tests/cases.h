@@ -11,6 +11,10 @@
 
 typedef void (*Case) (Bench *b);
 
+/* Each program with these cases has its own: "docker", and the names of cases that do not hold there, ended by NULL. */
+extern const char engine_name[];
+extern const char *const engine_lacks[];
+
 /* Registers a case; each runs with a driver of its own, that was probed, and leaves nothing behind. */
 void      add_case (const char *name, Case function);
 

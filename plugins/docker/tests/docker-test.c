@@ -8,6 +8,9 @@
  */
 #include "cases.h"
 
+const char engine_name[] = "docker";
+const char *const engine_lacks[] = { NULL };
+
 int
 main (int argc, char **argv)
 {
