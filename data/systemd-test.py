@@ -103,12 +103,12 @@ curl -sS --noproxy '*' -g 'http://[::1]:7460/healthz' -o /dev/null -w '%{http_co
 part credential; systemctl stop tholed tholed-http.socket 2>/dev/null; systemctl start tholed.socket
 mkdir -p /etc/systemd/system/tholed.service.d
 echo 0123456789012345678901234567890123456789 >/root/key; chmod 600 /root/key; rm -f /var/lib/thole/secret-key
-printf '[Service]\\nLoadCredential=secret-key:/root/key\\nWatchdogSec=2\\n' >/etc/systemd/system/tholed.service.d/test.conf
+printf '[Service]\\nLoadCredential=secret-key:/root/key\\nWatchdogSec=3\\n' >/etc/systemd/system/tholed.service.d/test.conf
 systemctl daemon-reload
 tholectl whoami; ls /var/lib/thole/secret-key 2>&1 | grep -c 'No such'
 stat -c '%a %U' /run/credentials/tholed.service/secret-key 2>&1
 part watchdog; kill -STOP $(pid)
-for i in $(seq 100); do [ "$(systemctl show tholed -p NRestarts --value)" = 0 ] || break; sleep 0.1; done
+for i in $(seq 300); do [ "$(systemctl show tholed -p NRestarts --value)" = 0 ] || break; sleep 0.1; done
 systemctl show tholed -p NRestarts --value; tholectl ps --all --output name
 part journal
 journalctl --sync
@@ -159,7 +159,7 @@ class Booted(Checks):
         os.mkdir(self.group)
         command = f"echo $$ >{self.group}/cgroup.procs && exec unshare --cgroup --mount --pid --fork --ipc --uts --net --kill-child " \
                   f"--propagation private sh {self.folder}/boot"
-        told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=120)
+        told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=240)
         with open(os.path.join(self.folder, "out"), encoding="utf-8") as file:
             for block in file.read().split("== ")[1:]:
                 name, _, text = block.partition("\n")
@@ -240,7 +240,9 @@ def _(t):
 
 @case("one that stands still is ended and begun again, and knows its workloads")
 def _(t):
-    t.equal(t.part("watchdog").split(), ["1", "first"])
+    restarts, *names = t.part("watchdog").split()
+    t.true(int(restarts) >= 1, "it was begun again")
+    t.equal(names, ["first"])
 
 
 @case("the journal knows fields and unit")
