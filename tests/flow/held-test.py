@@ -245,4 +245,14 @@ def _(t, how):
     t.thole.delete(f"/v1/sessions/{session['id']}").expect(204)
 
 
+@case("it is recorded as one of an agent is", "row:119")
+def _(t):
+    whole = b"".join(flood(3000))
+    session = t.open("flood", str(len(whole)), record=True)
+    text = t.thole.get(f"/v1/sessions/{session['id']}/recording?follow=true").expect(200).text
+    events = [json.loads(line) for line in text.splitlines()[1:]]
+    t.equal("".join(data for _, kind, data in events if kind == "o").encode(), whole)
+    t.equal([data for _, kind, data in events if kind == "m"], [])
+
+
 main(Held)
