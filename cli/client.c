@@ -23,6 +23,7 @@ struct _CliClient
   char *base;  /* "http://localhost" */
   char *url;   /* as people know it */
   char *token; /* (nullable) */
+  char *guard; /* (nullable): If-Match of the next call */
   GPtrArray *calls; /* on their way */
 };
 
@@ -148,6 +149,7 @@ cli_client_free (CliClient *self)
   g_free (self->base);
   g_free (self->url);
   g_free (self->token);
+  g_free (self->guard);
   g_free (self);
 }
 
@@ -163,6 +165,7 @@ cli_reply_free (CliReply *reply)
   g_clear_pointer (&reply->body, g_variant_unref);
   g_free (reply->operation);
   g_free (reply->type);
+  g_free (reply->etag);
   g_free (reply);
 }
 
@@ -262,6 +265,7 @@ make_reply (SoupMessage *message, GByteArray *bytes, GError **error)
   reply->status = soup_message_get_status (message);
   reply->connection = soup_message_get_connection_id (message);
   reply->type = g_strdup (soup_message_headers_get_content_type (headers, NULL));
+  reply->etag = g_strdup (soup_message_headers_get_one (headers, "ETag"));
   reply->operation = g_strdup (soup_message_headers_get_one (headers, "Thole-Operation"));
   if (bytes->len == 0)
     return g_steal_pointer (&reply);
@@ -415,12 +419,21 @@ may_repeat (gboolean sent, guint *losses, gint64 *lost)
   return *losses > 0 && *losses <= MAX_LOSSES && now - *lost < RETRY_TIME;
 }
 
+void
+cli_client_guard (CliClient *self, const char *etag)
+{
+  g_free (self->guard);
+  /* what is not there has the revision 0 */
+  self->guard = g_strdup (etag != NULL ? etag : "\"0\"");
+}
+
 CliReply *
 cli_client_call (CliClient *self, const char *method, const char *path, GVariant *body, double timeout,
                  GCancellable *cancellable, GError **error)
 {
   g_autoptr(GVariant) owned = body != NULL ? g_variant_ref_sink (body) : NULL;
   g_autofree char *key = g_uuid_string_random ();
+  g_autofree char *guard = g_steal_pointer (&self->guard);
   gboolean once = strcmp (method, "POST") == 0 && g_str_has_suffix (path, "/exec");
   guint losses = 0;
   gint64 begin = g_get_monotonic_time (), lost = 0;
@@ -437,6 +450,8 @@ cli_client_call (CliClient *self, const char *method, const char *path, GVariant
       g_signal_connect (message, "wrote-headers", G_CALLBACK (on_wrote_headers), &sent);
       if (strcmp (method, "POST") == 0 && !once)
         soup_message_headers_append (soup_message_get_request_headers (message), "Idempotency-Key", key);
+      if (guard != NULL)
+        soup_message_headers_append (soup_message_get_request_headers (message), "If-Match", guard);
       reply = call_once (self, message, timeout, cancellable, &fault);
       if (reply != NULL)
         return reply;

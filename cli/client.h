@@ -17,6 +17,7 @@ typedef struct
   GVariant *body;   /* (nullable): the parsed JSON */
   char *operation;  /* (nullable): header Thole-Operation */
   char *type;       /* (nullable): media type */
+  char *etag;       /* (nullable): with its quotes */
   guint64 connection; /* the connection that carried it */
 } CliReply;
 
@@ -50,6 +51,8 @@ void          cli_client_begin  (CliClient *self, const char *method, const char
  * Returns: (transfer full) */
 CliReply     *cli_client_call   (CliClient *self, const char *method, const char *path, GVariant *body, double timeout,
                                  GCancellable *cancellable, GError **error);
+/* The next call is refused when what it changes is not as @etag (nullable = none yet) says any more. */
+void          cli_client_guard  (CliClient *self, const char *etag);
 /* The same, refused answers are errors. */
 CliReply     *cli_client_ask    (CliClient *self, const char *method, const char *path, GVariant *body, double timeout,
                                  GCancellable *cancellable, GError **error);

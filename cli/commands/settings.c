@@ -87,17 +87,22 @@ put_word (GVariantDict *values, const char *word, GError **error)
   return TRUE;
 }
 
-/* what is not named stays as it is */
+/* what is not named stays as it is; two who do so at once do not undo each other */
 static int
 set (Cli *cli, GError **error)
 {
   g_autofree char *path = path_of (cli, error);
-  g_autoptr(GVariant) before = path != NULL ? cli_get (cli, path, error) : NULL;
-  g_auto(GVariantDict) values = G_VARIANT_DICT_INIT (before);
+  g_autoptr(CliReply) before = NULL;
+  g_auto(GVariantDict) values = G_VARIANT_DICT_INIT (NULL);
   GPtrArray *words = cli->arguments->words;
 
+  if (path == NULL || !cli_connect (cli, error))
+    return CLI_FAILED;
+  before = cli_client_ask (cli->client, "GET", path, NULL, CLI_ANSWER_TIME, NULL, error);
   if (before == NULL)
     return CLI_FAILED;
+  g_variant_dict_init (&values, before->body);
+  cli_client_guard (cli->client, before->etag);
   for (guint i = 1; i < words->len; i++)
     if (!put_word (&values, g_ptr_array_index (words, i), error))
       return CLI_USAGE;

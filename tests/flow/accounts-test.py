@@ -310,6 +310,14 @@ def _(t):
     t.ctl("settings", "set", "system", "workloads=99", code=4)
     t.admin("settings", "set", "system", "nonsense=1", code=1)
     t.admin("settings", "set", "moon", "workloads=1", code=2)
+    # ten at once: each is there, or was refused
+    crowd = [subprocess.Popen([THOLECTL, "settings", "set", f"users/{ANN}", f"{name}={value}"], env=t.environment(THOLE_URL=t.unix),
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             for value in (3, 4) for name in ("workloads", "running", "key_running", "sessions", "memory")]
+    codes = [process.wait(60) for process in crowd]
+    t.true(set(codes) <= {0, 1} and 0 in codes, codes)
+    t.equal(len(t.json("settings", "get", f"users/{ANN}")) - 1, len({i % 5 for i, code in enumerate(codes) if code == 0}))
+    t.thole.request("PUT", f"/v1/settings/users/{ANN}", {"cpu": 1.5}).expect(200)
     t.admin("settings", "set", "system", "workloads", code=2)
     t.admin("settings", "get", "users/nobody@example.org", code=3)
     t.admin("settings", "set", "system", "workloads=", "memory=")
