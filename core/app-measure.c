@@ -26,6 +26,10 @@ static const TholeMetricDef readers = {
   "thole_event_readers", THOLE_METRIC_GAUGE, NULL, "Readers that follow events", { NULL }, NULL, 0,
 };
 
+static const TholeMetricDef hashed = {
+  "thole_password_hashes", THOLE_METRIC_GAUGE, NULL, "Passwords hashed since the start; each costs 64 MiB for a moment", { NULL }, NULL, 0,
+};
+
 static void
 set (TholeMetrics *metrics, const TholeMetricDef *def, double value)
 {
@@ -55,6 +59,7 @@ collect (TholeMetrics *metrics, gpointer user_data)
   set (metrics, &groups, (double) counters.groups);
   set (metrics, &failures, (double) counters.failures);
   set (metrics, &newest, (double) thole_event_log_newest (self->events));
+  set (metrics, &hashed, thole_passwords_hashed (thole_accounts_passwords (thole_identity_accounts (self->operations->identity))));
   set (metrics, &readers, thole_event_log_readers (self->events));
 }
 

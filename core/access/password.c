@@ -19,6 +19,7 @@ struct _TholePasswords
 {
   GThreadPool *pool;
   gint waiting; /* atomic: pushed and not begun */
+  gint hashed;  /* atomic */
 };
 
 typedef struct
@@ -47,6 +48,7 @@ work (gpointer data, gpointer user_data)
   char made[crypto_pwhash_STRBYTES];
 
   g_atomic_int_dec_and_test (&self->waiting);
+  g_atomic_int_inc (&self->hashed);
   if (job->verify)
     {
       const char *hash = job->hash != NULL ? job->hash : nobody;
@@ -58,6 +60,18 @@ work (gpointer data, gpointer user_data)
     g_task_return_pointer (task, g_strdup (made), g_free);
   else
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_OVERLOADED, "not enough memory to hash a password");
+}
+
+guint
+thole_passwords_hashed (TholePasswords *self)
+{
+  return (guint) g_atomic_int_get (&self->hashed);
+}
+
+const char *
+thole_passwords_nobody (void)
+{
+  return nobody;
 }
 
 TholePasswords *

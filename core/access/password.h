@@ -20,4 +20,8 @@ char    *thole_passwords_hash_finish   (GAsyncResult *result, GError **error);
 /* @hash: (nullable): NULL = there is no such user: takes as long, and is never right */
 void     thole_passwords_verify_async  (TholePasswords *self, const char *password, const char *hash, GAsyncReadyCallback callback,
                                         gpointer user_data);
+/* How often argon2id ran. */
+guint    thole_passwords_hashed        (TholePasswords *self);
+/* What is looked at when there is no such user. */
+const char *thole_passwords_nobody     (void);
 gboolean thole_passwords_verify_finish (GAsyncResult *result, gboolean *right, GError **error);

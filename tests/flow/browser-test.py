@@ -3,12 +3,25 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a browser is given and what it is asked for: the cookie of a sign-in, the token against forged requests, tickets, CORS,
 headers."""
-from daemon import Client, Daemon, free_port
+import os
+import sqlite3
+import time
+
+from daemon import SOURCE, Client, Daemon, free_port
 from memory import Memory, case, main
 from ws_client import Refused, WebSocket
 
 PASSWORD = "a good password"
 FRIEND, STRANGER = "https://friend.example.org", "https://stranger.example.org"
+
+
+def gets():
+    """(permission, path) of every GET of operations.list."""
+    with open(os.path.join(SOURCE, "core", "operations", "operations.list"), encoding="utf-8") as file:
+        for line in file:
+            cells = [cell.strip() for cell in line.split("|")]
+            if len(cells) > 8 and not line.startswith("#") and cells[3].startswith("GET "):
+                yield cells[1], cells[3].split()[1].replace("{id}", "nothing")
 
 
 class Browser(Memory):
@@ -212,6 +225,60 @@ def _(t):
         t.holds(reply.headers["content-security-policy"], "frame-ancestors 'none'")
         t.equal((reply.headers.get("x-content-type-options"), reply.headers.get("referrer-policy")), ("nosniff", "no-referrer"), where)
         t.true("strict-transport-security" not in reply.headers, where)
+
+
+@case("a ticket lets in once, at its own path, whatever a browser gets: every GET that needs a credential", "TE-27 AU-07")
+def _(t):
+    jar = t.sign_in("admin")
+    anybody = t.anybody()
+
+    def ticket(path):
+        return jar.ask("POST", "/v1/tickets", {"path": path}).expect(201).json["ticket"]
+    paths = [path for permission, path in gets() if permission != "public"] + ["/metrics"]
+    t.true(len(paths) > 35 and any("attach" in path for path in paths) and any("logs" in path for path in paths), paths)
+    for path in paths:
+        other = "/v1/me" if path != "/v1/me" else "/v1/users"
+        word = ticket(path)
+        first = anybody.get(f"{path}?ticket={word}")
+        t.true(first.status not in (401, 403), f"{first} of {path}")
+        anybody.get(f"{path}?ticket={word}").expect(401)
+        # and at another one never, nor afterwards at its own
+        word = ticket(path)
+        anybody.get(f"{other}?ticket={word}").expect(401)
+        anybody.get(f"{path}?ticket={word}").expect(401)
+    for method in ("HEAD", "POST", "DELETE", "PATCH", "PUT"):
+        anybody.request(method, f"/v1/me?ticket={ticket('/v1/me')}").expect(401)
+    for word in ("", "x", "A" * 32, ticket("/v1/me")[:-1], ticket("/v1/me") + "A", ticket("/v1/me").swapcase()):
+        anybody.get(f"/v1/me?ticket={word}").expect(401)
+    # a ticket is no way to more: it is who made it, and nobody once that is over
+    viewer = t.sign_in("viewer")
+    made = viewer.ask("POST", "/v1/tickets", {"path": "/v1/audit"}).expect(201).json["ticket"]
+    anybody.get(f"/v1/audit?ticket={made}").expect(403)
+    made = viewer.ask("POST", "/v1/tickets", {"path": "/v1/me"}).expect(201).json["ticket"]
+    viewer.ask("POST", "/v1/auth/logout").expect(204)
+    anybody.get(f"/v1/me?ticket={made}").expect(401)
+    if os.environ.get("THOLE_LONG"):
+        word = ticket("/v1/me")
+        time.sleep(30.5)
+        anybody.get(f"/v1/me?ticket={word}").expect(401)
+
+
+@case("a sign-in that cannot be audited gives no cookie", "AU-09 AU-30")
+def _(t):
+    user = t.user("developer")
+    body = {"email": user["email"], "password": PASSWORD, "cookie": True}
+    jar = t.sign_in(user=user)
+    database = sqlite3.connect(os.path.join(t.thole.state, "thole.db"), isolation_level=None, timeout=30)
+    database.execute("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'no audit'); END")
+    try:
+        replies = [t.anybody().post("/v1/auth/login", body), jar.ask("POST", "/v1/auth/cookie"), jar.ask("POST", "/v1/auth/refresh", {}),
+                   jar.ask("POST", "/v1/auth/logout")]
+    finally:
+        database.execute("DROP TRIGGER no")
+        database.close()
+    for reply in replies:
+        t.true(reply.status >= 400 and "set-cookie" not in reply.headers and "csrf_token" not in reply.text, f"{reply}")
+    jar.ask("GET", "/v1/me").expect(200)
 
 
 @case("over TLS the cookie is for TLS only, and the browser is told to stay there", "AU-30 AU-12")
