@@ -13,6 +13,13 @@
 
 typedef struct _CtrEvents CtrEvents;
 
+/* How a task ended, as an event told. */
+typedef struct
+{
+  guint code;
+  gint64 time; /* µs */
+} CtrEnd;
+
 /* Whose container it is. */
 typedef struct
 {
@@ -31,6 +38,7 @@ struct _TholeDriver
   GHashTable *reaping;   /* container -> GPtrArray of GTask that wait for its end to be written down */
   GHashTable *starting;  /* containers that are being started */
   GHashTable *creating;  /* container -> GPtrArray of GTask that wait for another create of the same */
+  GHashTable *ends;      /* container -> CtrEnd, told and not yet written down */
   GHashTable *oom;       /* containers that were told to want memory */
   GHashTable *names;     /* container -> CtrName, of all that were seen */
   guint serial;          /* for names of what lives shortly */

@@ -128,7 +128,11 @@ take_exit (CtrEvents *self, const ProtobufCBinaryData *body)
     return;
   /* an exec's end has an id of its own; the container's is written down first, so that an inspection finds it */
   if (strcmp (event->id, event->container_id) == 0 && ctr_thing_is_ours (self->driver, event->container_id))
-    ctr_reap_and_tell (self->driver, event->container_id);
+    {
+      const CtrEnd end = { event->exit_status, MAX (ctr_time_of (event->exited_at), 1) };
+
+      ctr_reap_and_tell (self->driver, event->container_id, &end);
+    }
   ctr_message_free (&event->base);
 }
 

@@ -30,6 +30,7 @@ driver_clear (gpointer box)
   g_clear_pointer (&self->config, ctr_config_free);
   g_clear_pointer (&self->reaping, g_hash_table_unref);
   g_clear_pointer (&self->starting, g_hash_table_unref);
+  g_clear_pointer (&self->ends, g_hash_table_unref);
   g_clear_pointer (&self->oom, g_hash_table_unref);
   g_clear_pointer (&self->creating, g_hash_table_unref);
   g_clear_pointer (&self->names, g_hash_table_unref);
@@ -171,6 +172,7 @@ ctr_open (TholeHost *host, const TholeHostOps *ops, GVariant *config, GError **e
   self->config = g_steal_pointer (&own);
   self->reaping = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   self->starting = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->ends = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->oom = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->creating = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, name_free);

@@ -45,6 +45,8 @@ reap_end (GTask *task, GError *error)
 
   waiting = list != NULL ? g_ptr_array_ref (list) : NULL;
   g_hash_table_remove (driver->reaping, self->container);
+  if (error == NULL && !g_hash_table_contains (driver->starting, self->container))
+    g_hash_table_remove (driver->ends, self->container);
   if (error != NULL)
     ctr_log (driver, G_LOG_LEVEL_WARNING, "the end of %s is not written down: %s", self->container, error->message);
   for (guint i = 0; waiting != NULL && i < waiting->len; i++)
@@ -83,22 +85,55 @@ on_labelled (GTask *task, gpointer value, GError *error)
 }
 
 static void
+write_down (GTask *task, guint exit_status, gint64 time, CtrNext next)
+{
+  Reap *self = g_task_get_task_data (task);
+  g_autofree char *code = g_strdup_printf ("%u", exit_status), *ended = g_strdup_printf ("%" G_GINT64_FORMAT, MAX (time, 1));
+
+  ctr_thing_label (task, self->container, (const char *const[]){ CTR_LABEL_CODE, code, CTR_LABEL_ENDED, ended, CTR_LABEL_OOM,
+                   g_hash_table_contains (self->job.driver->oom, self->container) ? "yes" : "", NULL }, next);
+}
+
+static void
+on_told_written (GTask *task, gpointer value, GError *error)
+{
+  reap_end (task, error);
+}
+
+/* The task is gone, and an event told how: does the container know? */
+static void
+on_container (GTask *task, gpointer value, GError *error)
+{
+  Reap *self = g_task_get_task_data (task);
+  Ctr__ContainerMessage *reply = value;
+  Ctr__Container *container = reply != NULL ? reply->container : NULL;
+  const CtrEnd *end = g_hash_table_lookup (self->job.driver->ends, self->container);
+
+  if (end != NULL && container != NULL && ctr_label (container->labels, container->n_labels, CTR_LABEL_STARTED)[0] != '\0'
+      && ctr_label (container->labels, container->n_labels, CTR_LABEL_ENDED)[0] == '\0')
+    write_down (task, end->code, end->time, on_told_written);
+  else
+    reap_end (task, ctr_is (error, THOLE_ERROR_NOT_FOUND) ? NULL : error);
+}
+
+static void
 on_got (GTask *task, gpointer value, GError *error)
 {
   Reap *self = g_task_get_task_data (task);
   Ctr__TaskGot *got = value;
   Ctr__Process *process = got != NULL ? got->process : NULL;
-  g_autofree char *code = NULL, *ended = NULL;
+  Ctr__ContainerId request = CTR__CONTAINER_ID__INIT;
+  CtrCall call = { .method = "Containers/Get", .message = &request.base, .reply = &ctr__container_message__descriptor };
 
-  if (error != NULL || process == NULL || process->status != CTR_TASK_STOPPED)
+  if (process != NULL && process->status == CTR_TASK_STOPPED)
+    write_down (task, process->exit_status, ctr_time_of (process->exited_at), on_labelled);
+  else if (ctr_is (error, THOLE_ERROR_NOT_FOUND) && g_hash_table_contains (self->job.driver->ends, self->container))
     {
-      reap_end (task, error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND) ? error : NULL);
-      return;
+      request.id = self->container;
+      ctr_call (task, &call, on_container);
     }
-  code = g_strdup_printf ("%u", process->exit_status);
-  ended = g_strdup_printf ("%" G_GINT64_FORMAT, MAX (ctr_time_of (process->exited_at), 1));
-  ctr_thing_label (task, self->container, (const char *const[]){ CTR_LABEL_CODE, code, CTR_LABEL_ENDED, ended, CTR_LABEL_OOM,
-                   g_hash_table_contains (self->job.driver->oom, self->container) ? "yes" : "", NULL }, on_labelled);
+  else
+    reap_end (task, error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND) ? error : NULL);
 }
 
 static void
@@ -151,7 +186,8 @@ ctr_reap_wait (GTask *task, const char *container, CtrNext next)
 }
 
 void
-ctr_reap_and_tell (TholeDriver *driver, const char *container)
+ctr_reap_and_tell (TholeDriver *driver, const char *container, const CtrEnd *end)
 {
+  g_hash_table_insert (driver->ends, g_strdup (container), g_memdup2 (end, sizeof *end));
   reap (driver, container, NULL, NULL);
 }

@@ -13,5 +13,5 @@ void ctr_reap          (GTask *task, const char *container, CtrNext next);
 /* Waits for what is under way of this kind. The engine does not show a task any more while it still takes it down, and what is started
  * then loses its folder. */
 void ctr_reap_wait     (GTask *task, const char *container, CtrNext next);
-/* As ctr_reap(), and then an event `exit`. */
-void ctr_reap_and_tell (TholeDriver *driver, const char *container);
+/* As ctr_reap(), and then an event `exit`. @end: what is written down of a task that is not there any more, because its shim died. */
+void ctr_reap_and_tell (TholeDriver *driver, const char *container, const CtrEnd *end);

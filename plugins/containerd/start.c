@@ -230,6 +230,7 @@ launch (GTask *task)
     }
   self->marked = TRUE;
   g_hash_table_remove (driver->oom, self->container);
+  g_hash_table_remove (driver->ends, self->container);
   if (!make_stdio (self, &error))
     {
       g_task_return_error (task, error);

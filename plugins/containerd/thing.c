@@ -87,6 +87,7 @@ ctr_thing_forget (TholeDriver *driver, const char *container)
 {
   g_hash_table_remove (driver->names, container);
   g_hash_table_remove (driver->oom, container);
+  g_hash_table_remove (driver->ends, container);
 }
 
 void

@@ -2,15 +2,19 @@
 # SPDX-FileCopyrightText: The Thole authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Workloads on a real containerd, through the daemon."""
+import base64
 import os
+import signal
 import subprocess
 import threading
 import time
 
-from real_containerd import BUILD, Bench, case, main
+from real_containerd import BUILD, Bench, Pusher, Registry, busybox_root, case, layer, main
+from real_docker import SlowWire
 from ws_client import Thole
 
 THOLECTL = os.path.join(BUILD, "cli", "tholectl")
+PASSWORD = "s3cret-of-the-registry"
 COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
 
 
@@ -20,6 +24,12 @@ class Box(Bench):
         getattr(self.thole, how)()
         self.thole.start()
         self.wait_ready()
+
+    def pull(self, image, wait="succeeded,failed,cancelled", **body):
+        operation = self.thole.post("/v1/images/pull", {"image": image, **body}).expect(202)
+        name = operation.json["id"] if operation.json["id"].startswith("op-") else operation.headers["thole-operation"]
+        query = f"?wait={wait}&timeout=60" if wait else ""
+        return self.thole.get(f"/v1/operations/{name}{query}").expect(200).json
 
     def open(self, workload, *command, **body):
         if len(command) == 1:
@@ -224,7 +234,7 @@ def _(t):
 
 @case("images: chosen from an index, listed, kept while they are used, removed", "CF-09")
 def _(t):
-    t.pusher.image("chosen", "1", [b"".join([real_layer()])], index=True, Cmd=["cat", "/said"])
+    t.pusher.image("chosen", "1", [layer({**busybox_root(), "said": (0o644, b"of the image\n")})], index=True, Cmd=["cat", "/said"])
     name = f"{t.registry.address}/chosen:1"
     workload = t.thole.create({"image": name, "stop": {"grace": 1}}, wait="stopped,crashed,error")
     t.made.append(workload["id"])
@@ -239,9 +249,53 @@ def _(t):
     t.holds(missing["state_reason"], "image_not_found")
 
 
-def real_layer():
-    from real_containerd import busybox_root, layer
-    return layer({**busybox_root(), "said": (0o644, b"of the image\n")})
+@case("a registry with a password: with the right one, a wrong one and none; nobody is told it", "CF-10")
+def _(t):
+    closed = Registry(os.path.join(t.directory, "closed"), "carol", PASSWORD)
+    closed.start()
+    try:
+        secret = "Basic " + base64.b64encode(f"carol:{PASSWORD}".encode()).decode()
+        Pusher(closed.address, secret).image("private", "1", [layer({"file": (0o644, b"x")})])
+        name = f"{closed.address}/private:1"
+        t.equal(t.pull(name)["error"]["code"], "auth")
+        t.equal(t.pull(name, username="carol", password="wrong")["error"]["code"], "auth")
+        t.equal(t.pull(name, username="carol", password=PASSWORD)["state"], "succeeded")
+        told = t.thole.get("/v1/operations?limit=1000").text + t.thole.get("/v1/events?limit=1000").text + t.thole.output(True)
+        t.true(PASSWORD not in told, "no operation, event or log line holds the password")
+    finally:
+        closed.stop()
+
+
+@case("a pull tells its progress and can be cancelled; what it began is not there afterwards", "row:86 API-12")
+def _(t):
+    t.pusher.image("large", "1", [layer({"file": (0o644, os.urandom(3_000_000))})])
+    wire = SlowWire(t.registry.port, 1_000_000)
+    operation = t.pull(f"127.0.0.1:{wire.port}/large:1", wait=None)
+
+    def told():
+        seen = t.thole.get(f"/v1/operations/{operation['id']}").json
+        return seen if seen["progress"]["done"] > 100_000 else None
+    seen = t.until(told, 20, "progress")
+    t.true(seen["progress"]["done"] < seen["progress"]["total"], f"{seen['progress']} is on its way")
+    t.thole.post(f"/v1/operations/{operation['id']}/cancel").expect(200, 202)
+    ended = t.thole.get(f"/v1/operations/{operation['id']}?wait=cancelled,succeeded,failed&timeout=10").expect(200).json
+    t.equal(ended["state"], "cancelled")
+    t.true(not any(f":{wire.port}/" in name for image in t.thole.listed("/v1/images?backend=box") for name in image["references"]), "no image")
+    wire.stop()
+    whole = t.pull(f"{t.registry.address}/large:1")
+    t.equal((whole["state"], whole["progress"]["done"]), ("succeeded", whole["progress"]["total"]), str(whole))
+
+
+@case("a shim that is killed: its workload has ended, and can be started again", "LC-13")
+def _(t):
+    workload = t.run()
+    shims = t.engine.shims()
+    for pid in shims:
+        os.kill(pid, signal.SIGKILL)
+    ended = t.thole.wait(workload, "stopped,crashed", 20)
+    t.among(ended["state"], ("stopped", "crashed"), str(ended))
+    t.equal(ended["exit_code"], 137, str(ended))
+    t.verb(workload, "start", wait="running")
 
 
 @case("what is removed leaves nothing at the engine and on the disk", "LC-13")
