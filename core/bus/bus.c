@@ -241,6 +241,13 @@ name_changed (GDBusConnection *connection, const char *sender, const char *path,
     thole_bus_caller_gone (caller);
 }
 
+static void
+bus_gone (GDBusConnection *connection, gboolean by_peer, GError *error, gpointer user_data)
+{
+  g_message ("the bus has gone; D-Bus is served again after a restart%s%s", error != NULL ? ": " : "",
+             error != NULL ? error->message : "");
+}
+
 /* polkit has other rules than before: what it said does not count any more */
 static void
 rules_changed (GDBusConnection *connection, const char *sender, const char *path, const char *interface, const char *signal,
@@ -305,6 +312,7 @@ listen_to (TholeBus *self)
   self->names = g_dbus_connection_signal_subscribe (self->connection, "org.freedesktop.DBus", "org.freedesktop.DBus",
                                                     "NameOwnerChanged", "/org/freedesktop/DBus", NULL, G_DBUS_SIGNAL_FLAGS_NONE,
                                                     name_changed, self, NULL);
+  g_signal_connect (self->connection, "closed", G_CALLBACK (bus_gone), self);
   self->rules = g_dbus_connection_signal_subscribe (self->connection, "org.freedesktop.PolicyKit1", "org.freedesktop.PolicyKit1.Authority",
                                                     "Changed", "/org/freedesktop/PolicyKit1/Authority", NULL,
                                                     G_DBUS_SIGNAL_FLAGS_NONE, rules_changed, self, NULL);
@@ -388,6 +396,7 @@ thole_bus_free (TholeBus *self)
 
   self->inlet->bus = NULL;
   g_dbus_connection_remove_filter (self->connection, self->filter);
+  g_signal_handlers_disconnect_by_data (self->connection, self);
   g_dbus_connection_signal_unsubscribe (self->connection, self->names);
   g_dbus_connection_signal_unsubscribe (self->connection, self->rules);
   inlet_unref (self->inlet);

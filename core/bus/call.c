@@ -126,7 +126,7 @@ on_done (TholeCall *call, gpointer user_data)
     thole_bus_fail (self, THOLE_ERROR_INTERRUPTED, "the caller has left");
   else if (thole_bus_streams (call->def) && g_hash_table_size (self->bus->streams) >= THOLE_BUS_MAX_STREAMS)
     thole_bus_fail (self, THOLE_ERROR_OVERLOADED, "too many streams");
-  else if (call->reply.kind == THOLE_REPLY_LOG)
+  else if (call->reply.kind == THOLE_REPLY_LOG || call->reply.kind == THOLE_REPLY_FILE)
     thole_bus_pour (self, call);
   else if (call->reply.kind == THOLE_REPLY_VIEW)
     thole_bus_attached (self, call);

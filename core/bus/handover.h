@@ -26,7 +26,7 @@ void     thole_bus_stream_end   (TholeBusStream *self);
 /* Answers with the descriptor @theirs, which is closed here. */
 void     thole_bus_stream_give  (TholeBusCall *call, int theirs);
 
-/* pour.c: the bytes of a log. */
+/* pour.c: the bytes of a log or a recording. */
 void     thole_bus_pour     (TholeBusCall *self, TholeCall *call);
 /* attached.c: a session, in frames of thole-agent. */
 void     thole_bus_attached (TholeBusCall *self, TholeCall *call);

@@ -335,6 +335,16 @@ def _(t):
     t.equal(error.pointers, ["/bogus", "/tail"])
 
 
+@case("a recording comes by a descriptor, too")
+def _(t):
+    path, _ = t.make()
+    session, made = t.client.call(path, "Workload.CreateSession", {"command": ["/bin/sh", "-c", "echo recorded"], "tty": True, "record": True})[:2]
+    t.until(lambda: t.client.properties(session, "Session")["State"] == "ended", what="its end")
+    recording = read_all(t.client.descriptor(session, "Session.ReadRecording"))
+    t.holds(recording.decode(), "recorded")
+    t.equal(recording, t.thole.get(f"/v1/sessions/{made['id']}/recording").body)
+
+
 @case("a followed log goes on by its descriptor, and is given up when nobody reads it any more")
 def _(t):
     path, made = t.make(["print", "one", ";", "sleep", "0.5", ";", "print", "two", ";", "forever"])
@@ -456,6 +466,51 @@ def _(t):
                             env=t.thole.spawn_environment())
     t.equal(answer.returncode, 1)
     t.holds(answer.stderr, "another owner")
+
+
+class Elsewhere(Daemon):
+    """One that is told of its bus by the environment."""
+
+    words = []
+
+    def command(self):
+        return [word for word in super().command() if word != "--no-bus"] + self.words
+
+
+@case("on the bus of the session, or on that of the system, and without one it serves all the same")
+def _(t):
+    bus = PrivateBus()
+    memory = {"memory": {"driver": "memory", "default": "true"}}
+    try:
+        for words, variable in ((["--session"], "DBUS_SESSION_BUS_ADDRESS"), ([], "DBUS_SYSTEM_BUS_ADDRESS")):
+            daemon = Elsewhere(memory, environment={variable: bus.address})
+            daemon.words = words
+            with daemon:
+                client = BusClient(bus.address)
+                t.equal(client.call(ROOT, "Root.GetMe", {})[0]["name"], f"uid:{os.getuid()}")
+                client.close()
+        with Elsewhere(memory, environment={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere/bus"}) as daemon:
+            t.holds(daemon.output(), "not on the system bus")
+            daemon.get("/v1/me").expect(200)
+    finally:
+        bus.close()
+
+
+@case("a bus that goes away does not take the daemon along")
+def _(t):
+    bus = PrivateBus()
+    Daemon.bus = bus.address
+    try:
+        with Daemon({"memory": {"driver": "memory", "default": "true"}}) as daemon:
+            client = BusClient(bus.address)
+            client.objects()
+            client.close()
+            bus.close()
+            daemon.create({"image": "demo"})
+            daemon.get("/v1/me").expect(200)
+            t.until(lambda: "the bus has gone" in daemon.output(), what="a word about it")
+    finally:
+        Daemon.bus = None
 
 
 @case("only one of --session, --bus-address and --no-bus")
