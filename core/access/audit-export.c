@@ -17,7 +17,8 @@
 #define FACILITY 10          /* authpriv */
 #define MAX_LEFT 4096        /* rows that wait for the reader */
 #define AT_ONCE 256          /* rows before others get their turn */
-#define PAUSE (250 * 1000)   /* µs until it is tried again */
+#define PAUSE (250 * 1000)   /* µs until it is tried again when nothing was taken */
+#define SOON (2 * 1000)      /* and when some was: the reader's own queue is short */
 
 enum { PRIORITY_WARNING = 4, PRIORITY_NOTICE = 5 };
 
@@ -191,10 +192,11 @@ static gboolean
 try_again (gpointer user_data)
 {
   TholeAuditExport *self = user_data;
+  guint before = self->left.length;
 
-  if (!send_left (self, AT_ONCE))
-    return G_SOURCE_CONTINUE;
   thole_source_clear (&self->retry);
+  if (!send_left (self, AT_ONCE))
+    self->retry = thole_clock_timer (self->clock, self->left.length < before ? SOON : PAUSE, try_again, self);
   return G_SOURCE_REMOVE;
 }
 

@@ -190,8 +190,18 @@ def _(t):
 
 @case("the newest rows cannot be cut off while the daemon is down", "AU-09")
 def _(t):
-    t.equal(os.stat(os.path.join(t.thole.state, "audit-head")).st_mode & 0o777, 0o600)
+    head = os.path.join(t.thole.state, "audit-head")
+    for i in range(5):
+        t.thole.post("/v1/groups", {"name": f"cut{i}"}).expect(201)
     last = t.verdict()["last"]
+
+    def written():
+        with open(head, encoding="ascii") as file:
+            return file.read().startswith(f"{last} ")
+
+    # right after the COMMIT, so perhaps after the answer
+    t.until(written, what="the head of the audit")
+    t.equal(os.stat(head).st_mode & 0o777, 0o600)
     t.thole.kill()
     database = t.database()
     database.execute("DELETE FROM audit WHERE seq > ?", (last - 3,))
@@ -199,6 +209,7 @@ def _(t):
     t.thole.start()
     t.till_ready()
     t.holds(t.thole.output(), f"audit: rows {last - 2} to {last} are missing")
+    t.until(lambda: t.rows("&action=audit.head"), what="the row of it")
     t.equal(t.last("audit.head")["reason"], f"rows {last - 2} to {last} are missing")
     verdict = t.verdict()
     t.equal((verdict["good"], verdict["broken"], verdict["why"]), (False, last - 2, "the row is missing"))
