@@ -431,7 +431,10 @@ append_components (GString *out)
 {
   g_string_append (
     out,
-    "\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}},"
+    "\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
+    "\"cookie\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"__Host-thole\",\"description\":\"Of a sign-in with "
+    "`cookie`; without TLS its name is `thole`. Methods that change something need the header `X-CSRF-Token` "
+    "with the value that `GET /v1/me` tells.\"}},"
     "\"responses\":{\"problem\":{\"description\":\"It failed; `code` is a stable word.\",\"content\":"
     "{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/problem\"}}}},"
     "\"limited\":{\"description\":\"Too many requests or a quota is exceeded. Whoever has a limit is told it with "
@@ -483,7 +486,7 @@ thole_openapi_render (const TholeOperationDef *operations, guint n_operations, c
                    "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Thole\",\"license\":{\"name\":"
                    "\"LGPL-2.1-or-later\",\"identifier\":\"LGPL-2.1-or-later\"},");
   append_text (out, "version", version);
-  g_string_append (out, "},\"security\":[{\"bearer\":[]},{}],\"paths\":{");
+  g_string_append (out, "},\"security\":[{\"bearer\":[]},{\"cookie\":[]},{}],\"paths\":{");
   for (guint i = 0; i < n_operations; i++)
     if (operations[i].path != NULL && path_is_new (operations, i))
       append_path (out, operations, n_operations, i);
