@@ -39,5 +39,6 @@ const char *const cli_problem_titles[] = {
   N_("The media type is not supported"),
   N_("Too much at once"),
   N_("A WebSocket is needed here"),
+  N_("It names another identity"),
   NULL,
 };

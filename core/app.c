@@ -262,6 +262,7 @@ open_operations (TholeApp *self, GError **error)
   if (self->operations == NULL)
     return FALSE;
   self->operations->identity = self->identity;
+  thole_identity_let_helpers (self->identity, thole_helper_find, self->operations);
   self->operations->rates = self->rates;
   self->operations->vault = self->vault;
   thole_secrets_renew (self->operations);

@@ -23,6 +23,9 @@ thole_access_decide (const TholePrincipal *principal, const char *permission)
     return TRUE;
   if (principal->anonymous)
     return FALSE;
+  /* who speaks for a workload may do nothing else, and nobody else may do that */
+  if (principal->workload != NULL || strcmp (permission, THOLE_PERMISSION_HELPER) == 0)
+    return strcmp (permission, THOLE_PERMISSION_HELPER) == 0 && (principal->workload != NULL || principal->admin);
   if (principal->admin || strcmp (permission, THOLE_PERMISSION_SELF) == 0)
     return TRUE;
   return gives (principal->grants, permission) && (principal->scopes == NULL || gives (principal->scopes, permission));

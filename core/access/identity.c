@@ -14,6 +14,7 @@
 #define BOOTSTRAP "bootstrap"
 #define DEVELOPMENT "dev"
 #define KEY_PREFIX "thole_"
+#define HELPER_PREFIX "thw_"
 #define KEY_HINT 12             /* characters that are shown of a key */
 #define DIGEST crypto_generichash_BYTES
 #define MAX_KNOWN 4096          /* credentials that are remembered as good */
@@ -42,6 +43,8 @@ struct _TholeIdentity
   char *setup;             /* (nullable): the set-up token */
   gint64 token_life;
   GHashTable *known;       /* of Known */
+  TholeHelperFunc find_helper; /* (nullable) */
+  gpointer helper_data;
 };
 
 /* principals -------------------------------------------------------------------------------------------------- */
@@ -76,6 +79,7 @@ thole_principal_unref (TholePrincipal *principal)
   g_clear_pointer (&principal->mates, g_hash_table_unref);
   g_free (principal->credential);
   g_free (principal->session);
+  g_free (principal->workload);
   g_free (principal);
 }
 
@@ -99,6 +103,7 @@ thole_principal_granted (const TholePrincipal *principal, const char *const *per
   copy->scopes = g_strdupv (principal->scopes);
   copy->mates = principal->mates != NULL ? g_hash_table_ref (principal->mates) : NULL;
   copy->expires_at = principal->expires_at;
+  copy->workload = g_strdup (principal->workload);
   return copy;
 }
 
@@ -445,11 +450,55 @@ find_for (TholeIdentity *self, const char *token, gboolean cookie)
   return principal;
 }
 
+/* programs inside workloads --------------------------------------------------------------------------------------- */
+
+void
+thole_identity_let_helpers (TholeIdentity *self, TholeHelperFunc find, gpointer user_data)
+{
+  self->find_helper = find;
+  self->helper_data = user_data;
+}
+
+char *
+thole_identity_helper_token (TholeIdentity *self, const char *workload, gint64 epoch)
+{
+  g_autofree char *text = g_strdup_printf ("workload %s %" G_GINT64_FORMAT, workload, epoch);
+  char digest[2 * DIGEST + 1];
+  char *token;
+
+  digest_key (self, text, digest);
+  token = g_strconcat (HELPER_PREFIX, workload, "_", digest, NULL);
+  sodium_memzero (digest, sizeof digest);
+  return token;
+}
+
+static TholePrincipal *
+find_helper (TholeIdentity *self, const char *token)
+{
+  const char *id = token + strlen (HELPER_PREFIX), *end = strrchr (id, '_');
+  g_autofree char *workload = end != NULL ? g_strndup (id, (gsize) (end - id)) : g_strdup ("");
+  gint64 epoch = -1;
+  gboolean found = self->accounts != NULL && self->find_helper != NULL && self->find_helper (self->helper_data, workload, &epoch);
+  /* also of one that is not there, so that the time does not tell which ones are */
+  char *wanted = thole_identity_helper_token (self, workload, epoch);
+  gboolean good = strlen (token) == strlen (wanted) && sodium_memcmp (token, wanted, strlen (wanted)) == 0 && found;
+  TholePrincipal *principal;
+
+  thole_secret_free (wanted);
+  if (!good)
+    return NULL;
+  principal = principal_new (g_strconcat ("workload:", workload, NULL), FALSE, g_strdup ("workload"));
+  principal->workload = g_steal_pointer (&workload);
+  return principal;
+}
+
 TholePrincipal *
 thole_identity_token (TholeIdentity *self, const char *token)
 {
   guchar given[DIGEST];
 
+  if (token != NULL && g_str_has_prefix (token, HELPER_PREFIX))
+    return find_helper (self, token);
   if (self->accounts != NULL && thole_accounts_count (self->accounts, &thole_user_type) > 0)
     return token != NULL ? find_for (self, token, FALSE) : NULL;
   /* of equal length whatever was given, so that the time tells nothing */
@@ -482,6 +531,9 @@ thole_identity_renew (TholeIdentity *self, TholePrincipal *principal)
 {
   TholeUser *user;
 
+  /* nothing that lasts is for programs inside workloads */
+  if (principal->workload != NULL)
+    return NULL;
   if (principal->expires_at != 0 && principal->expires_at <= thole_clock_now (self->clock))
     return NULL;
   if (self->accounts == NULL || principal->credential == NULL)

@@ -14,16 +14,17 @@
 typedef struct
 {
   gint ref_count;
-  char *name;        /* owner of what it makes: the id of a user, "uid:0", "bootstrap" */
+  char *name;        /* owner of what it makes: the id of a user, "uid:0", "bootstrap", "workload:ID" */
   gboolean admin;    /* may do everything and sees everything */
   char **grants;     /* (nullable): what its roles give */
   char **scopes;     /* (nullable): what its key is limited to */
   GHashTable *mates; /* (nullable): ids of users whose objects are as its own */
-  char *credential;  /* (nullable): "peer", "bootstrap", "dev", "token JTI", "cookie JTI", "key ID" */
+  char *credential;  /* (nullable): "peer", "bootstrap", "dev", "token JTI", "cookie JTI", "key ID", "workload" */
   char *session;     /* (nullable): jti of the signed token that says so */
   gboolean cookie;   /* it came in a cookie, which a browser also sends for pages of others */
   gint64 expires_at; /* µs since the epoch, 0 = never */
   gboolean anonymous; /* without a credential */
+  char *workload;    /* (nullable): id of the workload that it is a program of */
 } TholePrincipal;
 
 typedef struct _TholeIdentity TholeIdentity;
@@ -42,12 +43,18 @@ TholeIdentity  *thole_identity_new   (const char *token_file, GError **error);
 gboolean        thole_identity_open  (TholeIdentity *self, TholeAccounts *accounts, TholeClock *clock,
                                       const TholeIdentityOptions *options, GError **error);
 void            thole_identity_free  (TholeIdentity *self);
+/* May programs in @workload speak for it? @epoch (out): tokens of another one are not good. */
+typedef gboolean (*TholeHelperFunc) (gpointer user_data, const char *workload, gint64 *epoch);
+/* Lets programs inside workloads in. @find is asked at each request. */
+void            thole_identity_let_helpers (TholeIdentity *self, TholeHelperFunc find, gpointer user_data);
+/* Returns: (transfer full): the token of @workload; it follows from both and is kept nowhere. To be freed by thole_secret_free() */
+char           *thole_identity_helper_token (TholeIdentity *self, const char *workload, gint64 epoch);
 TholeAccounts  *thole_identity_accounts (TholeIdentity *self); /* (nullable) */
 
 /* The peer of a unix socket (SO_PEERCRED). root and the daemon's own uid are administrators; a user may have a uid. Others have
  * a name and no rights. Returns: (transfer full) */
 TholePrincipal *thole_identity_peer  (TholeIdentity *self, uid_t uid);
-/* A Bearer value: the bootstrap token while there is no user, an API key, or a signed token. Compared in constant time.
+/* A Bearer value: the bootstrap token while there is no user, an API key, a signed token, or that of a workload. Compared in constant time.
  * Returns: (transfer full) (nullable) */
 TholePrincipal *thole_identity_token (TholeIdentity *self, const char *token);
 /* The value of a cookie: a signed token made for one. Returns: (transfer full) (nullable) */

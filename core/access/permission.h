@@ -10,6 +10,7 @@
 /* What an operation may ask for besides: */
 #define THOLE_PERMISSION_PUBLIC "public" /* nothing, not even a credential */
 #define THOLE_PERMISSION_SELF "self"     /* any credential: it is about the caller alone */
+#define THOLE_PERMISSION_HELPER "helper" /* the token of a workload, about that workload alone; administrators may, too */
 #define THOLE_PERMISSION_ANY_OWNER "owner.any" /* acts on the objects of every owner */
 
 /* "*", "NOUN.*", "*.VERB" or "NOUN.VERB" in small letters? */

@@ -186,6 +186,12 @@ is_email (const char *text)
   return TRUE;
 }
 
+static gboolean
+is_word (const char *text)
+{
+  return text[strspn (text, "abcdefghijklmnopqrstuvwxyz0123456789.-")] == '\0';
+}
+
 static const struct
 {
   const char *name;
@@ -200,6 +206,7 @@ static const struct
   { "when", is_when, "must be an RFC 3339 time or seconds since the epoch" },
   { "email", is_email, "must be an e-mail address" },
   { "streams", is_streams, "must be stdout, stderr or both with a comma" },
+  { "word", is_word, "must be of small letters, digits, '.' and '-'" },
 };
 
 const char *

@@ -78,7 +78,7 @@ test_defaults (void)
                "'stdin':false,'resources':{'cpu':0,'memory':0,'pids':0,'disk':0},'ports':[],'mounts':[],'files':[],'network':'default',"
                "'restart':{'policy':'never','max_retries':5,'backoff':1},'stop':{'signal':'SIGTERM','grace':10},"
                "'privileges':{'capabilities':[],'no_new_privileges':true,'read_only_root':false},'pull':'if-missing','ttl':0,"
-               "'idle_timeout':0,'backend_options':{}},'start':true,'backend':'','labels':{},'protected':false}");
+               "'idle_timeout':0,'helper':false,'backend_options':{}},'start':true,'backend':'','labels':{},'protected':false}");
   assert_good (&thole_schema_workload_stop, 0, "{}", "{}");
   assert_good (&thole_schema_health, 0, "{'tcp':{'port':80}}",
                "{'command':[],'tcp':{'port':80},'interval':30,'timeout':10,'retries':3,'start_period':0}");

@@ -124,6 +124,36 @@ thole_secrets_hide (GVariantDict *out, GVariant *spec)
   hide_files (out, spec);
 }
 
+/* helpers: programs inside that may report ------------------------------------------------------------------- */
+
+static const char *const helper_names[] = { "THOLE_WORKLOAD_ID", "THOLE_WORKLOAD_TOKEN" };
+
+void
+thole_helper_check (GVariant *spec, TholeProblem *problem)
+{
+  g_autoptr (GVariant) env = g_variant_lookup_value (spec, "env", NULL);
+
+  for (guint i = 0; env != NULL && thole_dict_boolean (spec, "helper", FALSE) && i < G_N_ELEMENTS (helper_names); i++)
+    {
+      g_autoptr (GVariant) value = g_variant_lookup_value (env, helper_names[i], NULL);
+      g_autofree char *pointer = g_strdup_printf ("/spec/env/%s", helper_names[i]);
+
+      if (value != NULL)
+        thole_problem_add (problem, pointer, "exclusive", "with spec.helper the daemon sets it");
+    }
+}
+
+gboolean
+thole_helper_find (gpointer operations, const char *workload, gint64 *epoch)
+{
+  TholeSubject *subject = thole_collection_lookup (((TholeOperations *) operations)->workloads, workload);
+
+  if (subject == NULL || subject->gone || !thole_dict_boolean (thole_subject_spec (subject), "helper", FALSE))
+    return FALSE;
+  *epoch = subject->now->helper_epoch;
+  return TRUE;
+}
+
 /* giving ------------------------------------------------------------------------------------------------- */
 
 typedef struct
@@ -134,6 +164,16 @@ typedef struct
   guint count;
   GError *error; /* (nullable): the first */
 } Giving;
+
+/* @value: (transfer full) */
+static void
+add (Giving *self, const char *key, char *value)
+{
+  g_variant_builder_add (&self->builder, "{s@ay}", key,
+                         g_variant_new_from_data (G_VARIANT_TYPE ("ay"), value, strlen (value), TRUE,
+                                                  (GDestroyNotify) thole_secret_free, value));
+  self->count++;
+}
 
 static void
 give (const char *key, const char *name, const char *pointer, gpointer user_data)
@@ -156,22 +196,29 @@ give (const char *key, const char *name, const char *pointer, gpointer user_data
       g_set_error (&self->error, THOLE_ERROR, THOLE_ERROR_INVALID, "the secret %s cannot be opened: is the key another one?", name);
       return;
     }
-  g_variant_builder_add (&self->builder, "{s@ay}", key,
-                         g_variant_new_from_data (G_VARIANT_TYPE ("ay"), value, strlen (value), TRUE,
-                                                  (GDestroyNotify) thole_secret_free, value));
-  self->count++;
+  add (self, key, value);
+}
+
+static void
+give_token (Giving *self, const TholeWorkload *now)
+{
+  add (self, helper_names[0], g_strdup (now->id));
+  add (self, helper_names[1], thole_identity_helper_token (self->operations->identity, now->id, now->helper_epoch));
 }
 
 GVariant *
-thole_secrets_give (TholeOperations *operations, const char *owner, GVariant *spec, GVariant *options, GError **error)
+thole_secrets_give (TholeSubject *subject, GVariant *options, GError **error)
 {
-  Giving giving = { operations, owner };
+  Giving giving = { subject->operations, subject->now->owner };
+  GVariant *spec = thole_subject_spec (subject);
   g_autoptr (GVariant) secrets = NULL;
   GVariantDict dict;
 
   g_variant_builder_init (&giving.builder, G_VARIANT_TYPE ("a{say}"));
   refer_environment (spec, give, &giving);
   refer_files (spec, give, &giving);
+  if (thole_dict_boolean (spec, "helper", FALSE) && subject->operations->identity != NULL)
+    give_token (&giving, subject->now);
   secrets = g_variant_ref_sink (g_variant_builder_end (&giving.builder));
   if (giving.error != NULL)
     {

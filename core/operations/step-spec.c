@@ -151,7 +151,7 @@ put_install (GVariantDict *out, GVariant *spec)
 GVariant *
 thole_step_spec (TholeSubject *subject, gboolean install)
 {
-  static const char *const ours[] = { "install", "pull", "ttl", "idle_timeout" };
+  static const char *const ours[] = { "install", "pull", "ttl", "idle_timeout", "helper" };
   GVariant *spec = thole_subject_spec (subject);
   g_autoptr (GVariant) health = thole_dict_value (spec, "health", "a{sv}");
   g_autofree char *name = g_strconcat (subject->now->name, install ? "-install" : "", NULL);

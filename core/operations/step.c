@@ -104,8 +104,7 @@ thole_step_create (TholeStep *step, const TholeSlotArgs *args, GVariant *options
   TholeSubject *subject = step->subject;
   TholeSlotArgs with = *args;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) given = thole_secrets_give (subject->operations, subject->now->owner, thole_subject_spec (subject), options,
-                                                   &error);
+  g_autoptr (GVariant) given = thole_secrets_give (subject, options, &error);
 
   with.dict = step->spec;
   with.options = given;

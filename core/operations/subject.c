@@ -218,6 +218,9 @@ thole_change_apply (TholeChange *change, TholeInput input)
     change->next->failures = change->next->restarts = 0;
   if (input < THOLE_N_REQUESTS)
     change->next->generation++;
+  /* what is made in its place has a token of its own */
+  if (input == THOLE_INPUT_MISSING)
+    change->next->helper_epoch++;
   if (input == THOLE_INPUT_UPDATED)
     thole_record_set (&change->next->intent, "");
   if (input == THOLE_INPUT_UPDATE || input == THOLE_INPUT_UPDATED)

@@ -32,7 +32,8 @@ make_row (TholeCall *call, const char *target, const char *result)
 {
   const TholePrincipal *principal = call->principal;
   gboolean denied = call->reply.problem != NULL
-                    && (call->reply.problem->code == THOLE_ERROR_FORBIDDEN || call->reply.problem->code == THOLE_ERROR_UNAUTHENTICATED);
+                    && (call->reply.problem->code == THOLE_ERROR_FORBIDDEN || call->reply.problem->code == THOLE_ERROR_UNAUTHENTICATED
+                        || call->reply.problem->code == THOLE_ERROR_IDENTITY_MISMATCH);
   const char *texts[THOLE_AUDIT_N_TEXTS] = {
     [THOLE_AUDIT_ACTOR] = principal->name,
     [THOLE_AUDIT_CREDENTIAL] = principal->credential,

@@ -171,6 +171,7 @@ thole_op_workload_create (TholeCall *call)
   else
     check_spec (call, backend, spec, problem);
   thole_secrets_check (call->operations, call->principal->name, spec, problem);
+  thole_helper_check (spec, problem);
   if (problem->n_fields > 0)
     {
       thole_call_problem (call, g_steal_pointer (&problem));

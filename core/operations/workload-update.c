@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "operations/secret.h"
 #include "operations/verb.h"
 
 #include "thole-dict.h"
@@ -70,6 +71,9 @@ edit_spec (TholeChange *change, GVariant *patch, TholeProblem *problem)
 
   if (spec == NULL)
     return FALSE;
+  thole_helper_check (spec, problem);
+  if (!thole_dict_boolean (spec, "helper", FALSE) && thole_dict_boolean (thole_subject_spec (change->subject), "helper", FALSE))
+    change->next->helper_epoch++;
   g_free (change->next->spec);
   change->next->spec = thole_json_to_string (spec);
   ttl = thole_dict_double (spec, "ttl", 0);

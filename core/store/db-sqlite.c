@@ -71,7 +71,8 @@ read_events (TholeConnection *connection, const char *subject, gint64 after, gui
 
   rows = thole_connection_prepare (connection, subject != NULL
                                    ? "SELECT * FROM (SELECT seq, time, type, subject, owner, actor, data FROM events "
-                                     "WHERE seq > ? AND subject = ?3 ORDER BY seq DESC LIMIT ?2) ORDER BY seq"
+                                     "WHERE seq > ? AND subject = ?3 AND type <> 'workload.report' "
+                                     "ORDER BY seq DESC LIMIT ?2) ORDER BY seq"
                                    : "SELECT seq, time, type, subject, owner, actor, data FROM events WHERE seq > ? "
                                      "ORDER BY seq LIMIT ?2", error);
   if (rows == NULL)

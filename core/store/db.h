@@ -83,7 +83,7 @@ GPtrArray  *thole_db_load     (TholeDb *self, const TholeRecordType *type, GErro
  * thole_db_events_finish returns: (transfer full) (element-type TholeEvent) */
 void        thole_db_events_async  (TholeDb *self, gint64 after, guint limit, GCancellable *cancellable,
                                     GAsyncReadyCallback callback, gpointer user_data);
-/* The newest @limit events of @subject, in the order of their numbers; also ended by thole_db_events_finish(). */
+/* The newest @limit events of @subject but for what programs inside it have reported, in the order of their numbers; also ended by thole_db_events_finish(). */
 void        thole_db_history_async (TholeDb *self, const char *subject, guint limit, GCancellable *cancellable,
                                     GAsyncReadyCallback callback, gpointer user_data);
 GPtrArray  *thole_db_events_finish (TholeDb *self, GAsyncResult *result, GError **error);

@@ -4,6 +4,7 @@
 """Workloads on a real Docker Engine: life, exit, limits, network, files, health, restarts."""
 import base64
 import concurrent.futures
+import json
 import os
 import socket
 import time
@@ -33,6 +34,19 @@ def _(t):
                     files=[{"path": "/run/key", "secret": "engine-secret"}])
     t.equal(text, "a $value\nof two linesa $value\nof two lines 400\n")
     t.thole.delete("/v1/secrets/engine-secret").expect(204)
+
+
+@case("a program inside reports with the token of its workload", "NA-15 row:74")
+def _(t):
+    url = f"http://127.0.0.1:{t.thole.tcp_port}/v1/workloads/$THOLE_WORKLOAD_ID/reports"
+    post = (f'wget -q -O - --header "Authorization: Bearer $THOLE_WORKLOAD_TOKEN" --header "Content-Type: application/json"'
+            f""" --post-data "{{\\"workload\\":\\"$THOLE_WORKLOAD_ID\\",\\"type\\":\\"inside\\"}}" {url}""")
+    # the daemon of the test is on loopback only
+    workload = t.ended(post, network="host", helper=True)
+    t.equal(workload["exit_code"], 0, t.logs(workload))
+    event = next(one for one in t.thole.events() if one["type"] == "workload.report")
+    t.equal((event["subject"], event["data"]["type"]), (workload["id"], "inside"))
+    t.equal(event["seq"], json.loads(t.logs(workload))["seq"])
 
 
 @case("exit code 1 is `crashed`", "LC-12 LC-39 row:11")

@@ -14,16 +14,16 @@ import os
 import time
 
 from daemon import SOURCE, Client
-from memory import FOREVER, Memory, case, main
+from memory import FOREVER, Memory, case, main, script
 
 GOLDEN = os.path.join(SOURCE, "tests", "flow", "access-matrix.txt")
 # what else an operation asks for before it looks at its object
 BODIES = {"workload.exec": {"command": ["true"]}, "session.signal": {"signal": "SIGTERM"}, "session.resize": {"rows": 24, "cols": 80}}
-CALLERS = ["none", "expired", "revoked", "forged", "scoped", "other", "viewer", "developer", "operator", "admin"]
+CALLERS = ["none", "expired", "revoked", "forged", "scoped", "helper", "other", "viewer", "developer", "operator", "admin"]
 HEAD = """# Made by tests/flow/access-test.py (THOLE_ACCEPT=1); do not edit.
 # What each caller gets of each operation: 401, 403, 404, or `may` for whatever comes after the decision.
 # none: no credential; expired, revoked: tokens of an administrator; forged: its cookie without the token against forgery;
-# scoped: an administrator's key for `nothing.read`;
+# scoped: an administrator's key for `nothing.read`; helper: the token of a workload, of which the objects are as far as they can be;
 # other: a developer, objects of somebody else; developer: objects of one's own.
 """
 
@@ -76,6 +76,11 @@ class Access(Memory):
                                                                    "cookie": True}).expect(200).headers["set-cookie"]
         self.clients["forged"] = Cookie(port=self.thole.tcp_port, token=kept.split(";")[0])
         self.clients["expired"] = self.by(self.expired())
+        mine = self.clients["developer"]
+        spec = {"image": "app", "command": script("env THOLE_WORKLOAD_TOKEN", FOREVER), "helper": True}
+        self.workload = mine.post("/v1/workloads?wait=running", {"spec": spec}).expect(201).json["id"]
+        token = self.until(lambda: mine.get(f"/v1/workloads/{self.workload}/logs").expect(200).text.strip(), 20, "its token")
+        self.clients["helper"] = self.by(token)
 
     def by(self, token):
         return Client(port=self.thole.tcp_port, token=token)
@@ -103,7 +108,7 @@ class Access(Memory):
         """The id of an object of this kind that belongs to `developer`, as far as it can belong to somebody."""
         mine = self.clients["developer"]
         if kind == "workload":
-            return mine.post("/v1/workloads?wait=running", {"spec": {"image": "app", "command": FOREVER}}).expect(201).json["id"]
+            return self.workload
         if kind == "operation":
             return mine.post("/v1/workloads", {"spec": {"image": "app"}}).expect(202).headers["thole-operation"]
         if kind == "key":
@@ -147,6 +152,8 @@ def _(t):
         t.true(seen["forged"] in (("may", "404") if permission == "public" or method == "GET" else ("403",)), f"{name} for a forged request")
         if permission not in ("public", "self"):
             t.equal(seen["scoped"], "403", f"{name} for a key without the scope")
+        if permission != "public":
+            t.equal(seen["helper"], "may" if permission == "helper" else "403", f"{name} for a program inside a workload")
         t.equal(seen["admin"], "may" if seen["admin"] != "404" else "404", f"{name} for an administrator")
 
 

@@ -106,7 +106,7 @@ def wrong_value(rand, depth=0):
 
 
 FIELDS = ["image", "command", "args", "env", "working_dir", "user", "hostname", "tty", "stdin", "resources", "ports", "mounts",
-          "files", "network", "restart", "stop", "health", "install", "privileges", "pull", "ttl", "idle_timeout", "nonsense"]
+          "files", "network", "restart", "stop", "health", "install", "privileges", "pull", "ttl", "idle_timeout", "helper", "nonsense"]
 
 
 @case("200 random wrong bodies: each is 400 or 422 and names fields", proves="API-03 API-08")
