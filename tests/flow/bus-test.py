@@ -190,7 +190,7 @@ def _(t):
     t.equal(sorted(bound - methods), [], "methods that lack")
     alone = sorted(row[0] for row in rows if row[8] == "-")
     t.equal(alone, ["auth.cookie", "auth.login", "auth.logout", "auth.refresh", "auth.setup", "session.token", "session.tty",
-                    "ticket.create"])
+                    "ticket.create", "workload.report"])
 
 
 @case("busctl finds the tree")
