@@ -347,6 +347,13 @@ key_of (TholeIdentity *self, const TholePrincipal *principal)
   return by_key ? thole_accounts_lookup (self->accounts, &thole_key_type, principal->credential + strlen ("key ")) : NULL;
 }
 
+/* of a user, told by the begin of a jti */
+static gint64
+epoch_of (const char *id)
+{
+  return g_ascii_strtoll (id, NULL, 10);
+}
+
 /* whom a signed token stands for at this moment */
 static TholePrincipal *
 of_session (TholeIdentity *self, const char *subject, const char *key, const char *id, gboolean cookie, gint64 expires_at)
@@ -356,8 +363,7 @@ of_session (TholeIdentity *self, const char *subject, const char *key, const cha
 
   if (thole_accounts_lookup (self->accounts, &thole_revoked_type, id) != NULL)
     return NULL;
-  /* the epoch of its user is the begin of the jti */
-  if (user != NULL && (user->disabled || g_ascii_strtoll (id, NULL, 10) != user->epoch))
+  if (user != NULL && (user->disabled || epoch_of (id) != user->epoch))
     return NULL;
   if (user != NULL && key != NULL)
     principal = of_key (self, thole_accounts_lookup (self->accounts, &thole_key_type, key));
@@ -598,6 +604,11 @@ thole_identity_issue_cookie (TholeIdentity *self, const TholePrincipal *principa
   g_autofree char *random = thole_secret_random (16);
   g_auto (TholeClaims) claims = { .issued = now, .cookie = TRUE };
 
+  /* its key or its epoch may have ended since it was looked at: what it said of itself is no more */
+  if (g_str_has_prefix (principal->credential != NULL ? principal->credential : "", "key ") && key == NULL)
+    return NULL;
+  if (user != NULL && principal->session != NULL && epoch_of (principal->session) != user->epoch)
+    return NULL;
   /* a peer is who it is by its socket, which no browser has; a name that was only said must not outlive the request */
   if (principal->credential == NULL || strcmp (principal->credential, "peer") == 0 || strcmp (principal->credential, DEVELOPMENT) == 0
       || (user == NULL && strcmp (principal->credential, BOOTSTRAP) != 0))

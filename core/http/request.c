@@ -531,6 +531,27 @@ parse_body (TholeRequest *request)
   return TRUE;
 }
 
+/* a body may take its time: whoever was signed out meanwhile, or lost rights, is asked again */
+static gboolean
+renew_principal (TholeRequest *request)
+{
+  TholePrincipal *now;
+
+  if (request->body == NULL)
+    return TRUE;
+  now = thole_identity_renew (request->http->options.identity, request->principal);
+  if (now == NULL)
+    {
+      fail (request, THOLE_ERROR_UNAUTHENTICATED, "the credential was taken back");
+      return FALSE;
+    }
+  thole_principal_unref (request->call->principal);
+  request->call->principal = thole_principal_ref (now);
+  thole_principal_unref (request->principal);
+  request->principal = now;
+  return TRUE;
+}
+
 void
 thole_request_run (TholeRequest *request)
 {
@@ -541,7 +562,7 @@ thole_request_run (TholeRequest *request)
       thole_page_answer (request);
       return;
     }
-  if (!parse_body (request))
+  if (!renew_principal (request) || !parse_body (request))
     return;
   request->waiting = TRUE;
   request->dispatching = TRUE;
