@@ -536,10 +536,10 @@ TholePrincipal *
 thole_identity_renew (TholeIdentity *self, TholePrincipal *principal)
 {
   TholeUser *user;
+  gint64 epoch;
 
-  /* nothing that lasts is for programs inside workloads */
   if (principal->workload != NULL)
-    return NULL;
+    return self->find_helper (self->helper_data, principal->workload, &epoch) ? thole_principal_ref (principal) : NULL;
   if (principal->expires_at != 0 && principal->expires_at <= thole_clock_now (self->clock))
     return NULL;
   if (self->accounts == NULL || principal->credential == NULL)

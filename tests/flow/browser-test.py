@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a browser is given and what it is asked for: the cookie of a sign-in, the token against forged requests, tickets, CORS,
 headers."""
+import json
 import os
 import sqlite3
 import time
@@ -190,6 +191,45 @@ def _(t):
     jar.ask("GET", "/v1/me").expect(401)
     # who is somebody by the socket has nothing to put there
     t.thole.post("/v1/auth/cookie").expect(409)
+
+
+class Slow:
+    """A request whose head was let in and whose body is still to come."""
+
+    def __init__(self, t, path, body, **headers):
+        self.body, self.connection = json.dumps(body).encode(), t.anybody().connection()
+        self.connection.putrequest("POST", path)
+        for name, value in {"Content-Length": len(self.body), "Expect": "100-continue", "Content-Type": "application/json", **headers}.items():
+            self.connection.putheader(name.replace("_", "-"), value)
+        self.connection.endheaders()
+        seen = b""
+        while not seen.endswith(b"\r\n\r\n"):
+            seen += self.connection.sock.recv(1)
+        t.holds(seen.decode(), "100 Continue")
+
+    def end(self):
+        self.connection.send(self.body)
+        reply = self.connection.getresponse()
+        reply.read()
+        self.connection.close()
+        return reply.status, reply.getheader("Set-Cookie")
+
+
+@case("what is taken back while a body is under way is not good when it has come", "AU-19 AU-30")
+def _(t):
+    user = t.user("developer")
+    token = t.anybody().post("/v1/auth/login", {"email": user["email"], "password": PASSWORD}).expect(200).json["token"]
+    key = t.by(token).post("/v1/api-keys", {"name": "x", "scopes": ["workload.read"]}).expect(201).json
+    jar = t.sign_in(user=user)
+    held = [Slow(t, "/v1/auth/cookie", {}, Authorization=f"Bearer {key['key']}")]
+    t.by(token).delete(f"/v1/api-keys/{key['id']}").expect(204)
+    held += [Slow(t, "/v1/auth/refresh", {}, Cookie=jar.cookie, X_CSRF_Token=jar.csrf),
+             Slow(t, "/v1/api-keys", {"name": "y"}, Cookie=jar.cookie, X_CSRF_Token=jar.csrf),
+             Slow(t, "/v1/auth/refresh", {"token": token})]
+    good = Slow(t, "/v1/tickets", {"path": "/v1/events"}, Authorization=f"Bearer {t.by(token).post('/v1/api-keys', {'name': 'z'}).json['key']}")
+    t.thole.patch(f"/v1/users/{user['id']}", {"password": "another good one"}).expect(200)
+    t.equal([one.end() for one in held], [(401, None)] * 4)
+    t.equal(good.end()[0], 201)
 
 
 @case("pages of named origins may ask with a credential of their own; nobody else, and nobody with a cookie", "AU-12")
