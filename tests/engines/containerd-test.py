@@ -57,7 +57,7 @@ def _(t, wanted):
 
 @case("stdout and stderr are told apart, in their order, and the last lines alone when asked for", "LC-13")
 def _(t):
-    workload = t.ended("for i in 1 2 3 4 5; do echo out $i; done; sleep 0.1; echo err >&2; printf half")
+    workload = t.ended("for i in 1 2 3 4 5; do echo out $i; done; sleep 0.1; echo err >&2; sleep 0.5; printf half")
     t.equal(t.logs(workload), "out 1\nout 2\nout 3\nout 4\nout 5\nerr\nhalf")
     t.equal(t.logs(workload, "?stream=stderr"), "err\n")
     t.equal(t.logs(workload, "?tail=2"), "err\nhalf")

@@ -5,14 +5,16 @@
 engine's socket belongs to, and no capability."""
 import os
 import shutil
+import subprocess
+import tempfile
 
-from real_docker import AGENT, Bench, Skip, case, main
+from real_docker import AGENT, BUILD, Bench, Skip, case, main
 
 USER, GROUP = 54321, 54322
 
 
 class Service(Bench):
-    settings = {"daemon.agent": AGENT}
+    build = None
 
     def __init__(self):
         if not shutil.which("setpriv"):
@@ -20,7 +22,15 @@ class Service(Bench):
         super().__init__()
 
     def daemon(self, name="thole"):
+        # the build folder may be in one that this user cannot enter
+        self.build = build = tempfile.mkdtemp(prefix="thole-build-")
+        subprocess.run(["mount", "--bind", BUILD, build], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", build], check=True)
+        self.settings = {"daemon.agent": AGENT.replace(BUILD, build)}
         thole = super().daemon(name)
+        command = thole.command
+        thole.command = lambda: [word.replace(BUILD, build) for word in command()]
+        thole.environment["THOLE_DRIVER_PATH"] = os.path.join(build, "plugins")
         for folder in (self.directory, self.engine.directory):
             os.chmod(folder, 0o755)
         os.chown(self.engine.path, 0, GROUP)
@@ -30,6 +40,14 @@ class Service(Bench):
         thole.wrapper = ["setpriv", f"--reuid={USER}", f"--regid={USER}", f"--groups={GROUP}", "--bounding-set=-all", "--inh-caps=-all",
                          "--no-new-privs"]
         return thole
+
+    def close(self):
+        try:
+            super().close()
+        finally:
+            if self.build:
+                subprocess.run(["umount", "--lazy", self.build], check=True)
+                os.rmdir(self.build)
 
     def session(self, workload, script, **body):
         path = f"/v1/workloads/{workload['id']}/sessions"

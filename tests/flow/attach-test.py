@@ -139,7 +139,12 @@ def _(t):
     # keys go through as they are: Ctrl-C is for the program
     seat.type("sleep 100\r")
     seat.see("sleep 100\r\n")
-    seat.type("\x03")
+    # the shell may lose one that comes while it starts the program
+    for _ in range(20):
+        seat.type("\x03")
+        seat.read(1)
+        if b"ready:" in seat.seen:
+            break
     seat.see("ready:")
     seat.type("exit 7\r")
     t.equal(seat.end(), 7)
