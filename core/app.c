@@ -436,6 +436,57 @@ open_all (TholeApp *self, GError **error)
   return serve (self, error) && serve_bus (self, error);
 }
 
+/* closing ------------------------------------------------------------------------------------------------ */
+
+static gboolean
+all_closed (gpointer user_data)
+{
+  TholeApp *self = user_data;
+
+  thole_source_clear (&self->timer);
+  self->stopped (self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+backend_closed (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  TholeApp *self = user_data;
+  g_autoptr (GError) error = NULL;
+
+  if (!thole_backend_close_finish (THOLE_BACKEND (source), result, &error))
+    g_warning ("backend %s: %s", thole_backend_get_name (THOLE_BACKEND (source)), error->message);
+  if (--self->closing == 0)
+    self->timer = thole_clock_timer (self->clock, 0, all_closed, self);
+}
+
+static void
+close_backends (TholeApp *self)
+{
+  GPtrArray *backends = self->registry != NULL ? thole_registry_backends (self->registry) : NULL;
+
+  self->closing = 1;
+  for (guint i = 0; backends != NULL && i < backends->len; i++)
+    {
+      self->closing++;
+      thole_backend_close_async (backends->pdata[i], backend_closed, self);
+    }
+  if (--self->closing == 0)
+    self->timer = thole_clock_timer (self->clock, 0, all_closed, self);
+}
+
+/* the start as a whole ------------------------------------------------------------------------------------ */
+
+/* a start that failed: what is open of it is closed as in a stop */
+static void
+abandon (TholeApp *self)
+{
+  self->stopping = TRUE;
+  g_clear_pointer (&self->bus, thole_bus_free);
+  g_clear_pointer (&self->http, thole_http_free);
+  close_backends (self);
+}
+
 gboolean
 thole_app_start (TholeApp *self, void (*stopped) (gpointer user_data), gpointer user_data, GError **error)
 {
@@ -445,7 +496,10 @@ thole_app_start (TholeApp *self, void (*stopped) (gpointer user_data), gpointer 
   self->stopped = stopped;
   self->user_data = user_data;
   if (!open_all (self, error))
-    return FALSE;
+    {
+      abandon (self);
+      return FALSE;
+    }
   backends = thole_registry_backends (self->registry);
   for (guint i = 0; i < backends->len; i++)
     thole_backend_start (backends->pdata[i]);
@@ -508,43 +562,6 @@ thole_app_reload (TholeApp *self, GError **error)
 }
 
 /* stop: refuse, drain, close; each step waits for the one before ------------------------------------------ */
-
-static gboolean
-all_closed (gpointer user_data)
-{
-  TholeApp *self = user_data;
-
-  thole_source_clear (&self->timer);
-  self->stopped (self->user_data);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-backend_closed (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  TholeApp *self = user_data;
-  g_autoptr (GError) error = NULL;
-
-  if (!thole_backend_close_finish (THOLE_BACKEND (source), result, &error))
-    g_warning ("backend %s: %s", thole_backend_get_name (THOLE_BACKEND (source)), error->message);
-  if (--self->closing == 0)
-    self->timer = thole_clock_timer (self->clock, 0, all_closed, self);
-}
-
-static void
-close_backends (TholeApp *self)
-{
-  GPtrArray *backends = thole_registry_backends (self->registry);
-
-  self->closing = 1;
-  for (guint i = 0; i < backends->len; i++)
-    {
-      self->closing++;
-      thole_backend_close_async (backends->pdata[i], backend_closed, self);
-    }
-  if (--self->closing == 0)
-    self->timer = thole_clock_timer (self->clock, 0, all_closed, self);
-}
 
 static gboolean
 drained (gpointer user_data)

@@ -28,7 +28,8 @@ typedef struct
 
 /* Reads and checks the configuration; nothing is opened yet. Returns: (transfer full) */
 TholeApp *thole_app_new      (const TholeAppOptions *options, GError **error);
-/* Opens everything and serves. @stopped is called once after thole_app_stop() when all is closed. */
+/* Opens everything and serves. @stopped is called once, when all is closed: after thole_app_stop(), and after a
+ * start that failed. */
 gboolean  thole_app_start    (TholeApp *self, void (*stopped) (gpointer user_data), gpointer user_data, GError **error);
 /* Reads the configuration again and takes over what holds at once; what else has changed is named in the log. Nothing changes when it
  * is wrong. */

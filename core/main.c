@@ -134,12 +134,13 @@ run (TholeApp *app)
       reload = g_unix_signal_add (SIGHUP, on_reload, &daemon);
       watchdog = thole_watchdog_new (NULL);
       tell_ready (app);
-      g_main_loop_run (daemon.loop);
-      g_source_remove (reload);
-      thole_source_clear (&watchdog);
     }
   else
     fprintf (stderr, "tholed: %s\n", error->message);
+  g_main_loop_run (daemon.loop);
+  if (reload != 0)
+    g_source_remove (reload);
+  thole_source_clear (&watchdog);
   g_source_remove (term);
   g_source_remove (interrupt);
   g_main_loop_unref (daemon.loop);
