@@ -39,6 +39,7 @@ struct _TholeHold
   /* viewers */
   GPtrArray *viewers;    /* of HoldViewer; not owned */
   guint64 floor;         /* all output below is acknowledged by everybody */
+  guint64 seated;        /* ... by those who sit there, or the last of them who left */
   guint rows, cols;
   gboolean ended;
   TholeViewerEnd end;
@@ -64,6 +65,7 @@ typedef struct
   guint64 taken;    /* as told */
   guint rows, cols; /* as told */
   gsize window;
+  gboolean aside;   /* nobody sits there */
   guint64 input_at; /* G_MAXUINT64 = where the input stands */
   gsize input_skip;
   gboolean there, told, begun, acks, freed, closed, exited;

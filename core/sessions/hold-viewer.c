@@ -15,21 +15,38 @@ thole_hold_viewer_unref (HoldViewer *self)
   g_free (self);
 }
 
-/* what is acknowledged by all; when the last one has left, what that one had acknowledged */
-static void
-set_floor (TholeHold *self, guint64 last)
+/* NOWHERE: there is none */
+static guint64
+lowest_acked (TholeHold *self, gboolean aside)
 {
-  guint64 floor = NOWHERE;
+  guint64 lowest = NOWHERE;
 
   for (guint i = 0; i < self->viewers->len; i++)
     {
       const HoldViewer *viewer = self->viewers->pdata[i];
 
-      if (viewer->told)
-        floor = MIN (floor, viewer->acked);
+      if (viewer->told && viewer->aside == aside)
+        lowest = MIN (lowest, viewer->acked);
     }
-  self->floor = floor != NOWHERE ? floor : MAX (self->floor, last);
+  return lowest;
+}
+
+/* What is acknowledged by all; when the last one has left, what that one had acknowledged. Those aside hold it down, but
+ * nobody is given up for them who left. */
+static void
+set_floor (TholeHold *self, guint64 last)
+{
+  guint64 seated = lowest_acked (self, FALSE);
+
+  self->seated = seated != NOWHERE ? seated : MAX (self->seated, last);
+  self->floor = MIN (self->seated, lowest_acked (self, TRUE));
   thole_hold_read (self);
+}
+
+static guint64
+as_seated (const HoldViewer *self, guint64 seq)
+{
+  return self->aside ? 0 : seq;
 }
 
 static void
@@ -39,7 +56,7 @@ leave (HoldViewer *self)
     return;
   self->there = FALSE;
   g_ptr_array_remove (self->hold->viewers, self);
-  set_floor (self->hold, self->acked);
+  set_floor (self->hold, as_seated (self, self->acked));
   thole_hold_viewer_unref (self);
 }
 
@@ -139,7 +156,7 @@ acknowledge (HoldViewer *self, guint64 seq)
     return;
   self->acked = seq;
   if (self->there)
-    set_floor (self->hold, seq);
+    set_floor (self->hold, as_seated (self, seq));
 }
 
 static void
@@ -205,7 +222,7 @@ place (HoldViewer *self)
   self->taken = hold->taken;
   self->rows = hold->rows;
   self->cols = hold->cols;
-  set_floor (hold, self->acked);
+  set_floor (hold, as_seated (self, self->acked));
   self->viewer.events.resumed (self->viewer.user_data, self->seq, self->taken);
   return !is_gone (self);
 }
@@ -367,7 +384,8 @@ thole_hold_viewer_new (TholeHold *self, TholeViewFrom from, guint64 seq, const T
   viewer->viewer = (TholeViewer) { &viewer_class, *events, user_data };
   viewer->refs = 2; /* whoever has it, and the hold */
   viewer->hold = thole_hold_ref (self);
-  viewer->from = from == THOLE_VIEW_ASIDE ? THOLE_VIEW_RESUME : from;
+  viewer->aside = from == THOLE_VIEW_ASIDE;
+  viewer->from = viewer->aside ? THOLE_VIEW_RESUME : from;
   viewer->seq = viewer->from == THOLE_VIEW_RESUME ? seq : 0;
   viewer->input_at = NOWHERE;
   viewer->there = TRUE;

@@ -232,7 +232,7 @@ thole_hold_number (TholeHold *self, guint64 base)
 {
   thole_output_ring_free (self->ring);
   self->ring = thole_output_ring_new (self->options.scrollback, base);
-  self->floor = base;
+  self->floor = self->seated = base;
 }
 
 void
@@ -262,7 +262,7 @@ thole_hold_settle (TholeHold *self)
     }
   g_byte_array_set_size (self->early, 0);
   g_byte_array_set_size (self->early_channels, 0);
-  self->floor = thole_output_ring_tail (self->ring);
+  self->floor = self->seated = thole_output_ring_tail (self->ring);
   thole_hold_wake (self);
   thole_hold_read (self);
 }

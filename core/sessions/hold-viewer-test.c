@@ -1,0 +1,220 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A hold over a stream that the test writes: what its viewers are given, and what goes to the program. */
+#include "sessions/hold.h"
+#include "thole-dict.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RING 4096
+#define MANY (10 * RING)
+
+typedef struct
+{
+  TholeHold *hold;
+  int program; /* its end of the stream */
+} Fixture;
+
+/* what one viewer was told */
+typedef struct
+{
+  TholeViewer *viewer;
+  guint64 begin, seq, lost;
+  gboolean resumed, exited, closed;
+  TholeViewerEnd end;
+} Seen;
+
+static void
+begin (Fixture *self, gboolean lossless)
+{
+  TholeHoldOptions options = { .lossless = lossless, .scrollback = RING };
+  TholeHoldEvents events = { NULL };
+
+  self->program = -1;
+  self->hold = thole_hold_new (thole_clock_system (), &options, &events, self);
+}
+
+static void
+give_stream (Fixture *self)
+{
+  g_autoptr (GSocket) socket = NULL;
+  int ends[2];
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
+  self->program = ends[1];
+  socket = g_socket_new_from_fd (ends[0], NULL);
+  thole_hold_begin (self->hold, G_IO_STREAM (g_socket_connection_factory_create_connection (socket)));
+}
+
+static void
+end (Fixture *self)
+{
+  if (self->hold != NULL)
+    thole_hold_free (self->hold, THOLE_VIEWER_REMOVED, "");
+  close (self->program);
+  while (g_main_context_iteration (NULL, FALSE))
+    continue;
+}
+
+static void
+say (Fixture *self, gsize length)
+{
+  g_autoptr (GByteArray) out = g_byte_array_new ();
+  g_autofree guint8 *bytes = g_malloc (length);
+
+  memset (bytes, 'x', length);
+  thole_record_append (out, THOLE_RECORD_STDOUT, bytes, length);
+  g_assert_cmpint (write (self->program, out->data, out->len), ==, out->len);
+}
+
+static void
+on_resumed (gpointer user_data, guint64 seq, guint64 taken)
+{
+  Seen *self = user_data;
+
+  self->resumed = TRUE;
+  self->begin = self->seq = seq;
+}
+
+static void
+on_output (gpointer user_data, TholeChannel channel, guint64 seq, const guint8 *data, gsize length)
+{
+  Seen *self = user_data;
+
+  g_assert_cmpuint (seq, ==, self->seq);
+  self->seq += length;
+}
+
+static void
+on_gap (gpointer user_data, guint64 from, guint64 to)
+{
+  Seen *self = user_data;
+
+  self->lost += to - from;
+  self->seq = to;
+}
+
+static void
+on_taken (gpointer user_data, guint64 taken)
+{
+}
+
+static void
+on_resized (gpointer user_data, guint rows, guint cols)
+{
+}
+
+static void
+on_exited (gpointer user_data, int code, int signal, guint64 seq)
+{
+  ((Seen *) user_data)->exited = TRUE;
+}
+
+static void
+on_closed (gpointer user_data, TholeViewerEnd end, const char *detail)
+{
+  Seen *self = user_data;
+
+  self->closed = TRUE;
+  self->end = end;
+}
+
+static void
+look (Fixture *fixture, Seen *self, TholeViewFrom from, guint64 seq)
+{
+  static const TholeViewerEvents events = { .resumed = on_resumed, .output = on_output, .gap = on_gap, .taken = on_taken,
+                                            .resized = on_resized, .exited = on_exited, .closed = on_closed };
+  TholeSession *session = thole_hold_session (fixture->hold);
+
+  *self = (Seen) { 0 };
+  self->viewer = thole_session_view (session, from, seq, &events, self);
+  thole_session_unref (session);
+}
+
+static void
+await_seq (Seen *self, guint64 seq)
+{
+  while (self->seq < seq)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+/* whatever can happen now has happened */
+static void
+settle (void)
+{
+  for (guint i = 0; i < 20; i++)
+    {
+      g_usleep (1000);
+      while (g_main_context_iteration (NULL, FALSE))
+        continue;
+    }
+}
+
+/* proves: TE-22 TE-32 row:119 */
+static void
+test_aside (void)
+{
+  Fixture fixture;
+  Seen aside, viewer;
+
+  begin (&fixture, TRUE);
+  give_stream (&fixture);
+  look (&fixture, &aside, THOLE_VIEW_ASIDE, 0);
+  thole_viewer_grant (aside.viewer, MANY);
+  say (&fixture, MANY);
+  await_seq (&aside, RING);
+  settle ();
+  g_assert_cmpuint (thole_hold_output (fixture.hold), ==, RING);
+  /* one that sat there and comes back misses nothing, though the other has read on */
+  look (&fixture, &viewer, THOLE_VIEW_OLDEST, 0);
+  thole_viewer_grant (viewer.viewer, 2 * RING);
+  await_seq (&viewer, 2 * RING);
+  thole_viewer_free (viewer.viewer);
+  settle ();
+  g_assert_cmpuint (aside.seq, ==, 3 * RING);
+  look (&fixture, &viewer, THOLE_VIEW_RESUME, 2 * RING);
+  thole_viewer_grant (viewer.viewer, MANY);
+  await_seq (&viewer, MANY);
+  g_assert_cmpuint (viewer.lost + aside.lost, ==, 0);
+  thole_viewer_free (viewer.viewer);
+  thole_viewer_free (aside.viewer);
+  end (&fixture);
+}
+
+/* and it is waited for by those who sit there */
+static void
+test_aside_late (void)
+{
+  Fixture fixture;
+  Seen aside, viewer;
+
+  begin (&fixture, TRUE);
+  give_stream (&fixture);
+  look (&fixture, &aside, THOLE_VIEW_ASIDE, 0);
+  look (&fixture, &viewer, THOLE_VIEW_OLDEST, 0);
+  thole_viewer_grant (viewer.viewer, MANY);
+  say (&fixture, MANY);
+  await_seq (&viewer, RING);
+  settle ();
+  g_assert_cmpuint (thole_hold_output (fixture.hold), ==, RING);
+  thole_viewer_free (viewer.viewer);
+  thole_viewer_grant (aside.viewer, MANY);
+  await_seq (&aside, 2 * RING);
+  settle ();
+  g_assert_cmpuint (aside.seq, ==, 2 * RING);
+  g_assert_cmpuint (aside.lost, ==, 0);
+  thole_viewer_free (aside.viewer);
+  end (&fixture);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/hold-viewer/aside", test_aside);
+  g_test_add_func ("/hold-viewer/aside-late", test_aside_late);
+  return g_test_run ();
+}
