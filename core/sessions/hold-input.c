@@ -7,8 +7,6 @@
 #define INPUT_MOST (256 * 1024)
 #define END_OF_INPUT 4 /* what ends it at a terminal */
 
-static void write_more (TholeHold *self);
-
 static void
 on_written (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -24,7 +22,7 @@ on_written (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   self->writing = 0;
   if (good)
-    write_more (self);
+    thole_hold_write (self);
   else
     thole_hold_deafen (self);
   thole_hold_wake (self);
@@ -32,8 +30,8 @@ on_written (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 /* one record after the other */
-static void
-write_more (TholeHold *self)
+void
+thole_hold_write (TholeHold *self)
 {
   static const guint8 end = END_OF_INPUT;
 
@@ -66,7 +64,7 @@ thole_hold_input (TholeHold *self, const guint8 *data, gsize length)
       return TRUE;
     }
   g_byte_array_append (self->input, data, (guint) length);
-  write_more (self);
+  thole_hold_write (self);
   return self->input->len < INPUT_MOST;
 }
 
@@ -76,7 +74,7 @@ thole_hold_end_of_input (TholeHold *self)
   if (self->deaf || (self->options.lasting && !self->options.tty))
     return;
   self->end_wanted = TRUE;
-  write_more (self);
+  thole_hold_write (self);
 }
 
 void

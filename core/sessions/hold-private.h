@@ -91,6 +91,8 @@ void         thole_hold_viewer_close (HoldViewer *self, TholeViewerEnd end, cons
 void         thole_hold_viewer_unref (HoldViewer *self);
 
 /* hold-input.c */
+/* Goes on writing, where there is something. */
+void         thole_hold_write        (TholeHold *self);
 /* FALSE: it is full */
 gboolean     thole_hold_input        (TholeHold *self, const guint8 *data, gsize length);
 void         thole_hold_end_of_input (TholeHold *self);

@@ -210,11 +210,44 @@ test_aside_late (void)
   end (&fixture);
 }
 
+/* input -------------------------------------------------------------------------------------------------- */
+
+/* what is typed before the program can be reached goes to it as soon as it can, its end too */
+static void
+test_early_input (void)
+{
+  Fixture fixture;
+  Seen viewer;
+  g_autoptr (GByteArray) wanted = g_byte_array_new ();
+  guint8 got[64];
+  gsize length = 0;
+
+  begin (&fixture, FALSE);
+  look (&fixture, &viewer, THOLE_VIEW_OLDEST, 0);
+  g_assert_true (thole_viewer_input (viewer.viewer, (const guint8 *) "typed", 5));
+  thole_viewer_end_of_input (viewer.viewer);
+  settle ();
+  give_stream (&fixture);
+  thole_record_append (wanted, THOLE_RECORD_STDIN, "typed", 5);
+  thole_record_append (wanted, THOLE_RECORD_STDIN, "", 0);
+  while (length < wanted->len)
+    {
+      gssize n = recv (fixture.program, got + length, sizeof got - length, MSG_DONTWAIT);
+
+      length += n > 0 ? (gsize) n : 0;
+      g_main_context_iteration (NULL, n <= 0);
+    }
+  g_assert_cmpmem (got, length, wanted->data, wanted->len);
+  thole_viewer_free (viewer.viewer);
+  end (&fixture);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/hold-viewer/aside", test_aside);
   g_test_add_func ("/hold-viewer/aside-late", test_aside_late);
+  g_test_add_func ("/hold-viewer/early-input", test_early_input);
   return g_test_run ();
 }

@@ -298,6 +298,8 @@ void
 thole_hold_begin (TholeHold *self, GIOStream *stream)
 {
   self->stream = stream;
+  /* what was typed meanwhile */
+  thole_hold_write (self);
   thole_hold_read (self);
 }
 

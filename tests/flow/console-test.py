@@ -95,6 +95,19 @@ def _(t):
     t.holds(found[3], b'"message":"137"')
 
 
+@case("what is typed before the program is reached", "TE-01 TE-18", each=["execbox.v1", "v5.channel.k8s.io"])
+def _(t, dialect):
+    workload = t.run(script("cat", "exit"), stdin=True)
+    t.order("faults", "exec.attach:delay=300")
+    early = WebSocket(t.thole, f"/v1/workloads/{workload['id']}/console", dialect)
+    early.send(b"\0early" if dialect.startswith("v5") else json.dumps({"type": "stdin", "data": "early"}))
+    seen = b""
+    while b"early" not in seen:
+        message = early.message()
+        seen += message if isinstance(message, bytes) else message.encode()
+    t.order("faults")
+
+
 @case("a flood: 200 lines in a second and a mark; the log has all", "TE-02 row:21")
 def _(t):
     lines = 5000
