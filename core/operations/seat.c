@@ -135,13 +135,18 @@ open_recording (TholeSeat *self)
 
   if (record->recording && options.folder != NULL)
     self->recording = thole_recording_new (self->operations->clock, &options);
+  if (self->recording != NULL)
+    thole_recording_set_held (self->recording, is_held_here (self));
 }
 
 void
 thole_seat_listen (TholeSeat *self)
 {
-  if (self->recording != NULL && !self->gone && !self->operations->draining)
-    thole_recording_listen (self->recording, thole_seat_source (self));
+  if (self->recording == NULL || self->gone || self->operations->draining)
+    return;
+  /* that no agent can be there was found out only when it was asked */
+  thole_recording_set_held (self->recording, is_held_here (self));
+  thole_recording_listen (self->recording, thole_seat_source (self));
 }
 
 TholeSeat *
@@ -365,6 +370,7 @@ thole_seat_drain (TholeSeat *self)
 
   thole_source_clear (&self->again);
   thole_source_clear (&self->reaper);
+  thole_recording_rest (self->recording);
   g_clear_pointer (&self->deadline.entry, g_sequence_remove);
   while (!self->busy && (queued = g_queue_pop_head (&self->changes)) != NULL)
     {
@@ -404,8 +410,9 @@ end_stored (TholeSeat *self, gpointer user_data, const GError *error)
 
   if (error == NULL && self->desk != NULL && ending->end != THOLE_VIEWER_ENDED)
     thole_desk_end (self->desk, ending->end, ending->reason);
-  /* the agent that would have told the end is gone */
-  if (error == NULL && self->recording != NULL && ending->end != THOLE_VIEWER_ENDED && !thole_recording_listens (self->recording))
+  /* the agent that would have told the end is gone, or the hold has told it */
+  if (error == NULL && self->recording != NULL && (ending->end != THOLE_VIEWER_ENDED || is_held_here (self))
+      && !thole_recording_listens (self->recording))
     thole_recording_finish (self->recording);
   g_free (ending->reason);
   g_free (ending);

@@ -88,6 +88,8 @@ void         thole_hold_wake         (TholeHold *self);
 TholeViewer *thole_hold_viewer_new   (TholeHold *self, TholeViewFrom from, guint64 seq, const TholeViewerEvents *events,
                                       gpointer user_data);
 void         thole_hold_viewer_close (HoldViewer *self, TholeViewerEnd end, const char *detail);
+/* Is it to be closed, whatever it has not seen? */
+gboolean     thole_hold_viewer_is_cut (HoldViewer *self);
 void         thole_hold_viewer_unref (HoldViewer *self);
 
 /* hold-input.c */

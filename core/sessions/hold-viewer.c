@@ -312,6 +312,15 @@ tell_end (HoldViewer *self)
     thole_hold_viewer_close (self, THOLE_VIEWER_ENDED, "");
 }
 
+/* its end has come. One aside gets first what there is: nobody else would keep that. */
+gboolean
+thole_hold_viewer_is_cut (HoldViewer *self)
+{
+  TholeHold *hold = self->hold;
+
+  return hold->ended && (!self->aside || hold->waits || hold->end == THOLE_VIEWER_RESTARTING);
+}
+
 /* Returns TRUE when there is more for it at once */
 static gboolean
 serve (HoldViewer *self)
@@ -321,7 +330,7 @@ serve (HoldViewer *self)
 
   if (self->close_due && !is_gone (self))
     thole_hold_viewer_close (self, self->close_end, self->close_detail);
-  else if (hold->ended && !is_gone (self))
+  else if (thole_hold_viewer_is_cut (self) && !is_gone (self))
     thole_hold_viewer_close (self, hold->end, hold->end_detail);
   if (is_gone (self) || hold->waits || (!self->told && !place (self)) || !tell_news (self))
     return FALSE;
@@ -329,6 +338,8 @@ serve (HoldViewer *self)
     given += tell_output (self, TURN - given);
   if (!is_gone (self) && hold->over && self->seq >= thole_output_ring_head (hold->ring))
     tell_end (self);
+  else if (!is_gone (self) && hold->ended && self->seq >= thole_output_ring_head (hold->ring))
+    thole_hold_viewer_close (self, hold->end, hold->end_detail);
   return !is_gone (self) && given >= TURN;
 }
 

@@ -315,6 +315,8 @@ thole_hold_end (TholeHold *self, TholeViewerEnd end, const char *detail)
       self->end = end;
       self->end_detail = g_strdup (detail);
     }
+  thole_source_clear (&self->mark);
+  thole_output_ring_close_hole (self->ring);
   g_cancellable_cancel (self->cancel);
   if (stream != NULL)
     g_io_stream_close_async (stream, G_PRIORITY_DEFAULT, NULL, NULL, NULL);
@@ -322,16 +324,17 @@ thole_hold_end (TholeHold *self, TholeViewerEnd end, const char *detail)
     ((HoldViewer *) all->pdata[i])->refs++;
   for (guint i = 0; i < all->len; i++)
     {
-      thole_hold_viewer_close (all->pdata[i], end, detail);
+      if (thole_hold_viewer_is_cut (all->pdata[i]))
+        thole_hold_viewer_close (all->pdata[i], end, detail);
       thole_hold_viewer_unref (all->pdata[i]);
     }
+  thole_hold_wake (self);
 }
 
 void
 thole_hold_free (TholeHold *self, TholeViewerEnd end, const char *detail)
 {
   self->events = (TholeHoldEvents) { NULL };
-  thole_source_clear (&self->mark);
   thole_hold_end (self, end, detail);
   thole_hold_unref (self);
 }

@@ -45,7 +45,7 @@ TholeHold    *thole_hold_new      (TholeClock *clock, const TholeHoldOptions *op
 void          thole_hold_free     (TholeHold *self, TholeViewerEnd end, const char *detail);
 /* @stream: (transfer full). Begins to read. */
 void          thole_hold_begin    (TholeHold *self, GIOStream *stream);
-/* Closes all viewers, later ones too, and the stream. */
+/* Closes all viewers, later ones too, and the stream. One aside is closed only when it has what there is, unless the daemon goes down. */
 void          thole_hold_end      (TholeHold *self, TholeViewerEnd end, const char *detail);
 
 /* What came before, while it waits: numbers begin with @base, bytes are added. */

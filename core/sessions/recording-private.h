@@ -56,6 +56,10 @@ struct _TholeRecording
   RecordingMark mark;
   guint *busy;
   TholeViewer *viewer; /* (nullable) */
+  gboolean held;
+  TholeSession *source; /* (nullable): of one that is held */
+  GSource *retry;      /* (nullable): of one that is held, after the disk refused */
+  gboolean resting;
   gboolean freed, removed, writing, failed, ending;
   gint64 failed_at;    /* µs monotonic */
   guint64 seq;         /* of what came */

@@ -19,6 +19,7 @@ typedef struct
 } Piece;
 
 static void write_on (TholeRecording *self);
+static void retry_later (TholeRecording *self);
 
 void
 thole_recording_unref (TholeRecording *self)
@@ -68,7 +69,7 @@ write_piece (GTask *task, gpointer source, gpointer data, GCancellable *cancella
     g_task_return_error (task, error);
 }
 
-/* what is not written is still with the agent: it is asked for again later */
+/* what is not written is still with the agent or in the hold: it is asked for again later */
 static void
 fail (TholeRecording *self, const GError *error)
 {
@@ -79,6 +80,7 @@ fail (TholeRecording *self, const GError *error)
   self->failed_at = thole_clock_monotonic (self->clock);
   g_clear_pointer (&self->viewer, thole_viewer_free);
   g_ptr_array_set_size (self->waiting, 0);
+  retry_later (self);
 }
 
 static void
@@ -87,6 +89,7 @@ wrote (TholeRecording *self, const Piece *piece)
   self->mark = piece->mark;
   if (self->mark.state != THOLE_RECORDING_OPEN)
     {
+      g_clear_pointer (&self->source, thole_session_unref);
       g_clear_pointer (&self->viewer, thole_viewer_free);
       g_ptr_array_set_size (self->waiting, 0);
     }
@@ -208,13 +211,15 @@ on_closed (gpointer user_data, TholeViewerEnd end, const char *detail)
   TholeRecording *self = user_data;
 
   g_clear_pointer (&self->viewer, thole_viewer_free);
-  if (end == THOLE_VIEWER_REMOVED || end == THOLE_VIEWER_WORKLOAD_GONE)
+  if (end == THOLE_VIEWER_REMOVED || end == THOLE_VIEWER_WORKLOAD_GONE || (end == THOLE_VIEWER_LOST && self->held))
     thole_recording_finish (self);
+  else if (end == THOLE_VIEWER_TOO_MANY)
+    retry_later (self);
   thole_recording_wake (self);
 }
 
-void
-thole_recording_listen (TholeRecording *self, TholeSession *source)
+static void
+look_on (TholeRecording *self, TholeSession *source)
 {
   static const TholeViewerEvents events = {
     .resumed = on_resumed,
@@ -225,24 +230,73 @@ thole_recording_listen (TholeRecording *self, TholeSession *source)
     .exited = on_exited,
     .closed = on_closed,
   };
+
+  self->failed = FALSE;
+  self->viewer = thole_session_view (source, THOLE_VIEW_ASIDE, self->mark.next, &events, self);
+  /* its head, at once */
+  if (self->mark.length == 0)
+    on_resized (self, self->place->rows, self->place->cols);
+}
+
+/* what is being written decides where it goes on */
+static gboolean
+may_listen (TholeRecording *self)
+{
+  return self->viewer == NULL && !self->writing && !self->ending && !self->resting && self->mark.state == THOLE_RECORDING_OPEN;
+}
+
+static gboolean
+on_retry (gpointer user_data)
+{
+  TholeRecording *self = user_data;
+
+  thole_source_clear (&self->retry);
+  if (self->source == NULL)
+    thole_recording_finish (self);
+  else if (may_listen (self))
+    look_on (self, self->source);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+retry_later (TholeRecording *self)
+{
+  if (self->held && self->retry == NULL && !self->resting && !self->freed && self->mark.state == THOLE_RECORDING_OPEN)
+    self->retry = thole_clock_timer (self->clock, PAUSE, on_retry, self);
+}
+
+void
+thole_recording_listen (TholeRecording *self, TholeSession *source)
+{
   gboolean early = self->failed && thole_clock_monotonic (self->clock) - self->failed_at < PAUSE;
 
-  /* what is being written decides where it goes on */
-  if (source != NULL && self->viewer == NULL && !self->writing && !self->ending && !early && self->mark.state == THOLE_RECORDING_OPEN)
-    {
-      self->failed = FALSE;
-      self->viewer = thole_session_view (source, THOLE_VIEW_ASIDE, self->mark.next, &events, self);
-      /* its head, at once */
-      if (self->mark.length == 0)
-        on_resized (self, self->place->rows, self->place->cols);
-    }
-  thole_session_unref (source);
+  if (source != NULL && !early && may_listen (self))
+    look_on (self, source);
+  if (self->held && self->source == NULL && self->mark.state == THOLE_RECORDING_OPEN)
+    self->source = source;
+  else
+    thole_session_unref (source);
+}
+
+void
+thole_recording_set_held (TholeRecording *self, gboolean held)
+{
+  self->held = held;
+}
+
+void
+thole_recording_rest (TholeRecording *self)
+{
+  if (self == NULL)
+    return;
+  self->resting = TRUE;
+  thole_source_clear (&self->retry);
 }
 
 void
 thole_recording_finish (TholeRecording *self)
 {
-  if (self->ending || self->freed || self->mark.state != THOLE_RECORDING_OPEN)
+  if (self->ending || self->resting || self->freed || self->mark.state != THOLE_RECORDING_OPEN)
     return;
   self->ending = TRUE;
   add (self, &(RecordingEvent) { .kind = RECORDING_END });
@@ -273,7 +327,9 @@ thole_recording_free (TholeRecording *self)
   if (self == NULL)
     return;
   self->freed = TRUE;
+  thole_source_clear (&self->retry);
   g_clear_pointer (&self->viewer, thole_viewer_free);
+  g_clear_pointer (&self->source, thole_session_unref);
   thole_recording_wake (self);
   thole_recording_unref (self);
 }
@@ -297,7 +353,7 @@ thole_recording_state (TholeRecording *self)
 gboolean
 thole_recording_listens (TholeRecording *self)
 {
-  return self->viewer != NULL;
+  return self->viewer != NULL || self->retry != NULL;
 }
 
 guint64

@@ -45,9 +45,14 @@ void                thole_recordings_sweep  (const char *folder, gboolean (*is_k
 
 /* Listens, unless it does or everything was recorded. @source: (transfer full) (nullable) */
 void                thole_recording_listen  (TholeRecording *self, TholeSession *source);
+/* Its source is a hold: it is kept until all is written, and once that is lost nothing comes any more. */
+void                thole_recording_set_held (TholeRecording *self, gboolean held);
+/* Tries no more: the daemon goes down. */
+void                thole_recording_rest    (TholeRecording *self);
 /* No more output can come, though nobody told the end. */
 void                thole_recording_finish  (TholeRecording *self);
 TholeRecordingState thole_recording_state   (TholeRecording *self);
+/* ... or will again, when the disk takes it. */
 gboolean            thole_recording_listens (TholeRecording *self);
 /* Bytes that are written. */
 guint64             thole_recording_size    (TholeRecording *self);

@@ -225,6 +225,18 @@ def _(t):
     t.until(lambda: t.signals() > before, 30, "the engine is asked to end it")
 
 
+@case("a broken way ends its recording, too, for those who follow it", "row:119")
+def _(t):
+    session = t.open("print", "one", ";", "forever", record=True)
+    connection, answer = t.thole.open(f"/v1/sessions/{session['id']}/recording?follow=true")
+    t.until(lambda: b"one" in t.thole.get(f"/v1/sessions/{session['id']}/recording").expect(200).body, 20, "it is recorded")
+    t.order("engine-restart")
+    t.holds(answer.read().decode(), "one")
+    connection.close()
+    t.holds(t.ended(session)["reason"], "lost")
+    t.till_ready()
+
+
 @case("a daemon that is gone takes it along: the next one says so and ends what is left", "TE-25", each=["kill", "stop"])
 def _(t, how):
     session = t.open("forever", tty=True)
