@@ -40,6 +40,13 @@ ctr_is (const GError *error, int code)
   return error != NULL && error->domain == THOLE_ERROR && error->code == code;
 }
 
+gboolean
+ctr_is_unsure (const GError *error)
+{
+  return error != NULL
+         && (error->domain == G_IO_ERROR || ctr_is (error, THOLE_ERROR_UNAVAILABLE) || ctr_is (error, THOLE_ERROR_TIMEOUT));
+}
+
 static void
 call_end (Call *self)
 {

@@ -38,5 +38,7 @@ void ctr_call (GTask *task, const CtrCall *call, CtrNext next);
 /* Returns a copy of @error from the task. */
 void ctr_fail (GTask *task, const GError *error);
 gboolean ctr_is (const GError *error, int code);
+/* Does @error leave open whether the engine has done it? */
+gboolean ctr_is_unsure (const GError *error);
 
 #define ctr_driver_of(task) (((CtrJob *) g_task_get_task_data (task))->driver)

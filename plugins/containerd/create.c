@@ -143,6 +143,8 @@ on_created (GTask *task, gpointer value, GError *error)
 
   if (ctr_is (error, THOLE_ERROR_EXISTS))
     ctr_thing_find_any (task, self->id, on_existing);
+  else if (ctr_is_unsure (error))
+    ctr_fail (task, error); /* there may be a container now that needs its snapshot; one that is not used goes with the lease */
   else if (error != NULL)
     undo (task, error);
   else

@@ -273,10 +273,16 @@ on_started (GTask *task, gpointer value, GError *error)
   Start *self = g_task_get_task_data (task);
   Ctr__TaskStarted *started = value;
 
+  if (error == NULL)
+    self->exec->pid = (gint) started->pid;
+  else if (ctr_is_unsure (error))
+    {
+      /* it may run by now, and nobody would have it */
+      ctr_exec_abandon (self->exec);
+      ctr_exec_kill (self->exec);
+    }
   if (error != NULL)
     ctr_exec_forget (self->exec);
-  else
-    self->exec->pid = (gint) started->pid;
   start_end (task, error);
 }
 
@@ -291,6 +297,8 @@ on_made (GTask *task, gpointer value, GError *error)
 
   if (error != NULL)
     {
+      if (ctr_is_unsure (error))
+        ctr_exec_forget (self->exec);
       start_end (task, error);
       return;
     }

@@ -76,7 +76,7 @@ undo (GTask *task, const GError *error)
   CtrCall call = { .method = "Tasks/Delete", .message = &request.base };
 
   /* what is not known is left for the next look */
-  if (error->domain == G_IO_ERROR || ctr_is (error, THOLE_ERROR_UNAVAILABLE) || ctr_is (error, THOLE_ERROR_TIMEOUT))
+  if (ctr_is_unsure (error))
     {
       unmark (self);
       ctr_fail (task, error);

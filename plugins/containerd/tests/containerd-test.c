@@ -9,6 +9,7 @@
 /* the cases are linked from the other driver */
 extern const char engine_name[];
 extern const char *const engine_lacks[];
+void add_cancel_cases (void);
 void add_exec_cases (void);
 void add_log_cases (void);
 void add_workload_cases (void);
@@ -24,5 +25,6 @@ main (int argc, char **argv)
   add_workload_cases ();
   add_log_cases ();
   add_exec_cases ();
+  add_cancel_cases ();
   return g_test_run ();
 }

@@ -21,6 +21,7 @@ void      add_case (const char *name, Case function);
 void      add_workload_cases (void);
 void      add_log_cases (void);
 void      add_exec_cases (void);
+void      add_cancel_cases (void);
 void      add_file_cases (void);
 void      add_image_cases (void);
 void      add_volume_cases (void);
