@@ -153,6 +153,26 @@ stream_give_end (CtrStream *self)
   self->handler->ended (self, error, self->user_data);
 }
 
+/* What it says cannot be read: it ends here. */
+static void
+stream_break (CtrStream *self)
+{
+  nghttp2_session *session = self->channel->session;
+
+  g_clear_error (&self->failure);
+  self->failure = g_error_new_literal (THOLE_ERROR, THOLE_ERROR_FAILED, "the engine's message cannot be read");
+  if (self->id > 0 && session != NULL)
+    {
+      /* its owner may free it before the library has ended it */
+      nghttp2_session_set_stream_user_data (session, self->id, NULL);
+      nghttp2_submit_rst_stream (session, NGHTTP2_FLAG_NONE, self->id, NGHTTP2_CANCEL);
+    }
+  /* its end is told by who asks for this: not queued once more */
+  self->queued = TRUE;
+  stream_close (self, NULL);
+  self->queued = FALSE;
+}
+
 static void
 give_news (CtrChannel *self)
 {
@@ -162,16 +182,7 @@ give_news (CtrChannel *self)
     {
       stream->queued = FALSE;
       if (!stream->freed && !stream_give_messages (stream) && !stream->freed)
-        {
-          stream->failure = g_error_new_literal (THOLE_ERROR, THOLE_ERROR_FAILED, "the engine's message cannot be read");
-          if (stream->id > 0 && self->session != NULL)
-            nghttp2_submit_rst_stream (self->session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
-          stream_close (stream, NULL);
-          stream->queued = TRUE; /* its end is told right here */
-          g_queue_remove (&self->ready, stream);
-          stream->queued = FALSE;
-          stream->references--;
-        }
+        stream_break (stream);
       if (!stream->freed && stream->closed)
         stream_give_end (stream);
       stream_unref (stream);
@@ -234,7 +245,8 @@ read_body (nghttp2_session *session, int32_t id, uint8_t *buffer, size_t length,
   if (stream == NULL)
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   n = MIN (length, stream->out->len - stream->sent);
-  memcpy (buffer, stream->out->data + stream->sent, n);
+  if (n > 0)
+    memcpy (buffer, stream->out->data + stream->sent, n);
   stream->sent += n;
   if (stream->sent == stream->out->len)
     {
