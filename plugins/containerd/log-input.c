@@ -16,6 +16,7 @@
 #define PIECE (THOLE_RECORD_MAX + THOLE_LOG_RECORD_HEADER)
 #define LINES_MAX 1000000
 #define LOOK_AGAIN_MS 1000
+#define TURN (1024 * 1024) /* read at once without anything found; then others have their turn */
 
 typedef struct
 {
@@ -28,7 +29,7 @@ struct _TholeCtrLog
   GInputStream parent;
   char *folder;
   CtrLogWanted wanted;
-  gboolean placed;     /* `place` is where reading begins */
+  gboolean placed;     /* `place` is where reading begins; else, with `fd`, not beyond that */
   Place place;
   int fd;              /* of place.number, -1 = none */
   int watch;           /* inotify, -1 = none */
@@ -94,14 +95,15 @@ typedef struct
   gboolean streams[3];
 } Tail;
 
-static void
-tail_file (Tail *self, int fd, guint number)
+/* The end of the last whole record at or before @bound, which may be within one: thole-log writes while this is read. */
+static goffset
+tail_file (Tail *self, int fd, guint number, goffset bound)
 {
   guint8 piece[16384];
   goffset at = 0;
   gssize n;
 
-  while ((n = pread (fd, piece, sizeof piece, at)) >= THOLE_LOG_RECORD_HEADER)
+  while ((n = pread (fd, piece, (gsize) CLAMP (bound - at, 0, (goffset) sizeof piece), at)) >= THOLE_LOG_RECORD_HEADER)
     {
       gsize use = 0;
 
@@ -112,10 +114,12 @@ tail_file (Tail *self, int fd, guint number)
           guint8 stream = head[0] <= 2 ? head[0] : 0;
           guint8 last = 0;
 
+          if (at + (goffset) (use + THOLE_LOG_RECORD_HEADER + length) > bound)
+            return at + (goffset) use;
           if (length > 0 && use + THOLE_LOG_RECORD_HEADER + length <= (gsize) n)
             last = head[THOLE_LOG_RECORD_HEADER + length - 1];
           else if (length > 0 && pread (fd, &last, 1, at + (goffset) (use + THOLE_LOG_RECORD_HEADER + length) - 1) != 1)
-            return;
+            return at + (goffset) use;
           if (self->streams[stream] && !self->within[stream])
             self->ring[self->count++ % self->size] = (Place){ number, at + (goffset) use };
           self->within[stream] = last != '\n';
@@ -125,6 +129,19 @@ tail_file (Tail *self, int fd, guint number)
         }
       at += (goffset) use;
     }
+  return at;
+}
+
+/* Where a record begins, at the end as it was when the log was opened; in a thread. */
+static void
+find_end (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  TholeCtrLog *log = source;
+  Tail none = { .size = 0 };
+  Place *place = g_new (Place, 1);
+
+  *place = (Place){ log->place.number, tail_file (&none, log->fd, log->place.number, log->place.offset) };
+  g_task_return_pointer (task, place, g_free);
 }
 
 /* Where the last @lines begin; in a thread. */
@@ -144,8 +161,7 @@ find_tail (GTask *task, gpointer source, gpointer data, GCancellable *cancellabl
 
       if (fd < 0)
         continue;
-      tail_file (&self, fd, number);
-      *place = (Place){ number, lseek (fd, 0, SEEK_END) };
+      *place = (Place){ number, tail_file (&self, fd, number, lseek (fd, 0, SEEK_END)) };
       close (fd);
     }
   if (self.count > 0)
@@ -166,8 +182,8 @@ take_record (TholeCtrLog *self, const guint8 *record, gsize whole, guint8 stream
   g_byte_array_append (self->out, record, (guint) whole);
 }
 
-/* One piece of the present file. FALSE = there is none. */
-static gboolean
+/* One piece of the present file. Returns how much, 0 = there is none. */
+static gsize
 read_piece (TholeCtrLog *self)
 {
   g_autofree guint8 *piece = g_malloc (PIECE);
@@ -188,7 +204,7 @@ read_piece (TholeCtrLog *self)
       done += (gsize) whole;
     }
   self->place.offset += (goffset) done;
-  return done > 0;
+  return done;
 }
 
 static gboolean
@@ -205,28 +221,41 @@ open_next (TholeCtrLog *self)
   return TRUE;
 }
 
-/* Fills `out`. FALSE = there is nothing more; @ended: nor will there be. */
-static gboolean
-fill (TholeCtrLog *self, gboolean *ended)
+typedef enum
 {
+  FOUND_SOME,
+  FOUND_NOT_YET, /* there is more to look through */
+  FOUND_NOTHING,
+  FOUND_END      /* nor will there be anything */
+} Found;
+
+/* Fills `out`. */
+static Found
+fill (TholeCtrLog *self)
+{
+  gsize looked = 0, n;
+
   for (;;)
     {
       /* asked first: what is written before the end is found below */
       gboolean written = self->wanted.follow && is_written (self->folder, self->wanted.patient);
 
-      while (self->out->len < PIECE && read_piece (self))
-        ;
+      for (n = 1; self->out->len < PIECE && looked < TURN && n > 0; looked += n)
+        n = read_piece (self);
       if (self->out->len > 0)
-        return TRUE;
+        return FOUND_SOME;
+      if (looked >= TURN)
+        return FOUND_NOT_YET;
       /* what was added between the last look and the next file's making */
       if (next_number (self->folder, self->place.number) != 0)
         {
-          if (!read_piece (self))
+          n = read_piece (self);
+          looked += n;
+          if (n == 0)
             open_next (self);
           continue;
         }
-      *ended = !written;
-      return FALSE;
+      return written ? FOUND_NOTHING : FOUND_END;
     }
 }
 
@@ -294,7 +323,7 @@ go_on (TholeCtrLog *self)
   g_autoptr(GTask) task = self->reading != NULL ? g_object_ref (self->reading) : NULL;
   GCancellable *cancellable = task != NULL ? g_task_get_cancellable (task) : NULL;
   Read *read = task != NULL ? g_task_get_task_data (task) : NULL;
-  gboolean ended = FALSE;
+  Found found = FOUND_SOME;
 
   stop_waiting (self);
   if (task == NULL)
@@ -304,15 +333,21 @@ go_on (TholeCtrLog *self)
       g_clear_object (&self->reading);
       g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
     }
-  else if (self->out->len > 0 || fill (self, &ended))
+  else if (self->out->len > 0 || (found = fill (self)) == FOUND_SOME)
     {
       g_clear_object (&self->reading);
       give (self, task, read->buffer, read->count);
     }
-  else if (ended)
+  else if (found == FOUND_END)
     {
       g_clear_object (&self->reading);
       g_task_return_int (task, 0);
+    }
+  else if (found == FOUND_NOT_YET)
+    {
+      self->timer = g_idle_source_new ();
+      g_source_set_priority (self->timer, G_PRIORITY_DEFAULT);
+      wait_for (task, self->timer, on_timer, self);
     }
   else
     {
@@ -331,7 +366,8 @@ on_placed (GObject *source, GAsyncResult *result, gpointer user_data)
   if (place != NULL)
     self->place = *place;
   self->placed = TRUE;
-  self->fd = self->place.number > 0 ? open_number (self->folder, self->place.number) : -1;
+  if (self->fd < 0 && self->place.number > 0)
+    self->fd = open_number (self->folder, self->place.number);
   go_on (self);
 }
 
@@ -384,7 +420,7 @@ log_read_async (GInputStream *stream, void *buffer, gsize count, int priority, G
     {
       g_autoptr(GTask) search = g_task_new (self, NULL, on_placed, NULL);
 
-      g_task_run_in_thread (search, find_tail);
+      g_task_run_in_thread (search, self->wanted.tail > 0 ? find_tail : find_end);
     }
 }
 
@@ -450,6 +486,7 @@ thole_ctr_log_init (TholeCtrLog *self)
   self->fd = self->watch = -1;
 }
 
+/* What is written from now on; the end may be within a record as yet. */
 static void
 go_to_end (TholeCtrLog *self)
 {
@@ -461,6 +498,7 @@ go_to_end (TholeCtrLog *self)
     return;
   self->fd = open_number (self->folder, self->place.number);
   self->place.offset = self->fd >= 0 ? lseek (self->fd, 0, SEEK_END) : 0;
+  self->placed = self->place.offset == 0;
 }
 
 GInputStream *
