@@ -193,9 +193,10 @@ read_layers (CtrImage *self, GVariant *manifest)
       layer->digest = g_strdup (thole_dict_string (one, "digest", ""));
       layer->size = thole_dict_int (one, "size", 0);
       g_ptr_array_add (self->layers, layer);
-      self->size += MAX (layer->size, 0);
-      if (!ctr_digest_valid (layer->digest) || layer->size < 0)
+      /* no sum of them overflows */
+      if (!ctr_digest_valid (layer->digest) || layer->size < 0 || layer->size > G_MAXINT64 / CTR_LAYERS_MAX)
         return FALSE;
+      self->size += layer->size;
     }
   return n <= CTR_LAYERS_MAX && self->layers->len == g_strv_length (self->diff_ids);
 }

@@ -38,6 +38,7 @@ typedef struct
   GInputStream *stream;
   guint8 *piece;
   gint64 done, total, told;
+  gint64 left;                      /* of the layer */
   guint64 token;
 } Pull;
 
@@ -226,6 +227,13 @@ on_layer_read (GObject *source, GAsyncResult *result, gpointer user_data)
       g_task_return_error (task, ctr_transport_error (error));
       return;
     }
+  if (n > self->left)
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "the registry gives more of a layer of %s than its manifest says",
+                               self->name);
+      return;
+    }
+  self->left -= n;
   self->done += n;
   report (self, FALSE);
   if (n > 0)
@@ -292,6 +300,7 @@ begin_layer (GTask *task)
       return;
     }
   layer = g_ptr_array_index (self->image->layers, self->layer);
+  self->left = layer->size;
   self->ingest = ctr_ingest_new (task, layer->digest, layer->size, self->lease);
   /* nothing as yet: it is known then whether the engine has it */
   ctr_ingest_write (self->ingest, NULL, 0, on_layer_wanted);

@@ -286,6 +286,19 @@ def _(t):
     t.equal((whole["state"], whole["progress"]["done"]), ("succeeded", whole["progress"]["total"]), str(whole))
 
 
+@case("a layer that is longer than its manifest says is not read to its end", "CF-09")
+def _(t):
+    class Liar(Pusher):
+        def blob(self, repository, data):
+            place = super().blob(repository, data)
+            return {**place, "size": min(place["size"], 1_000_000)}
+    Liar(t.registry.address).image("longer", "1", [layer({"file": (0o644, os.urandom(5_000_000))})])
+    ended = t.pull(f"{t.registry.address}/longer:1")
+    t.equal(ended["state"], "failed", str(ended))
+    t.holds(str(ended["error"]), "more of a layer")
+    t.true(ended["progress"]["done"] <= 1_000_000, str(ended["progress"]))
+
+
 @case("a shim that is killed: its workload has ended, and can be started again", "LC-13")
 def _(t):
     workload = t.run()
