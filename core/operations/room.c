@@ -438,10 +438,7 @@ thole_room_follow (TholeSubject *subject)
     if (subject->gone)
       remove_seat (seats->pdata[i], "workload_deleted");
     else if (thole_seat_is_live (seats->pdata[i]))
-      {
-        thole_seat_end (seats->pdata[i], "daemon", reason, -1, 0, THOLE_VIEWER_WORKLOAD_GONE);
-        thole_seat_drop (seats->pdata[i], THOLE_VIEWER_WORKLOAD_GONE, reason);
-      }
+      thole_seat_part (seats->pdata[i], reason);
   self->no_agent = FALSE;
   drop_link (self, THOLE_VIEWER_WORKLOAD_GONE, reason);
 }

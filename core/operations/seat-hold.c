@@ -12,6 +12,8 @@
 #define GRACE (2 * G_USEC_PER_SEC)
 /* how long the engine may take to tell of an end */
 #define PATIENCE (10 * G_USEC_PER_SEC)
+/* how long its viewers may take to see the end */
+#define PARTING (2 * G_USEC_PER_SEC)
 #define REAP_BASE G_USEC_PER_SEC
 #define REAP_CAP (30 * G_USEC_PER_SEC)
 
@@ -291,12 +293,42 @@ thole_seat_drop (TholeSeat *self, TholeViewerEnd end, const char *detail)
 {
   TholeHold *hold = g_steal_pointer (&self->hold);
 
+  thole_source_clear (&self->parting);
   g_clear_object (&self->stream);
   g_clear_pointer (&self->exec, g_free);
   if (hold == NULL)
     return;
   self->output = (gint64) thole_hold_output (hold);
   thole_hold_free (hold, end, detail);
+}
+
+static gboolean
+on_parted (gpointer user_data)
+{
+  static const char detail[] = "the workload does not run any more";
+  TholeSeat *self = user_data;
+
+  thole_source_clear (&self->parting);
+  thole_desk_end (self->desk, THOLE_VIEWER_WORKLOAD_GONE, detail);
+  thole_seat_drop (self, THOLE_VIEWER_WORKLOAD_GONE, detail);
+  return G_SOURCE_REMOVE;
+}
+
+void
+thole_seat_part (TholeSeat *self, const char *reason)
+{
+  gboolean runs = self->hold != NULL && self->stream == NULL;
+
+  if (self->parting != NULL)
+    return;
+  thole_seat_end (self, "daemon", reason, -1, 0, runs ? THOLE_VIEWER_ENDED : THOLE_VIEWER_WORKLOAD_GONE);
+  if (!runs)
+    {
+      thole_seat_drop (self, THOLE_VIEWER_WORKLOAD_GONE, reason);
+      return;
+    }
+  thole_hold_part (self->hold, THOLE_VIEWER_WORKLOAD_GONE, reason);
+  self->parting = thole_clock_timer (self->operations->clock, PARTING, on_parted, self);
 }
 
 /* its end -------------------------------------------------------------------------------------------------------- */

@@ -25,6 +25,9 @@ gboolean thole_seat_lingers (TholeSeat *self);
 void     thole_seat_kill    (TholeSeat *self, TholeSeatDone done, gpointer user_data);
 /* The same where nobody waits for it. */
 void     thole_seat_kill_alone (TholeSeat *self);
+/* The workload does not run any more: stores that the session has ended, and lets go of the stream once its viewers have had
+ * a moment to see how. */
+void     thole_seat_part    (TholeSeat *self, const char *reason);
 /* Lets go of the stream; viewers are closed. */
 void     thole_seat_drop    (TholeSeat *self, TholeViewerEnd end, const char *detail);
 /* It has ended, but its program perhaps not: that is ended as soon as the engine can be asked. */

@@ -55,6 +55,7 @@ struct _TholeSeat
   GIOStream *stream;       /* (nullable): until it is stored that it runs */
   char *exec;              /* (nullable): the engine's name of its program */
   guint resize_rows, resize_cols; /* as asked for last */
+  GSource *parting;        /* (nullable): until it is let go of, because the workload stopped */
   GSource *reaper;
   guint reaps;
 };

@@ -41,8 +41,8 @@ struct _TholeHold
   guint64 floor;         /* all output below is acknowledged by everybody */
   guint64 seated;        /* ... by those who sit there, or the last of them who left */
   guint rows, cols;
-  gboolean ended;
-  TholeViewerEnd end;
+  gboolean parting, ended;
+  TholeViewerEnd end;    /* of both */
   char *end_detail;
   GSource *pump;
 

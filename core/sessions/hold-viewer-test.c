@@ -210,6 +210,58 @@ test_aside_late (void)
   end (&fixture);
 }
 
+/* the end ------------------------------------------------------------------------------------------------- */
+
+/* one that parts gives a slow viewer what there is, and then says why it is over */
+static void
+test_part (void)
+{
+  Fixture fixture;
+  Seen viewer;
+
+  begin (&fixture, FALSE);
+  give_stream (&fixture);
+  look (&fixture, &viewer, THOLE_VIEW_OLDEST, 0);
+  say (&fixture, 1000);
+  thole_hold_part (fixture.hold, THOLE_VIEWER_WORKLOAD_GONE, "it stopped");
+  shutdown (fixture.program, SHUT_RDWR);
+  settle ();
+  g_assert_false (viewer.closed);
+  thole_viewer_grant (viewer.viewer, MANY);
+  settle ();
+  g_assert_cmpuint (viewer.seq, ==, 1000);
+  g_assert_true (viewer.closed);
+  g_assert_cmpint (viewer.end, ==, THOLE_VIEWER_WORKLOAD_GONE);
+  thole_viewer_free (viewer.viewer);
+  end (&fixture);
+}
+
+/* and one that is ended cuts everybody but those aside */
+static void
+test_cut (void)
+{
+  Fixture fixture;
+  Seen viewer, aside;
+
+  begin (&fixture, FALSE);
+  give_stream (&fixture);
+  look (&fixture, &viewer, THOLE_VIEW_OLDEST, 0);
+  look (&fixture, &aside, THOLE_VIEW_ASIDE, 0);
+  say (&fixture, 1000);
+  settle ();
+  thole_hold_free (g_steal_pointer (&fixture.hold), THOLE_VIEWER_WORKLOAD_GONE, "it stopped");
+  g_assert_true (viewer.closed);
+  g_assert_false (aside.closed);
+  thole_viewer_grant (aside.viewer, MANY);
+  settle ();
+  g_assert_cmpuint (aside.seq, ==, 1000);
+  g_assert_true (aside.closed);
+  g_assert_cmpint (aside.end, ==, THOLE_VIEWER_WORKLOAD_GONE);
+  thole_viewer_free (viewer.viewer);
+  thole_viewer_free (aside.viewer);
+  end (&fixture);
+}
+
 /* input -------------------------------------------------------------------------------------------------- */
 
 /* what is typed before the program can be reached goes to it as soon as it can, its end too */
@@ -248,6 +300,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/hold-viewer/aside", test_aside);
   g_test_add_func ("/hold-viewer/aside-late", test_aside_late);
+  g_test_add_func ("/hold-viewer/part", test_part);
+  g_test_add_func ("/hold-viewer/cut", test_cut);
   g_test_add_func ("/hold-viewer/early-input", test_early_input);
   return g_test_run ();
 }

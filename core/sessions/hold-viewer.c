@@ -300,7 +300,10 @@ tell_end (HoldViewer *self)
 
   if (!hold->exited)
     {
-      thole_hold_viewer_close (self, THOLE_VIEWER_LOST, "the way to the program was lost");
+      if (hold->parting || hold->ended)
+        thole_hold_viewer_close (self, hold->end, hold->end_detail);
+      else
+        thole_hold_viewer_close (self, THOLE_VIEWER_LOST, "the way to the program was lost");
       return;
     }
   if (!self->exited)

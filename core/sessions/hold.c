@@ -304,6 +304,16 @@ thole_hold_begin (TholeHold *self, GIOStream *stream)
 }
 
 void
+thole_hold_part (TholeHold *self, TholeViewerEnd end, const char *detail)
+{
+  if (self->parting || self->ended)
+    return;
+  self->parting = TRUE;
+  self->end = end;
+  self->end_detail = g_strdup (detail);
+}
+
+void
 thole_hold_end (TholeHold *self, TholeViewerEnd end, const char *detail)
 {
   g_autoptr (GPtrArray) all = g_ptr_array_copy (self->viewers, NULL, NULL);
@@ -313,6 +323,7 @@ thole_hold_end (TholeHold *self, TholeViewerEnd end, const char *detail)
     {
       self->ended = TRUE;
       self->end = end;
+      g_free (self->end_detail);
       self->end_detail = g_strdup (detail);
     }
   thole_source_clear (&self->mark);

@@ -45,6 +45,8 @@ TholeHold    *thole_hold_new      (TholeClock *clock, const TholeHoldOptions *op
 void          thole_hold_free     (TholeHold *self, TholeViewerEnd end, const char *detail);
 /* @stream: (transfer full). Begins to read. */
 void          thole_hold_begin    (TholeHold *self, GIOStream *stream);
+/* It is about to end: a stream that ends without an exit record is no way that was lost, but this. */
+void          thole_hold_part     (TholeHold *self, TholeViewerEnd end, const char *detail);
 /* Closes all viewers, later ones too, and the stream. One aside is closed only when it has what there is, unless the daemon goes down. */
 void          thole_hold_end      (TholeHold *self, TholeViewerEnd end, const char *detail);
 

@@ -213,6 +213,23 @@ def _(t):
     t.thole.delete(f"/v1/sessions/{session['id']}").expect(204)
 
 
+@case("what it said before its workload stopped is seen and recorded, also by who is slow", "TE-25 row:119")
+def _(t):
+    whole = b"".join(flood(LINES * 4))
+    workload = t.run(FOREVER)
+    session = t.open("flood", str(len(whole)), ";", "forever", workload=workload, record=True, scrollback=16777216)
+    viewer = Thole(t.thole, session["id"])
+    t.until(lambda: t.show(session)["output"] == len(whole), 20, "it has said all")
+    t.verb(workload, "kill", {"signal": "SIGKILL"})
+    t.ended(session)
+    closed = viewer.rest_of_it()
+    t.true(closed.word in ("workload_gone", "ended"), closed.word)
+    t.true(viewer.output == whole, f"{len(viewer.output)} of {len(whole)} bytes were seen")
+    text = t.thole.get(f"/v1/sessions/{session['id']}/recording?follow=true").expect(200).text
+    events = [json.loads(line) for line in text.splitlines()[1:]]
+    t.equal(sum(len(data) for _, kind, data in events if kind == "o"), len(whole))
+
+
 @case("a broken way ends it, and its program is ended", "TE-25 row:27")
 def _(t):
     session = t.open("forever")
