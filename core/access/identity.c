@@ -45,6 +45,7 @@ struct _TholeIdentity
   GHashTable *known;       /* of Known */
   TholeHelperFunc find_helper; /* (nullable) */
   gpointer helper_data;
+  guint changes;           /* of the accounts */
 };
 
 /* principals -------------------------------------------------------------------------------------------------- */
@@ -107,6 +108,34 @@ thole_principal_granted (const TholePrincipal *principal, const char *const *per
   return copy;
 }
 
+static gboolean
+equal_names (char **a, char **b)
+{
+  return a == NULL || b == NULL ? a == b : g_strv_equal ((const char *const *) a, (const char *const *) b);
+}
+
+static gboolean
+equal_mates (GHashTable *a, GHashTable *b)
+{
+  GHashTableIter iter;
+  gpointer key;
+
+  if (a == NULL || b == NULL || g_hash_table_size (a) != g_hash_table_size (b))
+    return a == b;
+  g_hash_table_iter_init (&iter, a);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    if (!g_hash_table_contains (b, key))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+thole_principal_equal (const TholePrincipal *a, const TholePrincipal *b)
+{
+  return strcmp (a->name, b->name) == 0 && a->admin == b->admin && equal_names (a->grants, b->grants)
+         && equal_names (a->scopes, b->scopes) && equal_mates (a->mates, b->mates);
+}
+
 static TholePrincipal *
 principal_of (TholeIdentity *self, TholeUser *user, char *credential)
 {
@@ -150,6 +179,7 @@ forget_known (gpointer user_data)
 {
   TholeIdentity *self = user_data;
 
+  self->changes++;
   g_hash_table_remove_all (self->known);
   if (thole_accounts_count (self->accounts, &thole_user_type) > 0)
     g_clear_pointer (&self->setup, thole_secret_free);
@@ -281,6 +311,12 @@ TholeAccounts *
 thole_identity_accounts (TholeIdentity *self)
 {
   return self->accounts;
+}
+
+guint
+thole_identity_changes (TholeIdentity *self)
+{
+  return self->changes;
 }
 
 /* telling who it is ------------------------------------------------------------------------------------------- */

@@ -50,6 +50,8 @@ void            thole_identity_let_helpers (TholeIdentity *self, TholeHelperFunc
 /* Returns: (transfer full): the token of @workload; it follows from both and is kept nowhere. To be freed by thole_secret_free() */
 char           *thole_identity_helper_token (TholeIdentity *self, const char *workload, gint64 epoch);
 TholeAccounts  *thole_identity_accounts (TholeIdentity *self); /* (nullable) */
+/* Another number after each change of the accounts: somebody may be somebody else since. */
+guint           thole_identity_changes  (TholeIdentity *self);
 
 /* The peer of a unix socket (SO_PEERCRED). root and the daemon's own uid are administrators; a user may have a uid. Others have
  * a name and no rights. Returns: (transfer full) */
@@ -86,6 +88,8 @@ char           *thole_identity_make_key  (TholeIdentity *self, TholeKey *key);
 
 /* Returns: (transfer full): a copy that may do what needs one of @permissions, too: somebody else who decides (polkit) has said so */
 TholePrincipal *thole_principal_granted (const TholePrincipal *principal, const char *const *permissions);
+/* May both do and see the same, under the same name? */
+gboolean        thole_principal_equal (const TholePrincipal *a, const TholePrincipal *b);
 TholePrincipal *thole_principal_ref   (TholePrincipal *principal);
 void            thole_principal_unref (TholePrincipal *principal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholePrincipal, thole_principal_unref)

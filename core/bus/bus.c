@@ -61,6 +61,7 @@ thole_bus_call_free (TholeBusCall *call)
   call->caller->calls--;
   thole_bus_caller_unref (call->caller);
   g_clear_pointer (&call->principal, thole_principal_unref);
+  g_clear_pointer (&call->peer, thole_principal_unref);
   g_object_unref (call->cancellable);
   g_object_unref (call->message);
   g_free (call->id);

@@ -126,8 +126,20 @@ consented (const TholePrincipal *principal, const char *action)
 }
 
 static void
+look_up (TholeBusCall *call)
+{
+  g_clear_pointer (&call->principal, thole_principal_unref);
+  g_clear_pointer (&call->peer, thole_principal_unref);
+  call->peer = thole_identity_peer (call->bus->options.identity, call->caller->uid);
+  call->principal = thole_principal_ref (call->peer);
+}
+
+static void
 polkit_said (TholeBusCall *call, gboolean good)
 {
+  /* a person may have thought about it for minutes */
+  if (call->bus != NULL)
+    look_up (call);
   if (call->bus != NULL && good)
     {
       TholePrincipal *granted = consented (call->principal, call->def->action);
@@ -147,7 +159,7 @@ thole_bus_permit (TholeBusCall *call, const TholeOperationDef *def, void (*then)
 {
   call->def = def;
   call->then = then;
-  call->principal = thole_identity_peer (call->bus->options.identity, call->caller->uid);
+  look_up (call);
   if (def->action != NULL && !thole_access_decide (call->principal, def->permission))
     thole_bus_polkit_ask (call, def->action, polkit_said);
   else

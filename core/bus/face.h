@@ -60,6 +60,7 @@ struct _TholeBusCall
   char *id;                 /* (nullable) */
   const TholeOperationDef *def;
   TholePrincipal *principal;
+  TholePrincipal *peer;     /* what it is without polkit */
   gboolean consented;       /* polkit has let it in */
   GCancellable *cancellable;
   void (*then) (TholeBusCall *call);

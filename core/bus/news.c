@@ -153,6 +153,8 @@ flush (gpointer user_data)
   self->dirty = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, dirty_free);
   thole_source_clear (&self->flush);
   thole_bus_watchers_check (self->bus->watchers);
+  if (self->stream == NULL)
+    return G_SOURCE_REMOVE;
   g_hash_table_iter_init (&iter, dirty);
   while (g_hash_table_iter_next (&iter, &key, &value))
     {

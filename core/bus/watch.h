@@ -38,7 +38,7 @@ TholeBusWatchers *thole_bus_watchers_new  (TholeBus *bus);
 void              thole_bus_watchers_free (TholeBusWatchers *self);
 /* Tells everybody who may know. */
 void              thole_bus_watchers_tell (TholeBusWatchers *self, const TholeBusNewsItem *item);
-/* Looks again at what each may see: before a round of telling. */
+/* Ends those who may see something else than before: before a round of telling. */
 void              thole_bus_watchers_check (TholeBusWatchers *self);
 /* Makes the caller of @call a watcher, or renews what it may see. Returns: (transfer none) (nullable): there are too many */
 TholeBusWatcher  *thole_bus_watch    (TholeBusCall *call);
@@ -52,11 +52,11 @@ void              thole_bus_distrust (TholeBus *bus);
 /* watcher.c: one of them */
 TholeBusWatcher *thole_bus_watcher_new     (TholeBus *bus, const char *name, uid_t uid);
 void             thole_bus_watcher_free    (TholeBusWatcher *self);
-/* What it may see from now on; @consented: polkit has let it in. */
-void             thole_bus_watcher_trust   (TholeBusWatcher *self, TholePrincipal *principal, gboolean consented);
+/* It may see from now on what the caller of @call may. */
+void             thole_bus_watcher_trust   (TholeBusWatcher *self, const TholeBusCall *call);
 gboolean         thole_bus_watcher_consented (TholeBusWatcher *self);
-/* Looks again what its user may see. */
-void             thole_bus_watcher_check   (TholeBusWatcher *self);
+/* Ends it when its user may see something else than when it began. Returns: FALSE: it has ended, and may be freed */
+gboolean         thole_bus_watcher_check   (TholeBusWatcher *self);
 void             thole_bus_watcher_tell    (TholeBusWatcher *self, const TholeBusNewsItem *item);
 /* Between these nothing is sent, since what it asked for is still being made; what changes meanwhile is told at the end. */
 void             thole_bus_watcher_hold    (TholeBusWatcher *self);

@@ -7,6 +7,7 @@
 #include "bus/watch.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "bus/object.h"
 #include "bus/value.h"
@@ -29,6 +30,8 @@ struct _TholeBusWatcher
   char *name;
   uid_t uid;
   TholePrincipal *principal;
+  TholePrincipal *peer;   /* what it was without polkit when it began */
+  guint looked;           /* changes of the accounts when that was compared */
   gboolean consented;
   guint held;
   guint sent;             /* since the last question */
@@ -173,6 +176,23 @@ tell_missed (TholeBusWatcher *self, const char *id, const Missed *missed)
     send_item (self, &item);
 }
 
+gboolean
+thole_bus_watcher_check (TholeBusWatcher *self)
+{
+  guint changes = thole_identity_changes (self->bus->options.identity);
+  g_autoptr (TholePrincipal) now = NULL;
+
+  /* these are administrators whatever the accounts say */
+  if (self->uid == 0 || self->uid == geteuid () || self->looked == changes)
+    return TRUE;
+  self->looked = changes;
+  now = thole_identity_peer (self->bus->options.identity, self->uid);
+  if (thole_principal_equal (self->peer, now))
+    return TRUE;
+  thole_bus_unwatch (self->bus, self->name, "rules-changed");
+  return FALSE;
+}
+
 /* events ------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -192,6 +212,8 @@ pump (gpointer user_data)
   TholeBusWatcher *self = user_data;
   TholeItem item = { 0 };
 
+  if (!thole_bus_watcher_check (self))
+    return G_SOURCE_REMOVE;
   while (self->stream != NULL && may_send (self))
     {
       TholeStreamResult result = self->stream->next (self->stream, &item, NULL);
@@ -247,6 +269,8 @@ resume (TholeBusWatcher *self)
   GHashTableIter iter;
   gpointer key, value;
 
+  if (!thole_bus_watcher_check (self))
+    return;
   g_hash_table_iter_init (&iter, self->missed);
   while (may_send (self) && g_hash_table_iter_next (&iter, &key, &value))
     {
@@ -273,29 +297,21 @@ thole_bus_watcher_release (TholeBusWatcher *self)
 }
 
 void
-thole_bus_watcher_trust (TholeBusWatcher *self, TholePrincipal *principal, gboolean consented)
+thole_bus_watcher_trust (TholeBusWatcher *self, const TholeBusCall *call)
 {
   g_clear_pointer (&self->principal, thole_principal_unref);
-  self->principal = thole_principal_ref (principal);
-  self->consented = consented;
+  g_clear_pointer (&self->peer, thole_principal_unref);
+  self->principal = thole_principal_ref (call->principal);
+  self->peer = thole_principal_ref (call->peer);
+  self->consented = call->consented;
+  /* who it is was found out a while ago */
+  self->looked = thole_identity_changes (self->bus->options.identity) - 1;
 }
 
 gboolean
 thole_bus_watcher_consented (TholeBusWatcher *self)
 {
   return self->consented;
-}
-
-void
-thole_bus_watcher_check (TholeBusWatcher *self)
-{
-  TholePrincipal *now;
-
-  if (self->principal->admin || self->consented)
-    return;
-  now = thole_identity_peer (self->bus->options.identity, self->uid);
-  thole_principal_unref (self->principal);
-  self->principal = now;
 }
 
 TholeBusWatcher *
@@ -318,6 +334,7 @@ thole_bus_watcher_free (TholeBusWatcher *self)
   g_object_unref (self->cancel);
   end_stream (self);
   g_clear_pointer (&self->principal, thole_principal_unref);
+  g_clear_pointer (&self->peer, thole_principal_unref);
   g_hash_table_unref (self->missed);
   g_free (self->name);
   g_free (self);

@@ -12,7 +12,7 @@ struct _TholeBusWatchers
   TholeBus *bus;
   GHashTable *all;   /* unique name -> TholeBusWatcher */
   GPtrArray *gone;   /* names of those who go after this round */
-  gboolean telling;
+  gboolean telling;  /* nobody may go at this moment */
 };
 
 static void
@@ -74,11 +74,13 @@ thole_bus_watchers_check (TholeBusWatchers *self)
   GHashTableIter iter;
   gpointer value;
 
-  if (self->gone->len > 0)
-    forget_gone (self);
+  self->telling = TRUE;
   g_hash_table_iter_init (&iter, self->all);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     thole_bus_watcher_check (value);
+  self->telling = FALSE;
+  if (self->gone->len > 0)
+    forget_gone (self);
 }
 
 TholeBusWatcher *
@@ -101,7 +103,7 @@ thole_bus_watch (TholeBusCall *call)
       watcher = thole_bus_watcher_new (call->bus, name, call->caller->uid);
       g_hash_table_insert (self->all, g_strdup (name), watcher);
     }
-  thole_bus_watcher_trust (watcher, call->principal, call->consented);
+  thole_bus_watcher_trust (watcher, call);
   thole_bus_news_look (call->bus->news, TRUE);
   return watcher;
 }

@@ -14,7 +14,7 @@ from daemon import SOURCE, Daemon, sanitized
 from memory import FOREVER, Memory, Skip, case, main
 from private_bus import ROOT, BusClient, GLib, PrivateBus
 
-ALICE, BOB, NOBODY = 1, 2, 65534 # a bus lets nobody in whom the machine does not know: daemon, bin, nobody
+ALICE, BOB, CAROL, NOBODY = 1, 2, 3, 65534 # a bus lets nobody in whom the machine does not know: daemon, bin, sys, nobody
 ACTION = "org.thole.thole1."
 INTERACTIVE = 2  # ALLOW_INTERACTIVE_AUTHORIZATION
 
@@ -176,6 +176,29 @@ def _(t):
     polkit.allow()
     t.until(lambda: [name for _, name in t.nobody.do("signals")[0] if name == "Root.WatchEnded"], what="WatchEnded")
     t.equal(t.nobody.do("objects")[1], "Forbidden")
+
+
+def ended(who):
+    return [name for _, name in who.do("signals")[0] if name == "Root.WatchEnded"]
+
+
+@case("who was an administrator, or is disabled, is told nothing more", proves="127")
+def _(t):
+    user = t.thole.post("/v1/users", {"email": "carol@example.org", "password": "a good password", "roles": ["admin"],
+                                      "uid": CAROL}).expect(201).json["id"]
+    for changed in ({"roles": ["developer"]}, {"disabled": True}):
+        carol = BusUser(t.bus.address, CAROL)
+        t.equal((carol.do("objects")[1], carol.do("subscribe", after=-1)[1]), (None, None))
+        if "roles" in changed:
+            seen, _ = t.make(t.alice, "seen")
+            t.until(lambda: [1 for where, _ in carol.do("signals")[0] if where == seen], what="she sees everybody's")
+        t.thole.patch(f"/v1/users/{user}", changed).expect(200)
+        path, _ = t.make(t.alice, f"not-seen-{[*changed][0]}")
+        t.until(lambda: ended(carol), what="WatchEnded")
+        t.equal([name for where, name in carol.do("signals")[0] if where == path], [], "what she is told of others")
+        names = [name for _, name in carol.do("signals")[0]]
+        t.equal(names[names.index("Root.WatchEnded") + 1:], [], "what comes after the end")
+        carol.close()
 
 
 @case("one who has to type a password waits alone", proves="127")
