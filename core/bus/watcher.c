@@ -163,17 +163,25 @@ thole_bus_watcher_tell (TholeBusWatcher *self, const TholeBusNewsItem *item)
     thole_bus_unwatch (self->bus, self->name, "too-slow");
 }
 
-/* what it is now is all that counts of what it missed */
+/* What it is now is all that counts of what it missed. A list that was made meanwhile may name what has gone since, so that is told
+ * even of what was never added.
+ */
 static void
 tell_missed (TholeBusWatcher *self, const char *id, const Missed *missed)
 {
   gpointer object = thole_bus_object_find (self->bus->operations, missed->kind, id);
+  gboolean listed = object != NULL && thole_bus_object_listed (missed->kind, object);
   g_autoptr (GVariant) properties =
     object != NULL ? g_variant_ref_sink (thole_bus_object_properties (missed->kind, object)) : NULL;
-  const TholeBusNewsItem item = { missed->kind, id, missed->owner, object == NULL ? THOLE_BUS_REMOVED : missed->happening, properties };
+  const TholeBusNewsItem item = { missed->kind, id, missed->owner, missed->happening, properties };
+  const TholeBusNewsItem removed = { missed->kind, id, missed->owner, THOLE_BUS_REMOVED, NULL };
 
-  if (may_see (self, item.kind, item.owner) && (object != NULL || missed->happening != THOLE_BUS_ADDED))
+  if (!may_see (self, item.kind, item.owner))
+    return;
+  if (listed || (object != NULL && item.happening == THOLE_BUS_CHANGED))
     send_item (self, &item);
+  if (!listed)
+    send_item (self, &removed);
 }
 
 gboolean

@@ -201,6 +201,28 @@ def _(t):
         carol.close()
 
 
+@case("an operation that came and went while somebody did not read is not left over", proves="127")
+def _(t):
+    slow = BusUser(t.bus.address, ALICE)
+    path, made = t.make(t.alice, "busy")
+    t.equal((slow.do("objects")[1], slow.do("subscribe", after=-1)[1]), (None, None))
+    slow.process.send_signal(19)
+    for number in range(600):
+        t.thole.patch(f"/v1/workloads/{made['id']}", {"labels": {"n": str(number)}}).expect(200)
+    t.equal(t.alice.do("objects")[1], None)
+    operation = t.alice.call(path, "Workload.Stop", {"wait": "stopped"})[0][1]
+    t.until(lambda: [1 for where, name in t.alice.do("signals")[0] if (where, name.split(".")[-1]) == (operation, "InterfacesRemoved")],
+            what="others are told its end")
+    slow.process.send_signal(18)
+    t.until(lambda: told_of(slow, operation), what="the slow one is told, too")
+    t.equal(told_of(slow, operation), ["InterfacesRemoved"])
+    slow.close()
+
+
+def told_of(who, path):
+    return [name.split(".")[-1] for where, name in who.do("signals")[0] if where == path]
+
+
 @case("one who has to type a password waits alone", proves="127")
 def _(t):
     polkit = with_polkit(t)
