@@ -94,8 +94,12 @@ thole_bus_watch (TholeBusCall *call)
 {
   TholeBusWatchers *self = call->bus->watchers;
   const char *name = call->caller->name;
-  TholeBusWatcher *watcher = thole_bus_watcher (call->bus, name);
+  TholeBusWatcher *watcher;
 
+  /* one that was told its end and asks anew begins anew */
+  if (!self->telling && self->gone->len > 0)
+    forget_gone (self);
+  watcher = thole_bus_watcher (call->bus, name);
   if (watcher == NULL && g_hash_table_size (self->all) >= MAX_WATCHERS)
     return NULL;
   if (watcher == NULL)
