@@ -128,19 +128,34 @@ thole_bus_fail (TholeBusCall *call, int code, const char *format, ...)
 /* messages ----------------------------------------------------------------------------------------------------- */
 
 static void
+turn_away (TholeBus *self, GDBusMessage *message, const char *name, const char *text)
+{
+  g_autoptr (GDBusMessage) reply = g_dbus_message_new_method_error_literal (message, name, text);
+
+  if (!(g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED))
+    g_dbus_connection_send_message (self->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+}
+
+static void
 begin_call (TholeBus *self, GDBusMessage *message)
 {
   const char *sender = g_dbus_message_get_sender (message);
-  TholeBusCaller *caller = sender != NULL ? thole_bus_caller_get (self, sender) : NULL;
+  TholeBusCaller *caller;
   TholeBusCall *call;
 
+  if (sender == NULL)
+    return;
+  if (self->draining)
+    {
+      g_autofree char *name = thole_bus_error_name (THOLE_ERROR_INTERRUPTED);
+
+      turn_away (self, message, name, "the daemon is going down");
+      return;
+    }
+  caller = thole_bus_caller_get (self, sender);
   if (caller == NULL || caller->calls >= THOLE_BUS_MAX_CALLS)
     {
-      g_autoptr (GDBusMessage) reply =
-        g_dbus_message_new_method_error_literal (message, "org.freedesktop.DBus.Error.LimitsExceeded", "too many calls at once");
-
-      if (sender != NULL)
-        g_dbus_connection_send_message (self->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+      turn_away (self, message, "org.freedesktop.DBus.Error.LimitsExceeded", "too many calls at once");
       return;
     }
   call = g_new0 (TholeBusCall, 1);

@@ -513,6 +513,35 @@ def _(t):
         Daemon.bus = None
 
 
+@case("a daemon that is going down refuses calls by name")
+def _(t):
+    bus = PrivateBus()
+    Daemon.bus = bus.address
+    try:
+        with Daemon({"memory": {"driver": "memory", "default": "true"}}) as daemon:
+            client = BusClient(bus.address)
+            ours = client.owner()
+            # a request whose body does not come: it is waited for
+            held = daemon.connection()
+            held.connect()
+            held.sock.sendall(b"POST /v1/workloads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                              b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+            t.holds(held.sock.recv(1024).decode(), "100 Continue")
+            daemon.process.terminate()
+            t.until(lambda: client.owner() is None, what="the name is given back")
+            given = GLib.Variant("(a{sv})", ({},))
+            try:
+                client.connection.call_sync(ours, ROOT, f"{THOLE}.Root", "GetMe", given, None, 0, 10000, None)
+                raise AssertionError("it was taken")
+            except GLib.Error as error:
+                t.equal(private_bus.Gio.DBusError.get_remote_error(error), f"{THOLE}.Error.Interrupted")
+            held.close()
+            client.close()
+    finally:
+        Daemon.bus = None
+        bus.close()
+
+
 @case("only one of --session, --bus-address and --no-bus")
 def _(t):
     answer = subprocess.run([THOLED, "--session", "--no-bus"], capture_output=True, text=True, timeout=30, check=False)

@@ -149,6 +149,14 @@ class BusClient:
         """Arguments of the signals of this name, of one object or all."""
         return [arguments for where, what, arguments in self.pump() if what.endswith(name) and path in (None, where)]
 
+    def owner(self):
+        """The unique name of the daemon, None when it is not there."""
+        try:
+            return self.connection.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner",
+                                             GLib.Variant("(s)", (NAME,)), None, 0, 10000, None).unpack()[0]
+        except GLib.Error:
+            return None
+
     def introspect(self, path):
         return self.raw(path, "org.freedesktop.DBus.Introspectable.Introspect", None)[0].unpack()[0]
 
