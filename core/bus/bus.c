@@ -339,6 +339,7 @@ drop_caller (gpointer data)
 {
   TholeBusCaller *caller = data;
 
+  caller->bus = NULL;
   thole_bus_caller_unref (caller);
 }
 
@@ -422,9 +423,6 @@ thole_bus_free (TholeBus *self)
   g_hash_table_iter_init (&iter, self->calls);
   while (g_hash_table_iter_next (&iter, &key, NULL))
     ((TholeBusCall *) key)->bus = NULL;
-  g_hash_table_iter_init (&iter, self->callers);
-  while (g_hash_table_iter_next (&iter, NULL, &key))
-    ((TholeBusCaller *) key)->bus = NULL;
   thole_bus_watchers_free (self->watchers);
   thole_bus_news_free (self->news);
   g_hash_table_unref (self->callers);

@@ -42,6 +42,9 @@ credentials_came (GObject *source, GAsyncResult *result, gpointer user_data)
   self->uid = uid;
   while ((call = g_queue_pop_head (&self->waiting)) != NULL)
     thole_bus_route (call);
+  /* the bus could not say it this time; next time it is asked again */
+  if (answer == NULL && self->bus != NULL && g_hash_table_lookup (self->bus->callers, self->name) == self)
+    g_hash_table_remove (self->bus->callers, self->name);
   thole_bus_caller_unref (self);
 }
 

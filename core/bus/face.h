@@ -38,7 +38,7 @@ struct _TholeBus
 struct _TholeBusCaller
 {
   guint refs;
-  TholeBus *bus;            /* NULL after thole_bus_free() */
+  TholeBus *bus;            /* NULL when it is none of its callers any more */
   char *name;               /* unique */
   gboolean known;           /* the bus has told its uid */
   gboolean refused;         /* the bus has no uid of it */
