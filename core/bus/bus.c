@@ -419,6 +419,7 @@ thole_bus_free (TholeBus *self)
   inlet_unref (self->inlet);
   end_streams (self);
   g_hash_table_unref (self->streams);
+  thole_bus_tree_end (self);
   /* calls that did not end yet still end, later */
   g_hash_table_iter_init (&iter, self->calls);
   while (g_hash_table_iter_next (&iter, &key, NULL))

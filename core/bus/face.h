@@ -28,6 +28,8 @@ struct _TholeBus
   GHashTable *callers;      /* unique name -> TholeBusCaller */
   GHashTable *calls;        /* of TholeBusCall: no answer yet */
   GHashTable *streams;      /* of TholeBusStream, handover.h */
+  GQueue to_list;           /* of TholeBusCall, tree.c: lists that wait for their turn */
+  GQueue listing;           /* of TholeBusCall: lists that are being made */
   TholeBusNews *news;
   TholeBusWatchers *watchers;
   gint64 no_polkit_until;   /* µs monotonic: it was not there */
@@ -45,6 +47,7 @@ struct _TholeBusCaller
   gboolean gone;
   uid_t uid;
   guint calls;
+  gboolean listing;         /* it has asked for a list of all objects */
   gint64 used_at;           /* µs monotonic */
   GQueue waiting;           /* of TholeBusCall, until it is known */
   GHashTable *verdicts;     /* action -> µs monotonic until when polkit's consent counts */
@@ -103,6 +106,8 @@ gboolean thole_bus_streams (const TholeOperationDef *def); /* gives a descriptor
 
 /* tree.c: org.freedesktop.DBus.ObjectManager and Properties */
 void thole_bus_tree       (TholeBusCall *call);
+/* Ends the lists that wait for their turn: the bus is going. */
+void thole_bus_tree_end   (TholeBus *bus);
 void thole_bus_properties (TholeBusCall *call);
 
 /* introspect.c. @kind: THOLE_BUS_N_KINDS = a node without an interface of ours. @nodes: (nullable): names of nodes below.

@@ -15,6 +15,8 @@
 #define PIECE 100                    /* objects made at a time */
 #define LIST_MAX (24 * 1024 * 1024)  /* bytes of a list: system buses carry no message above 32 MiB */
 #define LONG (256 * 1024)            /* bytes of a list that is sent by a thread */
+#define LISTS 4                      /* made at the same time, each of one caller */
+#define WAITING 64                   /* that wait for their turn */
 
 static void
 not_here (TholeBusCall *call)
@@ -91,6 +93,7 @@ thole_bus_properties (TholeBusCall *call)
 typedef struct
 {
   TholeBusCall *call;
+  gboolean begun;
   TholeBusKind kind;
   char *last;           /* id */
   GPtrArray *entries;   /* of GVariant {oa{sa{sv}}} */
@@ -98,16 +101,29 @@ typedef struct
   GSource *timer;
 } Listing;
 
+static void begin_more (TholeBus *bus);
+
+/* the answer is on its way: what changed meanwhile may follow, and so may the next list */
+static void
+listing_over (TholeBusCall *call)
+{
+  TholeBusWatcher *watcher = thole_bus_watcher (call->bus, call->caller->name);
+
+  if (watcher != NULL)
+    thole_bus_watcher_release (watcher);
+  g_queue_remove (&call->bus->listing, call);
+  begin_more (call->bus);
+}
+
 static void
 listing_free (gpointer data)
 {
   Listing *self = data;
   TholeBusCall *call = self->call;
-  TholeBusWatcher *watcher = call->bus != NULL ? thole_bus_watcher (call->bus, call->caller->name) : NULL;
 
-  /* the answer is on its way: what changed meanwhile may follow */
-  if (watcher != NULL)
-    thole_bus_watcher_release (watcher);
+  call->caller->listing = FALSE;
+  if (self->begun && call->bus != NULL)
+    listing_over (call);
   thole_source_clear (&self->timer);
   g_ptr_array_unref (self->entries);
   g_free (self->last);
@@ -217,9 +233,65 @@ next_piece (gpointer user_data)
 }
 
 static void
+begin_list (TholeBusCall *call)
+{
+  Listing *self = call->state;
+  TholeBusWatcher *watcher;
+
+  if (call->caller->gone)
+    {
+      thole_bus_fail (call, THOLE_ERROR_INTERRUPTED, "the caller has left");
+      return;
+    }
+  watcher = thole_bus_watch (call);
+  if (watcher == NULL)
+    {
+      thole_bus_fail (call, THOLE_ERROR_OVERLOADED, "there are too many watchers");
+      return;
+    }
+  thole_bus_watcher_hold (watcher);
+  self->begun = TRUE;
+  g_queue_push_tail (&call->bus->listing, call);
+  self->timer = thole_clock_timer (call->bus->options.clock, 0, next_piece, call);
+}
+
+static gboolean
+is_listing (TholeBus *bus, uid_t uid)
+{
+  for (GList *link = bus->listing.head; link != NULL; link = link->next)
+    if (((TholeBusCall *) link->data)->caller->uid == uid)
+      return TRUE;
+  return FALSE;
+}
+
+/* in their order, but nobody takes every turn by coming often */
+static TholeBusCall *
+next_waiting (TholeBus *bus)
+{
+  GList *next = bus->to_list.head;
+  TholeBusCall *call;
+
+  for (GList *link = next; link != NULL; link = link->next)
+    if (!is_listing (bus, ((TholeBusCall *) link->data)->caller->uid))
+      {
+        next = link;
+        break;
+      }
+  call = next->data;
+  g_queue_delete_link (&bus->to_list, next);
+  return call;
+}
+
+static void
+begin_more (TholeBus *bus)
+{
+  while (bus->listing.length < LISTS && bus->to_list.length > 0)
+    begin_list (next_waiting (bus));
+}
+
+static void
 list_all (TholeBusCall *call)
 {
-  TholeBusWatcher *watcher;
   Listing *self;
   guint allowed = 0;
 
@@ -230,13 +302,11 @@ list_all (TholeBusCall *call)
       thole_bus_fail (call, THOLE_ERROR_FORBIDDEN, "this needs the permission %s", call->def->permission);
       return;
     }
-  watcher = thole_bus_watch (call);
-  if (watcher == NULL)
+  if (call->caller->listing || call->bus->to_list.length >= WAITING)
     {
-      thole_bus_fail (call, THOLE_ERROR_OVERLOADED, "there are too many watchers");
+      thole_bus_fail (call, THOLE_ERROR_OVERLOADED, call->caller->listing ? "one list of all objects at a time" : "too many lists at once");
       return;
     }
-  thole_bus_watcher_hold (watcher);
   self = g_new0 (Listing, 1);
   self->call = call;
   self->kind = THOLE_BUS_ROOT + 1;
@@ -244,11 +314,23 @@ list_all (TholeBusCall *call)
   self->entries = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
   call->state = self;
   call->state_free = listing_free;
-  self->timer = thole_clock_timer (call->bus->options.clock, 0, next_piece, call);
+  call->caller->listing = TRUE;
+  g_queue_push_tail (&call->bus->to_list, call);
+  begin_more (call->bus);
 }
 
 void
 thole_bus_tree (TholeBusCall *call)
 {
   thole_bus_permit (call, thole_bus_kind_read (THOLE_BUS_WORKLOAD), list_all);
+}
+
+void
+thole_bus_tree_end (TholeBus *bus)
+{
+  TholeBusCall *call;
+
+  while ((call = g_queue_pop_head (&bus->to_list)) != NULL)
+    thole_bus_fail (call, THOLE_ERROR_INTERRUPTED, "the daemon is going down");
+  g_queue_clear (&bus->listing);
 }

@@ -274,6 +274,42 @@ def _(t):
     t.true(sanitized() or t.thole.rss() - before < 48 * 1024 * 1024, f"memory rose by {t.thole.rss() - before} bytes")
 
 
+def lists_at_once(clients, count):
+    """Each of the clients asks for all objects so often at once: the words of the errors, None = a list."""
+    words = []
+
+    def came(connection, result):
+        try:
+            connection.call_finish(result)
+            words.append(None)
+        except GLib.Error as error:
+            words.append(private_bus.Gio.DBusError.get_remote_error(error).rpartition(".")[2])
+
+    for _ in range(count):
+        for client in clients:
+            client.connection.call(private_bus.NAME, ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", None, None, 0, 60000,
+                                   None, came)
+    while len(words) < count * len(clients):
+        GLib.MainContext.default().iteration(True)
+    return words
+
+
+@case("who asks for several lists of all objects at once gets one; many who ask get theirs in turn")
+def _(t):
+    for number in range(150):
+        t.thole.post("/v1/workloads", {"spec": {"image": "app", "command": FOREVER}}).expect(201, 202)
+    clients = [BusClient(t.bus.address) for _ in range(12)]
+    t.until(lambda: None in (words := lists_at_once(clients[:1], 20)) and "Overloaded" in words, what="a list, and a refusal")
+    t.equal(lists_at_once(clients, 1), [None] * 12)
+    # those who leave do not keep their turns
+    for client in clients[1:]:
+        client.connection.call(private_bus.NAME, ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", None, None, 0, -1, None, None)
+        client.connection.flush_sync(None)
+        client.close()
+    t.equal(lists_at_once(clients[:1], 1), [None])
+    clients[0].close()
+
+
 @case("giant arguments are refused, and others are served")
 def _(t):
     before = t.thole.rss()
