@@ -385,7 +385,6 @@ void
 thole_bus_attached (TholeBusCall *self, TholeCall *call)
 {
   TholeSession *session = call->reply.view;
-  TholeBus *bus = self->bus;
   TholeViewFrom from = THOLE_VIEW_LIVE;
   guint64 seq = 0;
   Attached *attached;
@@ -399,7 +398,7 @@ thole_bus_attached (TholeBusCall *self, TholeCall *call)
   g_unix_set_fd_nonblocking (ends[0], TRUE, NULL);
   thole_view_from_parse (thole_query_string (call, "from"), session->tty, &from, &seq);
   attached = g_new0 (Attached, 1);
-  thole_bus_stream_add (bus, &attached->stream, ends[0], attached_free);
+  thole_bus_stream_add (self, &attached->stream, ends[0], attached_free);
   attached->got = g_byte_array_new ();
   attached->pending = g_byte_array_new ();
   attached->viewer = thole_session_view (session, from, seq, &viewer_events, attached);

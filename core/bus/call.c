@@ -124,7 +124,7 @@ on_done (TholeCall *call, gpointer user_data)
     thole_bus_problem (self, call->reply.problem);
   else if (self->bus == NULL || self->caller->gone)
     thole_bus_fail (self, THOLE_ERROR_INTERRUPTED, "the caller has left");
-  else if (thole_bus_streams (call->def) && g_hash_table_size (self->bus->streams) >= THOLE_BUS_MAX_STREAMS)
+  else if (thole_bus_streams (call->def) && !thole_bus_stream_room (self))
     thole_bus_fail (self, THOLE_ERROR_OVERLOADED, "too many streams");
   else if (call->reply.kind == THOLE_REPLY_LOG || call->reply.kind == THOLE_REPLY_FILE)
     thole_bus_pour (self, call);

@@ -7,6 +7,7 @@
 #include "bus/face.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define CREDENTIALS_PATIENCE (10 * 1000) /* ms */
 
@@ -90,6 +91,14 @@ thole_bus_caller_get (TholeBus *bus, const char *name)
     }
   self->used_at = thole_clock_monotonic (bus->options.clock);
   return self;
+}
+
+gboolean
+thole_bus_room (uid_t uid, guint own, guint all, guint max)
+{
+  if (uid == 0 || uid == geteuid ())
+    return all < max;
+  return own < max / 4 && all < max - max / 8;
 }
 
 void

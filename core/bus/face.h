@@ -84,6 +84,10 @@ void thole_bus_call_free (TholeBusCall *call);
 TholeBusCaller *thole_bus_caller_get   (TholeBus *bus, const char *name);
 TholeBusCaller *thole_bus_caller_ref   (TholeBusCaller *self);
 void            thole_bus_caller_unref (TholeBusCaller *self);
+/* May @uid have one more of what there are @all of, and @own of its own? Nobody has more than a quarter of @max, and an eighth is kept
+ * for root and our own uid.
+ */
+gboolean        thole_bus_room         (uid_t uid, guint own, guint all, guint max);
 /* It has left the bus: what it waits for ends. */
 void            thole_bus_caller_gone  (TholeBusCaller *self);
 /* Calls @then with call->principal set once it is known who it is and whether polkit lets it do what @def is; the

@@ -5,13 +5,27 @@
 #include <gio/gunixfdlist.h>
 #include <unistd.h>
 
-void
-thole_bus_stream_add (TholeBus *bus, TholeBusStream *self, int fd, void (*free) (TholeBusStream *self))
+gboolean
+thole_bus_stream_room (const TholeBusCall *call)
 {
-  self->bus = bus;
+  GHashTableIter iter;
+  gpointer key;
+  guint own = 0;
+
+  g_hash_table_iter_init (&iter, call->bus->streams);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    own += ((TholeBusStream *) key)->uid == call->caller->uid;
+  return thole_bus_room (call->caller->uid, own, g_hash_table_size (call->bus->streams), THOLE_BUS_MAX_STREAMS);
+}
+
+void
+thole_bus_stream_add (const TholeBusCall *call, TholeBusStream *self, int fd, void (*free) (TholeBusStream *self))
+{
+  self->bus = call->bus;
+  self->uid = call->caller->uid;
   self->fd = fd;
   self->free = free;
-  g_hash_table_add (bus->streams, self);
+  g_hash_table_add (self->bus->streams, self);
 }
 
 void

@@ -15,12 +15,15 @@ typedef struct _TholeBusStream TholeBusStream;
 struct _TholeBusStream
 {
   TholeBus *bus;
+  uid_t uid;   /* whose it is */
   int fd;
   void (*free) (TholeBusStream *self);
 };
 
-/* Makes @self one of the streams of the bus. */
-void     thole_bus_stream_add   (TholeBus *bus, TholeBusStream *self, int fd, void (*free) (TholeBusStream *self));
+/* May the caller of @call have one more? */
+gboolean thole_bus_stream_room  (const TholeBusCall *call);
+/* Makes @self one of the streams of the bus, for the caller of @call. */
+void     thole_bus_stream_add   (const TholeBusCall *call, TholeBusStream *self, int fd, void (*free) (TholeBusStream *self));
 /* Closes and frees it. */
 void     thole_bus_stream_end   (TholeBusStream *self);
 /* Answers with the descriptor @theirs, which is closed here. */

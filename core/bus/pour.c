@@ -119,7 +119,6 @@ void
 thole_bus_pour (TholeBusCall *self, TholeCall *call)
 {
   TholeFlowForm form = thole_dict_boolean (call->query, "timestamps", FALSE) ? THOLE_FLOW_TEXT_TIMES : THOLE_FLOW_TEXT;
-  TholeBus *bus = self->bus;
   int ends[2];
   Pour *pour;
 
@@ -130,7 +129,7 @@ thole_bus_pour (TholeBusCall *self, TholeCall *call)
     }
   g_unix_set_fd_nonblocking (ends[1], TRUE, NULL);
   pour = g_new0 (Pour, 1);
-  thole_bus_stream_add (bus, &pour->stream, ends[1], pour_free);
+  thole_bus_stream_add (self, &pour->stream, ends[1], pour_free);
   pour->flow = thole_flow_new (g_steal_pointer (&call->reply.stream), form, wake, pour);
   thole_bus_stream_give (self, ends[0]);
   wait_for (pour, G_IO_OUT | G_IO_ERR | G_IO_HUP);

@@ -55,6 +55,7 @@ void             thole_bus_watcher_free    (TholeBusWatcher *self);
 /* It may see from now on what the caller of @call may. */
 void             thole_bus_watcher_trust   (TholeBusWatcher *self, const TholeBusCall *call);
 gboolean         thole_bus_watcher_consented (TholeBusWatcher *self);
+uid_t            thole_bus_watcher_uid     (TholeBusWatcher *self);
 /* Ends it when its user may see something else than when it began. Returns: FALSE: it has ended, and may be freed */
 gboolean         thole_bus_watcher_check   (TholeBusWatcher *self);
 void             thole_bus_watcher_tell    (TholeBusWatcher *self, const TholeBusNewsItem *item);

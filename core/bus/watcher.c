@@ -322,6 +322,12 @@ thole_bus_watcher_consented (TholeBusWatcher *self)
   return self->consented;
 }
 
+uid_t
+thole_bus_watcher_uid (TholeBusWatcher *self)
+{
+  return self->uid;
+}
+
 TholeBusWatcher *
 thole_bus_watcher_new (TholeBus *bus, const char *name, uid_t uid)
 {

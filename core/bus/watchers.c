@@ -89,6 +89,19 @@ thole_bus_watcher (TholeBus *bus, const char *name)
   return g_hash_table_lookup (bus->watchers->all, name);
 }
 
+static gboolean
+has_room (TholeBusWatchers *self, uid_t uid)
+{
+  GHashTableIter iter;
+  gpointer value;
+  guint own = 0;
+
+  g_hash_table_iter_init (&iter, self->all);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    own += thole_bus_watcher_uid (value) == uid;
+  return thole_bus_room (uid, own, g_hash_table_size (self->all), MAX_WATCHERS);
+}
+
 TholeBusWatcher *
 thole_bus_watch (TholeBusCall *call)
 {
@@ -100,7 +113,7 @@ thole_bus_watch (TholeBusCall *call)
   if (!self->telling && self->gone->len > 0)
     forget_gone (self);
   watcher = thole_bus_watcher (call->bus, name);
-  if (watcher == NULL && g_hash_table_size (self->all) >= MAX_WATCHERS)
+  if (watcher == NULL && !has_room (self, call->caller->uid))
     return NULL;
   if (watcher == NULL)
     {

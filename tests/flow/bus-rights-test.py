@@ -310,6 +310,21 @@ def _(t):
     clients[0].close()
 
 
+@case("nobody has more than a quarter of the watchers, or of the streams")
+def _(t):
+    path, _ = t.make(t.alice, "listened-to")
+    for order, share, one in (({"do": "crowd"}, 64, {"do": "objects"}), ({"do": "streams", "path": path}, 256, None)):
+        crowd = BusUser(t.bus.address, ALICE)
+        words = crowd.do(count=share + 2, **order)[0]
+        t.among(words.count(None), (share - 1, share), "what one user has")
+        t.equal(words[share:], ["Overloaded"] * 2)
+        if one:
+            t.equal(t.bob.do(**one)[1], None)
+        else:
+            os.close(t.client.descriptor(path, "Workload.Logs", {"follow": True}))
+        crowd.close()
+
+
 @case("giant arguments are refused, and others are served")
 def _(t):
     before = t.thole.rss()

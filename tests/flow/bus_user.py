@@ -24,6 +24,22 @@ for line in sys.stdin:
             answer = None
         elif order["do"] == "subscribe":
             answer = client.raw(ROOT, NAME + ".Root.Subscribe", GLib.Variant("(xa{sv})", (order["after"], {})))[0].unpack()
+        elif order["do"] == "crowd":
+            crowd, answer = [BusClient(sys.argv[1]) for _ in range(order["count"])], []
+            for one in crowd:
+                try:
+                    one.objects()
+                    answer.append(None)
+                except BusError as error:
+                    answer.append(error.name.rpartition(".")[2])
+        elif order["do"] == "streams":
+            kept, answer = [], []
+            for _ in range(order["count"]):
+                try:
+                    kept.append(client.descriptor(order["path"], "Workload.Logs", {"follow": True}))
+                    answer.append(None)
+                except BusError as error:
+                    answer.append(error.name.rpartition(".")[2])
         elif order["do"] == "properties":
             answer = client.properties(order["path"], order["interface"])
         else:
