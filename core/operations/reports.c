@@ -69,15 +69,24 @@ blame_engine (TholeSubject *subject, gpointer user_data)
   thole_change_commit (change, NULL, NULL);
 }
 
-/* its engine went away, or may have: what that ended is told so, before and after */
+static gboolean
+is_moving (TholeSubject *subject)
+{
+  TholeState state = subject->now->state;
+
+  return state == THOLE_WORKLOAD_STATE_PROVISIONING || state == THOLE_WORKLOAD_STATE_INSTALLING || state == THOLE_WORKLOAD_STATE_STARTING
+         || state == THOLE_WORKLOAD_STATE_STOPPING || state == THOLE_WORKLOAD_STATE_DELETING;
+}
+
+/* its engine went away, or may have: what that ended is told so, before and after, and while it is being stored; the engine may also
+ * tell of the end anew when it is back */
 static void
 note_leaving (TholeSubject *subject, TholeBackend *backend)
 {
   if (!is_of (subject, backend) || is_durable (backend))
     return;
-  if (thole_state_alive (subject->now->state))
-    subject->left_at = thole_clock_monotonic (subject->operations->clock);
-  if (went_along (subject) && !subject->operations->draining)
+  subject->left_at = thole_clock_monotonic (subject->operations->clock);
+  if (!subject->operations->draining && (went_along (subject) || thole_state_alive (subject->now->state) || is_moving (subject)))
     thole_subject_acquire (subject, TRUE, blame_engine, NULL);
 }
 
@@ -100,15 +109,6 @@ on_event (TholeBackend *backend, GVariant *event, gpointer user_data)
     }
   else if (strcmp (kind, "progress") == 0)
     thole_progress_report (operations, event);
-}
-
-static gboolean
-is_moving (TholeSubject *subject)
-{
-  TholeState state = subject->now->state;
-
-  return state == THOLE_WORKLOAD_STATE_PROVISIONING || state == THOLE_WORKLOAD_STATE_INSTALLING || state == THOLE_WORKLOAD_STATE_STARTING
-         || state == THOLE_WORKLOAD_STATE_STOPPING || state == THOLE_WORKLOAD_STATE_DELETING;
 }
 
 /* what was begun goes on at once: the comparison with a large engine takes its time, and the next crash may come before its end */

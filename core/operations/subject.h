@@ -58,7 +58,7 @@ struct _TholeSubject
   gboolean unsure;         /* what the engine has is not known: look before acting */
   gboolean dirty;          /* the engine reported something while a step was under way */
   gboolean outage;         /* its backend went away while it ran */
-  gint64 left_at;          /* monotonic µs: when its engine went away while it was alive, 0 = never */
+  gint64 left_at;          /* monotonic µs: when its engine went away, 0 = never */
   gboolean killing;        /* the stop under way does not wait */
   gboolean frozen;         /* its processes were frozen when last seen: to be thawed before a stop */
   guint tries;             /* attempts of the step that failed for reasons that may pass */
