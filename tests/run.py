@@ -276,11 +276,12 @@ def suite_fuzz(options):
 
 
 def suite_plain(_):
-    """What a sanitizer would falsify: memory, and what is installed, under a real systemd and outside of the tree."""
+    """What a sanitizer would falsify: memory, instructions counted, and what is installed, under a real systemd and outside of the tree."""
     count = scripts("engines/*-memory.py", GCC, {"G_DEBUG": "fatal-criticals"})
     count.add(scripts("flow/*-memory.py", GCC, {"G_DEBUG": "fatal-criticals"}))
     for path in ("data/service-test.py", "data/install-test.py", "data/systemd-test.py", "sdk/template-test.py"):
         count.add(script(os.path.join(ROOT, path)))
+    count.add(meson_tests(GCC, {"G_DEBUG": "fatal-criticals"}, "prefix", ["core/prefix"]))
     return count
 
 
