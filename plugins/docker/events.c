@@ -241,6 +241,8 @@ connect_done (TholeDriver *self, const GError *error)
         report_resync (self, TRUE);
       events->subscribed_once = TRUE;
       events->away = FALSE;
+      /* should it go again at once, that must not stay unnoticed for as long as the last waits were */
+      events->backoff = BACKOFF_MIN;
     }
   else if (!events->stopped)
     {
