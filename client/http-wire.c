@@ -218,7 +218,7 @@ wire_room (TholeWire *wire)
 {
   Wire *self = (Wire *) wire;
 
-  return INPUT_MAX_BYTES - MIN (self->input->len, MAX_INPUT);
+  return INPUT_MAX_BYTES - MIN (self->input->len, INPUT_MAX_BYTES);
 }
 
 static void
