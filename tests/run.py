@@ -7,6 +7,7 @@ Every test program speaks TAP (unit tests through GTest), so that cases are coun
 """
 import concurrent.futures
 import glob
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,9 @@ SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=0:al
               "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
               "LSAN_OPTIONS": "suppressions=" + os.path.join(ROOT, "tests", "lsan.supp") + ":print_suppressions=0",
               "G_DEBUG": "fatal-criticals", "G_SLICE": "always-malloc"}
+# suites that run at the same time: one waits for engines, the others count
+TOGETHER = ("chaos", "sim", "fuzz")
+ASIDE = ("nice", "-n", "10")
 SECONDS = {"engines": 1200, "flow": 900, "chaos": 900}
 
 
@@ -256,7 +260,7 @@ def suite_chaos(options):
 
 def suite_sim(options):
     """Whole lives of a daemon and its engine, from seeds; five minutes of fresh ones in the short form, one with sanitizers."""
-    run = ["/usr/bin/python3", os.path.join(ROOT, "tests", "sim", "run")]
+    run = [*ASIDE, "/usr/bin/python3", os.path.join(ROOT, "tests", "sim", "run")]
     if options["long"]:
         count = tap("sim", [*run, "--operations", "2000000"], {"THOLE_BUILD": GCC}, 4 * 3600)
         count.add(tap("sim-mutations", ["/usr/bin/python3", os.path.join(ROOT, "tests", "sim", "mutations")], None, 3600))
@@ -272,7 +276,7 @@ def suite_sim(options):
 def suite_fuzz(options):
     """Every parser that faces a peer."""
     seconds = 600 if options["long"] else 20
-    return tap("fuzz", [os.path.join(ROOT, "tests", "fuzz", "run"), str(seconds)], None, 9 * seconds + 900)
+    return tap("fuzz", [*ASIDE, os.path.join(ROOT, "tests", "fuzz", "run"), str(seconds)], None, 9 * seconds + 900)
 
 
 def suite_plain(_):
@@ -302,6 +306,24 @@ BUILT_CHECKS = {"check-exports.py", "check-openapi.py"}
 SUITES = {name.removeprefix("suite_"): function for name, function in list(globals().items()) if name.startswith("suite_")}
 
 
+def rounds(names, long):
+    """The suites in their order, those that run together as one; the long form measures, too."""
+    for together, group in itertools.groupby(names, lambda name: name in TOGETHER and not long):
+        group = list(group)
+        yield from [group] if together else [[name] for name in group]
+
+
+def suite(name, options):
+    """What it counted, and how long it took."""
+    begin = time.monotonic()
+    try:
+        count = SUITES[name](options)
+    except Exception as error:
+        count = Count()
+        count.fail(f"failed: {name}: {error!r}")
+    return count, time.monotonic() - begin
+
+
 def main():
     options = {"long": "--long" in sys.argv}
     if options["long"]:
@@ -316,17 +338,13 @@ def main():
             print(f"no such suite: {word}; there are: {' '.join(SUITES)}", file=sys.stderr)
             return 2
     total = Count()
-    for name in chosen:
-        begin = time.monotonic()
-        try:
-            count = SUITES[name](options)
-        except Exception as error:
-            count = Count()
-            count.fail(f"failed: {name}: {error!r}")
-        print(f"{name:<11} {str(count):<40} {time.monotonic() - begin:6.1f} s", flush=True)
-        for note in count.notes:
-            print(f"    {note}", flush=True)
-        total.add(count)
+    for names in rounds(chosen, options["long"]):
+        with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
+            for name, (count, seconds) in zip(names, pool.map(lambda name: suite(name, options), names)):
+                print(f"{name:<11} {str(count):<40} {seconds:6.1f} s", flush=True)
+                for note in count.notes:
+                    print(f"    {note}", flush=True)
+                total.add(count)
     print(f"logs: {os.path.relpath(LOGS, ROOT)}")
     print(total)
     return 1 if total.failed else 0
