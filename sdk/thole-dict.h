@@ -50,6 +50,20 @@ gssize   thole_record_parse       (const guint8 *data, gsize length, TholeRecord
                                    const guint8 **body, gsize *body_length);
 gboolean thole_record_parse_exit  (const guint8 *body, gsize length, gint32 *code, guint8 *signal);
 
+/* Takes apart what is written to a session, records of kind THOLE_RECORD_STDIN, in whatever pieces they come. All zero to begin. */
+typedef struct
+{
+  guint8   header[THOLE_RECORD_HEADER]; /* of the present record, as far as it came */
+  guint    have;                        /* bytes of it */
+  gsize    left;                        /* bytes of the present record's body still to come: the caller takes and counts them off */
+  gboolean ended;                       /* out: a record without a body came, which ends the program's input */
+  gboolean refuses;                     /* in: the program takes no input */
+} TholeRecordInput;
+
+/* Takes headers off the head of @data until a body begins (@self->left > 0) or nothing is left. Adds to *@taken how many bytes they
+ * had. Errors: INVALID (not an input record), CONFLICT (a body where @self->ended or ->refuses); it is of no more use then. */
+gboolean thole_record_input_take  (TholeRecordInput *self, const guint8 *data, gsize length, gsize *taken, GError **error);
+
 void     thole_log_record_append  (GByteArray *out, guint8 stream, gint64 time, gconstpointer data, gsize length);
 gssize   thole_log_record_parse   (const guint8 *data, gsize length, guint8 *stream, gint64 *time,
                                    const guint8 **body, gsize *body_length);

@@ -51,7 +51,7 @@ def _(t):
 
 def declared():
     names = set()
-    for path in ("thole-driver.h", "thole-dict.h", "thole-json.h"):
+    for path in ("thole-driver.h", "thole-dict.h", "thole-host.h", "thole-json.h"):
         names |= set(re.findall(r"\b(thole_\w+)\s*\(", re.sub(r"/\*.*?\*/", "", read(f"sdk/{path}"), flags=re.S)))
     header = os.path.join(BUILD, "sdk", "thole-error.h")
     with open(header, encoding="utf-8") as file:
@@ -68,7 +68,7 @@ def _(t):
     none([f"exported, not declared: {name}" for name in sorted(seen - declared()) if not re.fullmatch(r"THOLE_DRIVER_[\d.]+", name)] +
          [f"declared, not exported: {name}" for name in sorted(declared() - seen)
           if not re.search(rf"static inline[^;{{]*\b{name}\b", "".join(read(f"sdk/{h}") for h in
-                                                                ("thole-driver.h", "thole-dict.h", "thole-json.h")))])
+                                                                ("thole-driver.h", "thole-dict.h", "thole-host.h", "thole-json.h")))])
 
 
 @case("libthole-driver exports what its map lists")

@@ -136,7 +136,7 @@ on_ran (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Connect *self = g_task_get_task_data (task);
   GError *error = NULL;
-  g_autoptr(GVariant) ended = ctr_value_finish (self->job.driver, result, &error);
+  g_autoptr(GVariant) ended = thole_finish_value (self->job.driver, result, &error);
   g_autoptr(GVariant) said = ended != NULL ? thole_dict_value (ended, "stderr", "ay") : NULL;
   gsize length = 0;
   const char *text = said != NULL ? g_variant_get_fixed_array (said, &length, 1) : "";
@@ -239,7 +239,7 @@ agent_connect_async (TholeDriver *self, const char *id, GVariant *options, GCanc
 const TholeAgentOps ctr_agent_ops = {
   .struct_size = sizeof ctr_agent_ops,
   .install_async = agent_install_async,
-  .install_finish = ctr_value_finish,
+  .install_finish = thole_finish_value,
   .connect_async = agent_connect_async,
-  .connect_finish = ctr_io_finish,
+  .connect_finish = thole_finish_stream,
 };

@@ -72,7 +72,7 @@ static void ask_for_end (GTask *task);
 static void
 read_clear (gpointer data)
 {
-  ctr_timer_clear (&((Read *) data)->timer);
+  thole_timer_clear (&((Read *) data)->timer);
   g_clear_object (&((Read *) data)->outer);
 }
 
@@ -81,7 +81,7 @@ ask_again (gpointer user_data)
 {
   g_autoptr(GTask) task = user_data;
 
-  ctr_timer_clear (&((Read *) g_task_get_task_data (task))->timer);
+  thole_timer_clear (&((Read *) g_task_get_task_data (task))->timer);
   ask_for_end (task);
   return G_SOURCE_REMOVE;
 }

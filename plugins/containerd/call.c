@@ -54,7 +54,7 @@ call_end (Call *self)
 
   if (self->watch != 0)
     g_signal_handler_disconnect (cancellable, self->watch);
-  ctr_timer_clear (&self->deadline);
+  thole_timer_clear (&self->deadline);
   if (self->later != NULL)
     g_source_destroy (self->later);
   g_clear_pointer (&self->later, g_source_unref);
@@ -127,7 +127,7 @@ on_deadline (gpointer user_data)
 {
   Call *self = user_data;
 
-  ctr_timer_clear (&self->deadline);
+  thole_timer_clear (&self->deadline);
   end_later (self, g_error_new_literal (THOLE_ERROR, THOLE_ERROR_TIMEOUT, "the engine did not answer in time"));
   return G_SOURCE_REMOVE;
 }

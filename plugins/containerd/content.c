@@ -28,7 +28,7 @@ read_clear (gpointer data)
   Read *self = data;
 
   g_clear_pointer (&self->stream, ctr_stream_free);
-  ctr_timer_clear (&self->deadline);
+  thole_timer_clear (&self->deadline);
   g_byte_array_unref (self->data);
   g_object_unref (self->outer);
   g_free (self->digest);
@@ -42,7 +42,7 @@ read_end (GTask *task, const GError *failure)
   g_autofree char *digest = ctr_digest_of (self->data->data, self->data->len);
   g_autoptr(GBytes) bytes = NULL;
 
-  ctr_timer_clear (&self->deadline);
+  thole_timer_clear (&self->deadline);
   g_clear_pointer (&self->stream, ctr_stream_free);
   if (error == NULL && strcmp (digest, self->digest) != 0)
     error = g_error_new (THOLE_ERROR, THOLE_ERROR_FAILED, "the blob %s is damaged", self->digest);
@@ -124,7 +124,7 @@ ingest_answer (CtrIngest *self, const GError *error)
   g_autoptr(GError) copy = error != NULL ? g_error_copy (error) : NULL;
   CtrNext next = self->next;
 
-  ctr_timer_clear (&self->deadline);
+  thole_timer_clear (&self->deadline);
   self->next = NULL;
   if (next == NULL)
     return;
@@ -248,7 +248,7 @@ ctr_ingest_commit (CtrIngest *self, const char *const *labels, CtrNext next)
 void
 ctr_ingest_free (CtrIngest *self)
 {
-  ctr_timer_clear (&self->deadline);
+  thole_timer_clear (&self->deadline);
   g_clear_pointer (&self->stream, ctr_stream_free);
   g_clear_error (&self->failure);
   g_free (self->ref);

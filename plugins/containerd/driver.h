@@ -9,6 +9,7 @@
 #include "config.h"
 #include "thole-dict.h"
 #include "thole-driver.h"
+#include "thole-host.h"
 #include "thole-json.h"
 
 typedef struct _CtrEvents CtrEvents;
@@ -49,19 +50,11 @@ void         ctr_driver_unref (TholeDriver *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeDriver, ctr_driver_unref)
 
 /* The host's functions; they do nothing after `close`. */
-void         ctr_log   (TholeDriver *self, GLogLevelFlags level, const char *format, ...) G_GNUC_PRINTF (3, 4);
-void         ctr_event (TholeDriver *self, GVariant *event);
-gint64       ctr_now   (TholeDriver *self);
-/* Returns: (transfer full) (nullable): NULL after `close` */
-GSource     *ctr_timer (TholeDriver *self, double seconds, GSourceFunc function, gpointer user_data);
-
-/* Destroys and unrefs *@source, if there is one. */
-void         ctr_timer_clear (GSource **source);
-
-/* The finish functions of slots whose task holds just the value. */
-GVariant    *ctr_value_finish   (TholeDriver *self, GAsyncResult *result, GError **error);
-gboolean     ctr_boolean_finish (TholeDriver *self, GAsyncResult *result, GError **error);
-GIOStream   *ctr_io_finish      (TholeDriver *self, GAsyncResult *result, GError **error);
+#define ctr_log(self, level, ...) thole_host_log ((self)->host, (self)->ops, level, __VA_ARGS__)
+#define ctr_event(self, event) thole_host_event ((self)->host, (self)->ops, event)
+#define ctr_now(self) thole_host_now ((self)->host, (self)->ops)
+#define ctr_timer(self, seconds, function, user_data) \
+  thole_host_timer ((self)->host, (self)->ops, seconds, function, user_data)
 
 /* A new task of a slot whose data has a reference to the driver as its first member: see CtrJob. */
 typedef struct

@@ -55,8 +55,8 @@ ctr_events_new (TholeDriver *driver)
 static void
 drop_stream (CtrEvents *self)
 {
-  ctr_timer_clear (&self->knock);
-  ctr_timer_clear (&self->ping);
+  thole_timer_clear (&self->knock);
+  thole_timer_clear (&self->ping);
   g_clear_pointer (&self->stream, ctr_stream_free);
   self->listening = FALSE;
 }
@@ -160,7 +160,7 @@ on_heard (CtrEvents *self)
 {
   gboolean again = self->told;
 
-  ctr_timer_clear (&self->knock);
+  thole_timer_clear (&self->knock);
   self->listening = self->told = TRUE;
   arm_ping (self);
   if (again)
@@ -237,7 +237,7 @@ knock (gpointer user_data)
   Ctr__EventPublish request = CTR__EVENT_PUBLISH__INIT;
   CtrCall call = { .method = "Events/Publish", .message = &request.base };
 
-  ctr_timer_clear (&self->knock);
+  thole_timer_clear (&self->knock);
   if (ctr_now (self->driver) > self->deadline)
     {
       g_autoptr(GError) error = g_error_new_literal (THOLE_ERROR, THOLE_ERROR_TIMEOUT, "the engine tells no events");
@@ -316,7 +316,7 @@ on_ping (gpointer user_data)
   Ctr__Empty nothing = CTR__EMPTY__INIT;
   CtrCall call = { .method = "Version/Version", .message = &nothing.base, .seconds = PING_SECONDS };
 
-  ctr_timer_clear (&self->ping);
+  thole_timer_clear (&self->ping);
   ctr_call (task, &call, on_pong);
   return G_SOURCE_REMOVE;
 }
@@ -324,6 +324,6 @@ on_ping (gpointer user_data)
 static void
 arm_ping (CtrEvents *self)
 {
-  ctr_timer_clear (&self->ping);
+  thole_timer_clear (&self->ping);
   self->ping = ctr_timer (self->driver, PING_PAUSE, on_ping, self);
 }

@@ -32,7 +32,7 @@ run_clear (gpointer data)
 {
   Run *self = data;
 
-  ctr_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   if (self->exec != NULL)
     ctr_exec_kill (self->exec);
   g_clear_pointer (&self->exec, ctr_exec_unref);
@@ -145,7 +145,7 @@ on_timeout (gpointer user_data)
 {
   Run *self = g_task_get_task_data (user_data);
 
-  ctr_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   self->late = TRUE;
   ctr_exec_kill (self->exec);
   return G_SOURCE_REMOVE;

@@ -42,7 +42,7 @@ exec_clear (gpointer data)
   CtrExec *self = data;
 
   for (guint i = 0; i < 2; i++)
-    ctr_timer_clear (&self->drain[i]);
+    thole_timer_clear (&self->drain[i]);
   close_end (&self->in);
   close_end (&self->out);
   close_end (&self->err);
@@ -77,7 +77,7 @@ errand_clear (gpointer data)
 {
   Errand *self = data;
 
-  ctr_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   ctr_exec_unref (self->exec);
 }
 
@@ -154,7 +154,7 @@ when_empty (gpointer user_data)
   Errand *self = g_task_get_task_data (task);
   int left = 0;
 
-  ctr_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   if (!self->exec->exited && self->exec->in >= 0 && ioctl (self->exec->in, FIONREAD, &left) == 0 && left > 0)
     self->timer = ctr_timer (self->exec->driver, EMPTY_PAUSE, when_empty, task);
   if (self->timer != NULL)

@@ -110,11 +110,11 @@ exec_resize_async (TholeDriver *self, const char *id, const char *exec_id, guint
 const TholeExecOps ctr_exec_ops = {
   .struct_size = sizeof ctr_exec_ops,
   .run_async = ctr_run_async,
-  .run_finish = ctr_value_finish,
+  .run_finish = thole_finish_value,
   .open_async = exec_open_async,
   .open_finish = exec_open_finish,
   .attach_async = ctr_attach_async,
-  .attach_finish = ctr_io_finish,
+  .attach_finish = thole_finish_stream,
   .resize_async = exec_resize_async,
-  .resize_finish = ctr_boolean_finish,
+  .resize_finish = thole_finish_boolean,
 };

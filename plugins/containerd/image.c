@@ -296,9 +296,9 @@ image_remove_async (TholeDriver *self, const char *reference, GVariant *options,
 const TholeImageOps ctr_image_ops = {
   .struct_size = sizeof ctr_image_ops,
   .list_async = image_list_async,
-  .list_finish = ctr_value_finish,
+  .list_finish = thole_finish_value,
   .pull_async = ctr_pull_async,
-  .pull_finish = ctr_value_finish,
+  .pull_finish = thole_finish_value,
   .remove_async = image_remove_async,
-  .remove_finish = ctr_boolean_finish,
+  .remove_finish = thole_finish_boolean,
 };

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <glib-unix.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "exec.h"
@@ -14,14 +13,12 @@
 struct _TholeCtrInput
 {
   GOutputStream parent;
-  int fd;                             /* of the pipe, not owned; -1 = the program takes none */
+  int fd;                           /* of the pipe, not owned; -1 = the program takes none */
   gboolean by_closing;
-  void (*end) (gpointer user_data);   /* NULL once called */
+  void (*end) (gpointer user_data); /* NULL once called */
   gpointer user_data;
   GDestroyNotify notify;
-  guint8 header[THOLE_RECORD_HEADER]; /* of the present record, as far as it came */
-  guint have;
-  gsize left;                         /* bytes of its body that are still to come */
+  TholeRecordInput records;
 };
 
 #define CTR_TYPE_INPUT (thole_ctr_input_get_type ())
@@ -42,34 +39,6 @@ end_input (TholeCtrInput *self)
   self->end = NULL;
   if (end != NULL)
     end (self->user_data);
-}
-
-/* Takes bytes of the header; FALSE when it is not a record for the program. */
-static gboolean
-take_header (TholeCtrInput *self, const guint8 *data, gsize length, gsize *taken, GError **error)
-{
-  gsize n = MIN (length, THOLE_RECORD_HEADER - self->have);
-  guint32 size;
-
-  memcpy (self->header + self->have, data, n);
-  self->have += (guint) n;
-  *taken += n;
-  if (self->have < THOLE_RECORD_HEADER)
-    return TRUE;
-  self->have = 0;
-  memcpy (&size, self->header + 1, 4);
-  self->left = GUINT32_FROM_BE (size);
-  if (self->header[0] != THOLE_RECORD_STDIN || self->left > THOLE_RECORD_MAX)
-    g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_INVALID, "not an input record");
-  else if (self->left > 0 && (self->fd < 0 || self->end == NULL))
-    g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "the program's input is not open");
-  else
-    {
-      if (self->left == 0)
-        end_input (self);
-      return TRUE;
-    }
-  return FALSE;
 }
 
 static void write_some (GTask *task);
@@ -106,26 +75,26 @@ write_some (GTask *task)
 {
   TholeCtrInput *self = g_task_get_source_object (task);
   Write *job = g_task_get_task_data (task);
+  gboolean fits;
   GError *error = NULL;
   gssize n;
 
   if (g_task_return_error_if_cancelled (task))
     return;
-  while (self->left == 0 && job->taken < job->count)
-    if (!take_header (self, job->data + job->taken, job->count - job->taken, &job->taken, &error))
-      {
-        g_task_return_error (task, error);
-        return;
-      }
-  if (job->taken == job->count)
-    {
-      g_task_return_int (task, (gssize) job->taken);
-      return;
-    }
-  n = write (self->fd, job->data + job->taken, MIN (job->count - job->taken, self->left));
+  self->records.refuses = self->fd < 0 || self->end == NULL;
+  fits = thole_record_input_take (&self->records, job->data + job->taken, job->count - job->taken, &job->taken, &error);
+  if (self->records.ended)
+    end_input (self);
+  if (!fits)
+    g_task_return_error (task, error);
+  else if (job->taken == job->count)
+    g_task_return_int (task, (gssize) job->taken);
+  if (!fits || job->taken == job->count)
+    return;
+  n = write (self->fd, job->data + job->taken, MIN (job->count - job->taken, self->records.left));
   if (n > 0)
     {
-      self->left -= (gsize) n;
+      self->records.left -= (gsize) n;
       g_task_return_int (task, (gssize) job->taken + n);
     }
   else if (errno == EAGAIN || errno == EINTR)

@@ -286,8 +286,8 @@ static void go_on (TholeCtrLog *self);
 static void
 stop_waiting (TholeCtrLog *self)
 {
-  ctr_timer_clear (&self->changed);
-  ctr_timer_clear (&self->timer);
+  thole_timer_clear (&self->changed);
+  thole_timer_clear (&self->timer);
 }
 
 static gboolean
@@ -376,7 +376,7 @@ on_cancelled (GCancellable *cancellable, gpointer user_data)
 {
   TholeCtrLog *self = user_data;
 
-  ctr_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   if (self->reading != NULL && self->placed)
     self->timer = wait_for (self->reading, g_idle_source_new (), on_timer, self);
 }

@@ -72,7 +72,7 @@ static void
 stop_waiting (TholeCtrSession *self)
 {
   for (guint i = 0; i < G_N_ELEMENTS (self->sources); i++)
-    ctr_timer_clear (&self->sources[i]);
+    thole_timer_clear (&self->sources[i]);
 }
 
 static gboolean
@@ -114,7 +114,7 @@ on_changed (gpointer user_data)
 
   if (self->reading == NULL)
     return;
-  ctr_timer_clear (&self->sources[2]);
+  thole_timer_clear (&self->sources[2]);
   self->sources[2] = attach (self->reading, g_idle_source_new (), on_wake, self);
 }
 

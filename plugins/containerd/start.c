@@ -105,7 +105,7 @@ look_whether_runs (gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Start *self = g_task_get_task_data (task);
 
-  ctr_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   if (self->looks++ < LOOKS && is_runtime (self->pid))
     self->timer = ctr_timer (self->job.driver, LOOK_PAUSE, look_whether_runs, task);
   if (self->timer != NULL)

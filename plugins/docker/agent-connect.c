@@ -162,7 +162,7 @@ on_started (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Connect *self = g_task_get_task_data (task);
   GError *error = NULL;
-  g_autoptr(GVariant) ended = docker_value_finish (self->driver, result, &error);
+  g_autoptr(GVariant) ended = thole_finish_value (self->driver, result, &error);
   g_autofree char *said = ended != NULL ? first_line (ended, "stderr") : NULL;
 
   self->started = TRUE;

@@ -233,7 +233,7 @@ docker_install_async (TholeDriver *self, const char *id, GVariant *options, GCan
 const TholeAgentOps docker_agent_ops = {
   .struct_size = sizeof docker_agent_ops,
   .install_async = docker_install_async,
-  .install_finish = docker_value_finish,
+  .install_finish = thole_finish_value,
   .connect_async = docker_agent_connect_async,
-  .connect_finish = docker_io_finish,
+  .connect_finish = thole_finish_stream,
 };

@@ -24,7 +24,7 @@ on_deadline (gpointer user_data)
 void
 docker_bound_arm (DockerBound *self)
 {
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   if (self->timeout > 0)
     self->timer = docker_timer (self->driver, self->timeout, on_deadline, self);
 }
@@ -32,7 +32,7 @@ docker_bound_arm (DockerBound *self)
 void
 docker_bound_disarm (DockerBound *self)
 {
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
 }
 
 void
@@ -55,7 +55,7 @@ docker_bound_clear (DockerBound *self)
 {
   if (self->driver == NULL)
     return;
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   if (self->caller != NULL)
     g_cancellable_disconnect (self->caller, self->caller_handler);
   g_cancellable_disconnect (self->driver->closing, self->closing_handler);
@@ -67,7 +67,7 @@ docker_bound_clear (DockerBound *self)
 GError *
 docker_bound_error (DockerBound *self, GError *error)
 {
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   if (!self->timed_out)
     return docker_error_from_transport (error);
   g_error_free (error);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "thole-dict.h"
-#include "thole-error.h"
+#include "thole-host.h"
 
 #define INSTANCE_CHARACTERS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 #define DEFAULT_URL "unix:///var/run/docker.sock"
@@ -105,20 +105,11 @@ read_api (DockerConfig *self, const char *api, GString *problems)
 static void
 read_registries (DockerConfig *self, const char *text, GString *problems)
 {
-  g_auto(GStrv) entries = g_strsplit_set (text, ",; ", 256);
+  g_autoptr(GError) error = NULL;
 
-  self->registries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  for (guint i = 0; entries[i] != NULL; i++)
-    {
-      const char *equals = strchr (entries[i], '=');
-
-      if (entries[i][0] == '\0')
-        continue;
-      if (equals == NULL || equals == entries[i] || equals[1] == '\0')
-        complain (problems, "registry_credentials", "must be HOST=SECRET[,HOST=SECRET...]");
-      else
-        g_hash_table_insert (self->registries, g_strndup (entries[i], equals - entries[i]), g_strdup (equals + 1));
-    }
+  self->registries = thole_registry_credentials_parse (text, &error);
+  if (self->registries == NULL)
+    complain (problems, "registry_credentials", error->message);
 }
 
 DockerConfig *

@@ -39,7 +39,7 @@ typedef struct
 static void
 create_free (Create *self)
 {
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   docker_driver_unref (self->driver);
   g_free (self->id);
   g_clear_pointer (&self->body, g_variant_unref);
@@ -179,7 +179,7 @@ inspect_again (gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Create *self = g_task_get_task_data (task);
 
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   inspect_existing (task);
   return G_SOURCE_REMOVE;
 }

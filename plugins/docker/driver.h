@@ -10,6 +10,7 @@
 #include "config.h"
 #include "thole-dict.h"
 #include "thole-driver.h"
+#include "thole-host.h"
 #include "thole-json.h"
 
 typedef struct _DockerEvents DockerEvents;
@@ -36,19 +37,11 @@ void         docker_driver_unref (TholeDriver *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeDriver, docker_driver_unref)
 
 /* The host's functions; they do nothing after `close`. */
-void         docker_log   (TholeDriver *self, GLogLevelFlags level, const char *format, ...) G_GNUC_PRINTF (3, 4);
-void         docker_event (TholeDriver *self, GVariant *event);
-gint64       docker_now   (TholeDriver *self);
-/* Returns: (transfer full) (nullable): NULL after `close` */
-GSource     *docker_timer (TholeDriver *self, double seconds, GSourceFunc function, gpointer user_data);
-
-/* Destroys and unrefs *@source, if there is one. */
-void         docker_timer_clear (GSource **source);
-
-/* The finish functions of slots whose task holds just the value. */
-GVariant    *docker_value_finish   (TholeDriver *self, GAsyncResult *result, GError **error);
-gboolean     docker_boolean_finish (TholeDriver *self, GAsyncResult *result, GError **error);
-GIOStream   *docker_io_finish      (TholeDriver *self, GAsyncResult *result, GError **error);
+#define docker_log(self, level, ...) thole_host_log ((self)->host, (self)->ops, level, __VA_ARGS__)
+#define docker_event(self, event) thole_host_event ((self)->host, (self)->ops, event)
+#define docker_now(self) thole_host_now ((self)->host, (self)->ops)
+#define docker_timer(self, seconds, function, user_data) \
+  thole_host_timer ((self)->host, (self)->ops, seconds, function, user_data)
 
 /* The tables of the interfaces. */
 extern const TholeWorkloadOps docker_workload_ops;

@@ -49,7 +49,7 @@ docker_events_new (TholeDriver *driver)
 void
 docker_events_free (DockerEvents *self)
 {
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   docker_lines_clear (&self->lines);
   g_clear_object (&self->stream);
   g_clear_object (&self->reading);
@@ -130,7 +130,7 @@ try_again (gpointer user_data)
 {
   TholeDriver *self = user_data;
 
-  docker_timer_clear (&self->events->timer);
+  thole_timer_clear (&self->events->timer);
   connect_now (self);
   return G_SOURCE_REMOVE;
 }
@@ -140,7 +140,7 @@ try_later (TholeDriver *self)
 {
   DockerEvents *events = self->events;
 
-  docker_timer_clear (&events->timer);
+  thole_timer_clear (&events->timer);
   if (events->stopped)
     return;
   events->timer = docker_timer (self, events->backoff, try_again, self);
@@ -156,7 +156,7 @@ lose (TholeDriver *self)
   g_clear_object (&events->stream);
   g_clear_object (&events->reading);
   docker_lines_clear (&events->lines);
-  docker_timer_clear (&events->timer);
+  thole_timer_clear (&events->timer);
   if (was_good)
     events->backoff = BACKOFF_MIN;
   if (events->stopped)
@@ -219,7 +219,7 @@ beat (gpointer user_data)
 {
   TholeDriver *self = user_data;
 
-  docker_timer_clear (&self->events->timer);
+  thole_timer_clear (&self->events->timer);
   docker_ping_async (self, self->events->reading, on_beat, docker_driver_ref (self));
   return G_SOURCE_REMOVE;
 }
@@ -272,7 +272,7 @@ on_subscribed (GObject *source, GAsyncResult *result, gpointer user_data)
       events->stream = g_steal_pointer (&stream);
       events->reading = g_cancellable_new ();
       events->subscribed_at = docker_now (self);
-      docker_timer_clear (&events->timer);
+      thole_timer_clear (&events->timer);
       events->timer = docker_timer (self, HEARTBEAT, beat, self);
       read_events (self);
     }
@@ -323,7 +323,7 @@ connect_now (TholeDriver *self)
   if (events->connecting || events->stream != NULL || events->stopped)
     return;
   events->connecting = TRUE;
-  docker_timer_clear (&events->timer);
+  thole_timer_clear (&events->timer);
   docker_ping_async (self, self->closing, on_first_ping, docker_driver_ref (self));
 }
 
@@ -391,7 +391,7 @@ docker_events_stop (TholeDriver *self)
   DockerEvents *events = self->events;
 
   events->stopped = TRUE;
-  docker_timer_clear (&events->timer);
+  thole_timer_clear (&events->timer);
   if (events->reading != NULL)
     g_cancellable_cancel (events->reading);
 }

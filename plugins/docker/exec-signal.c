@@ -50,7 +50,7 @@ on_killed (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Signal *self = g_task_get_task_data (task);
   g_autoptr(GError) error = NULL;
-  g_autoptr(GVariant) ended = docker_value_finish (self->driver, result, &error);
+  g_autoptr(GVariant) ended = thole_finish_value (self->driver, result, &error);
   gint64 code = ended != NULL ? thole_dict_int (ended, "exit_code", -1) : -1;
 
   if (code == 0)

@@ -45,7 +45,7 @@ typedef struct
 static void
 start_free (Start *self)
 {
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   docker_driver_unref (self->driver);
   g_clear_pointer (&self->body, g_variant_unref);
   g_clear_pointer (&self->exec, docker_exec_free);
@@ -60,7 +60,7 @@ resize_again (gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Start *self = g_task_get_task_data (task);
 
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   resize_at_start (task);
   return G_SOURCE_REMOVE;
 }
@@ -360,13 +360,13 @@ docker_resize_async (TholeDriver *self, const char *id, const char *exec_id, gui
 const TholeExecOps docker_exec_ops = {
   .struct_size = sizeof docker_exec_ops,
   .run_async = docker_run_async,
-  .run_finish = docker_value_finish,
+  .run_finish = thole_finish_value,
   .open_async = docker_open_async,
   .open_finish = docker_open_finish,
   .attach_async = docker_attach_async,
-  .attach_finish = docker_io_finish,
+  .attach_finish = thole_finish_stream,
   .resize_async = docker_resize_async,
-  .resize_finish = docker_boolean_finish,
+  .resize_finish = thole_finish_boolean,
   .signal_async = docker_exec_signal_async,
-  .signal_finish = docker_boolean_finish,
+  .signal_finish = thole_finish_boolean,
 };

@@ -198,7 +198,7 @@ docker_put_async (TholeDriver *self, const char *id, const char *path, GInputStr
 const TholeFilesOps docker_files_ops = {
   .struct_size = sizeof docker_files_ops,
   .get_async = docker_get_async,
-  .get_finish = docker_io_finish,
+  .get_finish = thole_finish_stream,
   .put_async = docker_put_async,
-  .put_finish = docker_boolean_finish,
+  .put_finish = thole_finish_boolean,
 };

@@ -89,9 +89,9 @@ docker_image_remove_async (TholeDriver *self, const char *reference, GVariant *o
 const TholeImageOps docker_image_ops = {
   .struct_size = sizeof docker_image_ops,
   .list_async = docker_images_async,
-  .list_finish = docker_value_finish,
+  .list_finish = thole_finish_value,
   .pull_async = docker_pull_async,
-  .pull_finish = docker_value_finish,
+  .pull_finish = thole_finish_value,
   .remove_async = docker_image_remove_async,
-  .remove_finish = docker_boolean_finish,
+  .remove_finish = thole_finish_boolean,
 };

@@ -3,8 +3,6 @@
  */
 #include "record-output.h"
 
-#include <string.h>
-
 #include "reply.h"
 #include "wire.h"
 
@@ -12,11 +10,8 @@ struct _TholeDockerOutput
 {
   GOutputStream parent;
   GIOStream *connection;
-  gboolean takes_input;
-  gboolean ended;                     /* the sending direction is closed */
-  guint8 header[THOLE_RECORD_HEADER]; /* of the present record, as far as it came */
-  guint have;
-  gsize left;                         /* bytes of its body that are still to come */
+  TholeRecordInput records;
+  gboolean ended;           /* the sending direction is closed */
 };
 
 #define DOCKER_TYPE_OUTPUT (thole_docker_output_get_type ())
@@ -29,36 +24,6 @@ end_input (TholeDockerOutput *self)
   if (!self->ended)
     docker_half_close (self->connection);
   self->ended = TRUE;
-}
-
-/* Takes bytes of the header, at most @length; FALSE when it is not a record for the program. */
-static gboolean
-take_header (TholeDockerOutput *self, const guint8 *data, gsize length, gsize *taken, GError **error)
-{
-  gsize n = MIN (length, THOLE_RECORD_HEADER - self->have);
-  guint32 size;
-
-  memcpy (self->header + self->have, data, n);
-  self->have += (guint) n;
-  *taken = n;
-  if (self->have < THOLE_RECORD_HEADER)
-    return TRUE;
-  self->have = 0;
-  memcpy (&size, self->header + 1, 4);
-  self->left = GUINT32_FROM_BE (size);
-  if (self->header[0] != THOLE_RECORD_STDIN || self->left > THOLE_RECORD_MAX)
-    {
-      g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_INVALID, "not an input record");
-      return FALSE;
-    }
-  if (self->left > 0 && (self->ended || !self->takes_input))
-    {
-      g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "the program's input is not open");
-      return FALSE;
-    }
-  if (self->left == 0)
-    end_input (self);
-  return TRUE;
 }
 
 static void
@@ -75,7 +40,7 @@ on_sent (GObject *source, GAsyncResult *result, gpointer user_data)
       g_task_return_error (task, docker_error_from_transport (error));
       return;
     }
-  self->left -= (gsize) n;
+  self->records.left -= (gsize) n;
   g_task_return_int (task, (gssize) taken + n);
 }
 
@@ -87,27 +52,21 @@ output_write_async (GOutputStream *stream, const void *buffer, gsize count, int 
   g_autoptr(GTask) task = g_task_new (stream, cancellable, callback, user_data);
   const guint8 *data = buffer;
   gsize taken = 0;
+  gboolean fits;
   GError *error = NULL;
 
   g_task_set_check_cancellable (task, FALSE);
-  while (self->left == 0 && taken < count)
-    {
-      gsize n = 0;
-
-      if (!take_header (self, data + taken, count - taken, &n, &error))
-        {
-          g_task_return_error (task, error);
-          return;
-        }
-      taken += n;
-    }
-  if (taken == count)
-    {
-      g_task_return_int (task, (gssize) taken);
-      return;
-    }
+  fits = thole_record_input_take (&self->records, data, count, &taken, &error);
+  if (self->records.ended)
+    end_input (self);
+  if (!fits)
+    g_task_return_error (task, error);
+  else if (taken == count)
+    g_task_return_int (task, (gssize) taken);
+  if (!fits || taken == count)
+    return;
   g_task_set_task_data (task, GSIZE_TO_POINTER (taken), NULL);
-  g_output_stream_write_async (g_io_stream_get_output_stream (self->connection), data + taken, MIN (count - taken, self->left),
+  g_output_stream_write_async (g_io_stream_get_output_stream (self->connection), data + taken, MIN (count - taken, self->records.left),
                                priority, cancellable, on_sent, g_steal_pointer (&task));
 }
 
@@ -179,6 +138,6 @@ docker_record_output_new (GIOStream *connection, gboolean takes_input)
   TholeDockerOutput *self = g_object_new (DOCKER_TYPE_OUTPUT, NULL);
 
   self->connection = g_object_ref (connection);
-  self->takes_input = takes_input;
+  self->records.refuses = !takes_input;
   return G_OUTPUT_STREAM (self);
 }

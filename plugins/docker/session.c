@@ -31,7 +31,7 @@ reader_free (gpointer data)
 {
   Reader *self = data;
 
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   docker_driver_unref (self->driver);
   g_object_unref (self->connection);
   g_free (self->engine_id);
@@ -78,7 +78,7 @@ ask_again (gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Reader *self = g_task_get_task_data (task);
 
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   if (!g_task_return_error_if_cancelled (task))
     ask_for_exec (task);
   return G_SOURCE_REMOVE;

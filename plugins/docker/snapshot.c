@@ -231,7 +231,7 @@ on_target_made (GObject *source, GAsyncResult *result, gpointer user_data)
   Snapshot *self = g_task_get_task_data (task);
   GError *error = NULL;
 
-  self->volume = docker_value_finish (self->driver, result, &error);
+  self->volume = thole_finish_value (self->driver, result, &error);
   if (self->volume == NULL)
     g_task_return_error (task, error);
   else

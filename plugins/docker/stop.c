@@ -155,7 +155,7 @@ typedef struct
 static void
 again_free (Again *self)
 {
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   docker_driver_unref (self->driver);
   g_free (self->id);
   g_variant_unref (self->options);
@@ -230,7 +230,7 @@ look_again (gpointer user_data)
   GTask *task = user_data;
   Again *self = g_task_get_task_data (task);
 
-  docker_timer_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   docker_find_async (self->driver, self->id, self->options, g_task_get_cancellable (task), on_still_there, task);
   return G_SOURCE_REMOVE;
 }

@@ -253,11 +253,11 @@ docker_volume_remove_async (TholeDriver *self, const char *id, GVariant *options
 const TholeVolumeOps docker_volume_ops = {
   .struct_size = sizeof docker_volume_ops,
   .list_async = docker_volumes_async,
-  .list_finish = docker_value_finish,
+  .list_finish = thole_finish_value,
   .create_async = docker_volume_create_async,
-  .create_finish = docker_value_finish,
+  .create_finish = thole_finish_value,
   .snapshot_async = docker_snapshot_async,
-  .snapshot_finish = docker_value_finish,
+  .snapshot_finish = thole_finish_value,
   .remove_async = docker_volume_remove_async,
-  .remove_finish = docker_boolean_finish,
+  .remove_finish = thole_finish_boolean,
 };

@@ -21,17 +21,6 @@ mem_timer (TholeDriver *driver, gint64 delay, GSourceFunc function, gpointer dat
   return driver->ops->timer (driver->host, (guint64) MAX (delay, 0), function, data, NULL);
 }
 
-void
-mem_source_clear (GSource **source)
-{
-  GSource *owned = g_steal_pointer (source);
-
-  if (owned == NULL)
-    return;
-  g_source_destroy (owned);
-  g_source_unref (owned);
-}
-
 gpointer
 mem_finish_pointer (GAsyncResult *result, GError **error)
 {
@@ -74,8 +63,8 @@ mem_call_free (MemCall *call)
   drop_data (call);
   if (call->kept != NULL && call->kept_free != NULL)
     call->kept_free (call->kept);
-  mem_source_clear (&call->delay);
-  mem_source_clear (&call->cancelled);
+  thole_timer_clear (&call->delay);
+  thole_timer_clear (&call->cancelled);
   g_object_unref (call->task);
   g_free (call->id);
   g_free (call->text);
@@ -140,7 +129,7 @@ answer_kept (gpointer data)
 {
   MemCall *call = data;
 
-  mem_source_clear (&call->delay);
+  thole_timer_clear (&call->delay);
   g_task_return_pointer (call->task, g_steal_pointer (&call->kept), call->kept_free);
   mem_call_free (call);
   return G_SOURCE_REMOVE;
@@ -230,7 +219,7 @@ work_late (gpointer data)
 {
   MemCall *call = data;
 
-  mem_source_clear (&call->delay);
+  thole_timer_clear (&call->delay);
   call->action = MEM_FAULT_NONE;
   run (call);
   return G_SOURCE_REMOVE;
@@ -241,9 +230,9 @@ on_cancelled (GCancellable *cancellable, gpointer data)
 {
   MemCall *call = data;
 
-  mem_source_clear (&call->cancelled);
+  thole_timer_clear (&call->cancelled);
   /* it may not have begun yet */
-  mem_source_clear (&call->delay);
+  thole_timer_clear (&call->delay);
   if (call->action == MEM_FAULT_LATE)
     call->delay = mem_timer (call->driver, call->late, work_late, call);
   else
@@ -256,7 +245,7 @@ begin_work (gpointer data)
 {
   MemCall *call = data;
 
-  mem_source_clear (&call->delay);
+  thole_timer_clear (&call->delay);
   if (call->action == MEM_FAULT_FAIL)
     answer_error (call, g_error_new (THOLE_ERROR, call->code, "%s fails on demand", call->slot));
   else if (call->action == MEM_FAULT_HANG || call->action == MEM_FAULT_LATE)

@@ -58,7 +58,7 @@ pull_free (gpointer data)
 {
   Pull *pull = data;
 
-  mem_source_clear (&pull->timer);
+  thole_timer_clear (&pull->timer);
   g_free (pull);
 }
 
@@ -88,7 +88,7 @@ on_pulled (gpointer data)
   MemCall *call = pull->call;
   gint64 pause = call->driver->pull_time / STEPS;
 
-  mem_source_clear (&pull->timer);
+  thole_timer_clear (&pull->timer);
   pull->step++;
   tell_progress (pull);
   if (pull->step >= 3 && g_str_has_prefix (call->text, "broken/"))

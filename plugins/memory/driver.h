@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "thole-driver.h"
+#include "thole-host.h"
 
 #include "faults.h"
 #include "world.h"
@@ -88,7 +88,6 @@ void     mem_calls_fail  (TholeDriver *driver, int code, const char *reason);
 
 gint64   mem_now         (TholeDriver *driver);
 GSource *mem_timer       (TholeDriver *driver, gint64 delay, GSourceFunc function, gpointer data);
-void     mem_source_clear (GSource **source);
 
 gpointer mem_finish_pointer (GAsyncResult *result, GError **error);
 

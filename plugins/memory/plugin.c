@@ -30,7 +30,7 @@ on_due (gpointer data)
 {
   TholeDriver *self = data;
 
-  mem_source_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   self->advancing = TRUE;
   mem_world_advance (self->world, mem_now (self));
   self->advancing = FALSE;
@@ -51,7 +51,7 @@ watcher_arm (MemWatcher *watcher, gint64 at)
 
   if (self->advancing)
     return;
-  mem_source_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   if (at != G_MAXINT64)
     self->timer = mem_timer (self, at - mem_now (self), on_due, self);
 }
@@ -202,7 +202,7 @@ memory_close_async (TholeDriver *self, GAsyncReadyCallback callback, gpointer us
       mem_world_unwatch (self->world, &self->watcher);
       mem_world_release (g_steal_pointer (&self->world));
     }
-  mem_source_clear (&self->timer);
+  thole_timer_clear (&self->timer);
   g_task_return_boolean (task, TRUE);
 }
 

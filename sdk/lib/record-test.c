@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "thole-error.h"
+
 static void
 test_round_trip (void)
 {
@@ -102,6 +104,86 @@ test_log (void)
   g_assert_cmpint (time, ==, -1);
 }
 
+/* Takes @bytes in pieces of @piece; returns what of bodies came. */
+static char *
+take_all (TholeRecordInput *input, GByteArray *bytes, gsize piece, GError **error)
+{
+  g_autoptr(GString) bodies = g_string_new (NULL);
+
+  for (gsize at = 0; at < bytes->len;)
+    {
+      gsize n = MIN (piece, bytes->len - at), taken = 0;
+
+      if (!thole_record_input_take (input, bytes->data + at, n, &taken, error))
+        return NULL;
+      g_assert_cmpuint (taken, <=, n);
+      n = MIN (n - taken, input->left);
+      g_string_append_len (bodies, (const char *) bytes->data + at + taken, (gssize) n);
+      input->left -= n;
+      at += taken + n;
+    }
+  return g_string_free (g_steal_pointer (&bodies), FALSE);
+}
+
+static void
+test_input (void)
+{
+  g_autoptr(GByteArray) bytes = g_byte_array_new ();
+
+  thole_record_append (bytes, THOLE_RECORD_STDIN, "hello ", 6);
+  thole_record_append (bytes, THOLE_RECORD_STDIN, "you", 3);
+  for (gsize piece = 1; piece <= bytes->len; piece++)
+    {
+      TholeRecordInput input = { 0 };
+      g_autofree char *text = take_all (&input, bytes, piece, NULL);
+
+      g_assert_cmpstr (text, ==, "hello you");
+      g_assert_false (input.ended);
+    }
+}
+
+static void
+test_input_end (void)
+{
+  g_autoptr(GByteArray) bytes = g_byte_array_new ();
+  TholeRecordInput input = { 0 }, refusing = { .refuses = TRUE };
+  g_autofree char *text = NULL, *nothing = NULL;
+  g_autoptr(GError) late = NULL, refused = NULL;
+
+  thole_record_append (bytes, THOLE_RECORD_STDIN, "x", 1);
+  thole_record_append (bytes, THOLE_RECORD_STDIN, NULL, 0);
+  text = take_all (&input, bytes, bytes->len, NULL);
+  g_assert_cmpstr (text, ==, "x");
+  g_assert_true (input.ended);
+  g_assert_null (take_all (&input, bytes, bytes->len, &late));
+  g_assert_error (late, THOLE_ERROR, THOLE_ERROR_CONFLICT);
+  g_assert_null (take_all (&refusing, bytes, 2, &refused));
+  g_assert_error (refused, THOLE_ERROR, THOLE_ERROR_CONFLICT);
+  g_byte_array_set_size (bytes, 0);
+  thole_record_append (bytes, THOLE_RECORD_STDIN, NULL, 0);
+  refusing = (TholeRecordInput){ .refuses = TRUE };
+  nothing = take_all (&refusing, bytes, 1, NULL);
+  g_assert_cmpstr (nothing, ==, "");
+  g_assert_true (refusing.ended);
+}
+
+static void
+test_input_wrong (void)
+{
+  const guint8 wrong[][THOLE_RECORD_HEADER] = { { THOLE_RECORD_STDOUT }, { 0, 0, 1, 0, 1 }, { 0xff, 0xff, 0xff, 0xff, 0xff } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      TholeRecordInput input = { 0 };
+      g_autoptr(GError) error = NULL;
+      gsize taken = 0;
+
+      g_assert_false (thole_record_input_take (&input, wrong[i], THOLE_RECORD_HEADER, &taken, &error));
+      g_assert_error (error, THOLE_ERROR, THOLE_ERROR_INVALID);
+      g_assert_cmpuint (taken, ==, 0);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -110,5 +192,8 @@ main (int argc, char **argv)
   g_test_add_func ("/record/pieces", test_pieces);
   g_test_add_func ("/record/bad", test_bad);
   g_test_add_func ("/record/log", test_log);
+  g_test_add_func ("/record/input", test_input);
+  g_test_add_func ("/record/input/end", test_input_end);
+  g_test_add_func ("/record/input/wrong", test_input_wrong);
   return g_test_run ();
 }

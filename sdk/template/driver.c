@@ -6,7 +6,7 @@
  */
 #include <string.h>
 #include <thole-dict.h>
-#include <thole-driver.h>
+#include <thole-host.h>
 
 struct _TholeDriver
 {
@@ -201,18 +201,6 @@ example_close_finish (TholeDriver *self, GAsyncResult *result)
 
 /* workload/1 --------------------------------------------------------------------------------------------------- */
 
-static GVariant *
-example_finish_variant (TholeDriver *self, GAsyncResult *result, GError **error)
-{
-  return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-static gboolean
-example_finish_boolean (TholeDriver *self, GAsyncResult *result, GError **error)
-{
-  return g_task_propagate_boolean (G_TASK (result), error);
-}
-
 static void
 example_list_async (TholeDriver *self, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
                     gpointer user_data)
@@ -356,19 +344,19 @@ static const TholeDriverOps driver = {
 static const TholeWorkloadOps workload = {
   .struct_size = sizeof workload,
   .list_async = example_list_async,
-  .list_finish = example_finish_variant,
+  .list_finish = thole_finish_value,
   .inspect_async = example_inspect_async,
-  .inspect_finish = example_finish_variant,
+  .inspect_finish = thole_finish_value,
   .create_async = example_create_async,
-  .create_finish = example_finish_variant,
+  .create_finish = thole_finish_value,
   .start_async = example_start_async,
-  .start_finish = example_finish_boolean,
+  .start_finish = thole_finish_boolean,
   .stop_async = example_stop_async,
-  .stop_finish = example_finish_boolean,
+  .stop_finish = thole_finish_boolean,
   .remove_async = example_remove_async,
-  .remove_finish = example_finish_boolean,
+  .remove_finish = thole_finish_boolean,
   .recover_async = example_recover_async,
-  .recover_finish = example_finish_variant,
+  .recover_finish = thole_finish_value,
 };
 
 static const TholeInterface interfaces[] = { { "workload/1", &workload }, { NULL, NULL } };

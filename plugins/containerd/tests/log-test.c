@@ -19,7 +19,7 @@ typedef struct
 
 /* The driver's, which stands beside what needs an engine. */
 void
-ctr_timer_clear (GSource **source)
+thole_timer_clear (GSource **source)
 {
   if (*source != NULL)
     g_source_destroy (*source);
