@@ -164,10 +164,12 @@ def _(t):
     with tempfile.TemporaryDirectory() as folder:
         built, wrong = os.path.join(folder, "built"), os.path.join(folder, "wrong")
         client_abi(built)
-        t.equal(abi_changes(ABI, built), "", "changes")
-        # the guard itself sees a parameter that was turned into a pointer, and a function that is gone
         with open(built, encoding="utf-8") as file:
             text = file.read()
+        if "<function-decl" not in text:
+            raise Skip("the client library is built without debugging information, which holds its types")
+        t.equal(abi_changes(ABI, built), "", "changes")
+        # the guard itself sees a parameter that was turned into a pointer, and a function that is gone
         pointer = re.search(r"<pointer-type-def type-id='\w+' size-in-bits='64' id='(\w+)'", text)[1]
         resize = re.search(r"<function-decl name='thole_attachment_resize'.*?</function-decl>", text, re.S)[0]
         name = re.escape("thole_attachment_take_control")
