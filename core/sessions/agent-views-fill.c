@@ -26,14 +26,15 @@ put_attach (AgentViewer *self, GByteArray *out)
   guint frame = thole_agent_begin (out, THOLE_AGENT_ATTACH, self->channel);
   /* one who has begun goes on where he stands */
   gboolean resume = self->told || self->from == THOLE_VIEW_RESUME || self->from == THOLE_VIEW_ASIDE;
+  gboolean live = self->from == THOLE_VIEW_LIVE || self->from == THOLE_VIEW_ASIDE_LIVE;
   guint64 from = resume ? THOLE_AGENT_FROM_SEQ
-                        : self->from == THOLE_VIEW_LIVE ? THOLE_AGENT_FROM_LIVE : THOLE_AGENT_FROM_OLDEST;
+                        : live ? THOLE_AGENT_FROM_LIVE : THOLE_AGENT_FROM_OLDEST;
 
   thole_agent_field (out, THOLE_AGENT_TAG_ID, self->session->id, strlen (self->session->id));
   thole_agent_field_number (out, THOLE_AGENT_TAG_FROM, from);
   thole_agent_field_number (out, THOLE_AGENT_TAG_SEQ, self->seq);
   thole_agent_field_number (out, THOLE_AGENT_TAG_CREDIT, self->window);
-  if (self->from == THOLE_VIEW_ASIDE)
+  if (THOLE_VIEW_IS_ASIDE (self->from))
     thole_agent_field_number (out, THOLE_AGENT_TAG_ASIDE, 1);
   thole_agent_end (out, frame);
   self->window_sent = self->window;

@@ -42,11 +42,12 @@ typedef struct _DeskViewer
   guint refs;           /* who has it, the desk, a call under way */
   TholeDesk *desk;
   TholeViewer *inner;   /* (nullable) */
-  TholePainter *painter; /* (nullable): paints the screen that comes next */
+  TholePainter *painter; /* (nullable): paints the screen that comes next, and keeps its place until the inner viewer stands */
   GSource *pause;       /* (nullable): until the next screen may be painted */
   TholeInputRole role;
   gboolean told, told_control; /* resumed() came; and whether it has control, as last told */
   gboolean control_known;
+  gboolean acks;        /* it acknowledges by itself */
   gboolean there;       /* counted by the desk */
   gboolean closed, freed;
   gboolean close_due;

@@ -89,6 +89,10 @@ on_resumed (gpointer user_data, guint64 seq, guint64 taken)
   g_autoptr (GBytes) screen = g_steal_pointer (&self->screen);
 
   self->refs++;
+  /* who goes on stands there now */
+  g_clear_pointer (&self->painter, thole_painter_free);
+  if (self->acks)
+    thole_viewer_ack (self->inner, seq);
   if (!self->told)
     {
       self->told = TRUE;
@@ -270,7 +274,6 @@ on_painted (gpointer user_data, TholeScreen *screen, guint64 seq, TholeViewerEnd
   g_clear_pointer (&self->screen, g_bytes_unref);
   self->screen = thole_screen_paint (screen);
   self->painted_at = thole_clock_monotonic (self->desk->clock);
-  g_clear_pointer (&self->painter, thole_painter_free);
   open_inner (self, THOLE_VIEW_RESUME, seq);
 }
 
@@ -374,6 +377,7 @@ viewer_ack (TholeViewer *viewer, guint64 seq)
 {
   DeskViewer *self = (DeskViewer *) viewer;
 
+  self->acks = TRUE;
   if (self->inner != NULL)
     thole_viewer_ack (self->inner, seq);
 }

@@ -2,7 +2,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A hold over a stream that the test writes: what its viewers are given, and what goes to the program. */
+#include "sessions/desk.h"
 #include "sessions/hold.h"
+#include "sessions/painter.h"
 #include "thole-dict.h"
 
 #include <string.h>
@@ -23,14 +25,15 @@ typedef struct
 {
   TholeViewer *viewer;
   guint64 begin, seq, lost;
-  gboolean resumed, exited, closed;
+  gboolean resumed, exited, closed, shown;
+  gboolean acks; /* by itself, and only where it begins */
   TholeViewerEnd end;
 } Seen;
 
 static void
 begin (Fixture *self, gboolean lossless)
 {
-  TholeHoldOptions options = { .lossless = lossless, .scrollback = RING };
+  TholeHoldOptions options = { .lossless = lossless, .scrollback = RING, .rows = 24, .cols = 80 };
   TholeHoldEvents events = { NULL };
 
   self->program = -1;
@@ -77,6 +80,8 @@ on_resumed (gpointer user_data, guint64 seq, guint64 taken)
 
   self->resumed = TRUE;
   self->begin = self->seq = seq;
+  if (self->acks)
+    thole_viewer_ack (self->viewer, seq);
 }
 
 static void
@@ -210,6 +215,150 @@ test_aside_late (void)
   end (&fixture);
 }
 
+/* the screen ---------------------------------------------------------------------------------------------- */
+
+static void
+on_painted (gpointer user_data, TholeScreen *screen, guint64 seq, TholeViewerEnd end, const char *detail)
+{
+  g_assert_nonnull (screen);
+  *(guint64 *) user_data = seq;
+}
+
+/* a look at it lets nothing go that somebody who left wants to come back to
+ * proves: TE-22 */
+static void
+test_painter_aside (void)
+{
+  Fixture fixture;
+  Seen viewer;
+  TholePainter *painter;
+  guint64 painted = 0;
+
+  begin (&fixture, TRUE);
+  give_stream (&fixture);
+  say (&fixture, MANY);
+  look (&fixture, &viewer, THOLE_VIEW_OLDEST, 0);
+  thole_viewer_grant (viewer.viewer, RING / 2);
+  await_seq (&viewer, RING / 2);
+  thole_viewer_free (viewer.viewer);
+  settle ();
+  g_assert_cmpuint (thole_hold_output (fixture.hold), ==, RING + RING / 2);
+  painter = thole_painter_new (thole_hold_session (fixture.hold), 24, 80, on_painted, &painted);
+  while (painted == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (painted, ==, RING + RING / 2);
+  settle ();
+  thole_painter_free (painter);
+  settle ();
+  g_assert_cmpuint (thole_hold_output (fixture.hold), ==, RING + RING / 2);
+  look (&fixture, &viewer, THOLE_VIEW_RESUME, RING / 2);
+  thole_viewer_grant (viewer.viewer, MANY);
+  await_seq (&viewer, MANY);
+  g_assert_cmpuint (viewer.lost, ==, 0);
+  thole_viewer_free (viewer.viewer);
+  end (&fixture);
+}
+
+static void
+on_screen (gpointer user_data, guint64 seq, const guint8 *data, gsize length)
+{
+  ((Seen *) user_data)->shown = TRUE;
+}
+
+static TholeSession *
+source (gpointer user_data)
+{
+  return thole_hold_session (((Fixture *) user_data)->hold);
+}
+
+static TholeDesk *
+desk_of (Fixture *fixture)
+{
+  static const TholeDeskEvents events = { .source = source };
+
+  return thole_desk_new (thole_clock_system (), TRUE, 24, 80, &events, fixture);
+}
+
+static void
+sit (TholeDesk *desk, Seen *self, TholeViewFrom from, guint64 seq)
+{
+  static const TholeViewerEvents events = { .resumed = on_resumed, .output = on_output, .gap = on_gap, .taken = on_taken,
+                                            .resized = on_resized, .exited = on_exited, .closed = on_closed, .screen = on_screen };
+  TholeSession *way = thole_desk_session (desk, THOLE_INPUT_LEASE, FALSE);
+  gboolean acks = self->acks;
+
+  *self = (Seen) { .acks = acks };
+  self->viewer = thole_session_view (way, from, seq, &events, self);
+  thole_session_unref (way);
+}
+
+/* what comes while its screen is painted comes to it, though another one reads on */
+static void
+test_snapshot (void)
+{
+  Fixture fixture;
+  Seen fast, slow = { 0 };
+  TholeDesk *desk;
+
+  begin (&fixture, TRUE);
+  give_stream (&fixture);
+  desk = desk_of (&fixture);
+  look (&fixture, &fast, THOLE_VIEW_OLDEST, 0);
+  thole_viewer_grant (fast.viewer, 100 * MANY);
+  say (&fixture, RING);
+  await_seq (&fast, RING);
+  sit (desk, &slow, THOLE_VIEW_SNAPSHOT, 0);
+  say (&fixture, MANY);
+  while (!slow.shown)
+    g_main_context_iteration (NULL, TRUE);
+  thole_viewer_grant (slow.viewer, 100 * MANY);
+  await_seq (&slow, RING + MANY);
+  await_seq (&fast, RING + MANY);
+  g_assert_cmpuint (slow.lost + fast.lost, ==, 0);
+  thole_viewer_free (slow.viewer);
+  thole_viewer_free (fast.viewer);
+  thole_desk_free (desk, THOLE_VIEWER_REMOVED, "");
+  end (&fixture);
+}
+
+/* who acknowledges goes on doing so behind a gap and its screen */
+static void
+test_acks_behind_gap (void)
+{
+  Fixture fixture;
+  Seen first, viewer = { .acks = TRUE };
+  TholeDesk *desk;
+  guint64 begun;
+
+  begin (&fixture, TRUE);
+  give_stream (&fixture);
+  desk = desk_of (&fixture);
+  say (&fixture, 2 * RING);
+  look (&fixture, &first, THOLE_VIEW_OLDEST, 0);
+  thole_viewer_grant (first.viewer, MANY);
+  await_seq (&first, 2 * RING);
+  thole_viewer_free (first.viewer);
+  sit (desk, &viewer, THOLE_VIEW_RESUME, 0);
+  thole_viewer_grant (viewer.viewer, MANY);
+  while (!viewer.shown)
+    g_main_context_iteration (NULL, TRUE);
+  begun = viewer.seq;
+  g_assert_cmpuint (begun, ==, 2 * RING);
+  say (&fixture, RING);
+  await_seq (&viewer, begun + RING);
+  /* its connection breaks before it has acknowledged that */
+  thole_viewer_free (viewer.viewer);
+  say (&fixture, RING);
+  settle ();
+  look (&fixture, &viewer, THOLE_VIEW_RESUME, begun);
+  thole_viewer_grant (viewer.viewer, MANY);
+  await_seq (&viewer, begun + 2 * RING);
+  g_assert_cmpuint (viewer.lost, ==, 0);
+  thole_viewer_free (viewer.viewer);
+  thole_desk_free (desk, THOLE_VIEWER_REMOVED, "");
+  end (&fixture);
+}
+
 /* the end ------------------------------------------------------------------------------------------------- */
 
 /* one that parts gives a slow viewer what there is, and then says why it is over */
@@ -300,6 +449,9 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/hold-viewer/aside", test_aside);
   g_test_add_func ("/hold-viewer/aside-late", test_aside_late);
+  g_test_add_func ("/hold-viewer/painter-aside", test_painter_aside);
+  g_test_add_func ("/hold-viewer/snapshot", test_snapshot);
+  g_test_add_func ("/hold-viewer/acks-behind-gap", test_acks_behind_gap);
   g_test_add_func ("/hold-viewer/part", test_part);
   g_test_add_func ("/hold-viewer/cut", test_cut);
   g_test_add_func ("/hold-viewer/early-input", test_early_input);

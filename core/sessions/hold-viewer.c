@@ -390,6 +390,23 @@ static const TholeViewerClass viewer_class = {
   .ack = viewer_ack,
 };
 
+/* without whether it is aside */
+static TholeViewFrom
+from_of (TholeViewFrom from)
+{
+  switch (from)
+    {
+    case THOLE_VIEW_ASIDE:
+      return THOLE_VIEW_RESUME;
+    case THOLE_VIEW_ASIDE_OLDEST:
+      return THOLE_VIEW_OLDEST;
+    case THOLE_VIEW_ASIDE_LIVE:
+      return THOLE_VIEW_LIVE;
+    default:
+      return from;
+    }
+}
+
 TholeViewer *
 thole_hold_viewer_new (TholeHold *self, TholeViewFrom from, guint64 seq, const TholeViewerEvents *events, gpointer user_data)
 {
@@ -398,8 +415,8 @@ thole_hold_viewer_new (TholeHold *self, TholeViewFrom from, guint64 seq, const T
   viewer->viewer = (TholeViewer) { &viewer_class, *events, user_data };
   viewer->refs = 2; /* whoever has it, and the hold */
   viewer->hold = thole_hold_ref (self);
-  viewer->aside = from == THOLE_VIEW_ASIDE;
-  viewer->from = viewer->aside ? THOLE_VIEW_RESUME : from;
+  viewer->aside = THOLE_VIEW_IS_ASIDE (from);
+  viewer->from = from_of (from);
   viewer->seq = viewer->from == THOLE_VIEW_RESUME ? seq : 0;
   viewer->input_at = NOWHERE;
   viewer->there = TRUE;

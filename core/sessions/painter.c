@@ -10,16 +10,18 @@ struct _TholePainter
   TholeViewer *viewer;
   TholeScreen *screen;
   gboolean found;       /* @target is known */
+  gboolean finished;    /* @done was called */
   guint64 target;       /* where the output stood when it was asked for */
   guint64 at;
   TholePaintedFunc done;
   gpointer user_data;
 };
 
+/* Its viewer stays: what comes behind the screen is kept for whoever goes on there. */
 static void
 finish (TholePainter *self)
 {
-  g_clear_pointer (&self->viewer, thole_viewer_free);
+  self->finished = TRUE;
   self->done (self->user_data, self->screen, self->at, THOLE_VIEWER_ENDED, "");
 }
 
@@ -35,10 +37,11 @@ on_resumed (gpointer user_data, guint64 seq, guint64 taken)
       self->found = TRUE;
       self->target = seq;
       g_clear_pointer (&self->viewer, thole_viewer_free);
-      open_viewer (self, THOLE_VIEW_OLDEST);
+      open_viewer (self, THOLE_VIEW_ASIDE_OLDEST);
       return;
     }
   self->at = seq;
+  thole_viewer_ack (self->viewer, seq);
   if (self->at >= self->target)
     finish (self);
   else
@@ -50,8 +53,11 @@ on_output (gpointer user_data, TholeChannel channel, guint64 seq, const guint8 *
 {
   TholePainter *self = user_data;
 
+  if (self->finished)
+    return;
   thole_screen_feed (self->screen, data, length);
   self->at = seq + length;
+  thole_viewer_ack (self->viewer, self->at);
   if (self->at >= self->target)
     finish (self);
   else
@@ -63,6 +69,8 @@ on_gap (gpointer user_data, guint64 from, guint64 to)
 {
   TholePainter *self = user_data;
 
+  if (self->finished)
+    return;
   self->at = to;
   if (self->at >= self->target)
     finish (self);
@@ -83,7 +91,7 @@ on_exited (gpointer user_data, int code, int signal, guint64 seq)
 {
   TholePainter *self = user_data;
 
-  if (self->found)
+  if (self->found && !self->finished)
     finish (self);
 }
 
@@ -93,7 +101,8 @@ on_closed (gpointer user_data, TholeViewerEnd end, const char *detail)
   TholePainter *self = user_data;
 
   g_clear_pointer (&self->viewer, thole_viewer_free);
-  self->done (self->user_data, NULL, 0, end, detail);
+  if (!self->finished)
+    self->done (self->user_data, NULL, 0, end, detail);
 }
 
 static void
@@ -121,7 +130,7 @@ thole_painter_new (TholeSession *session, guint rows, guint cols, TholePaintedFu
   self->screen = thole_screen_new (rows, cols);
   self->done = done;
   self->user_data = user_data;
-  open_viewer (self, THOLE_VIEW_LIVE);
+  open_viewer (self, THOLE_VIEW_ASIDE_LIVE);
   return self;
 }
 

@@ -21,7 +21,11 @@ typedef enum
   THOLE_VIEW_SNAPSHOT, /* the screen as it is (terminals), then live */
   THOLE_VIEW_ASIDE,    /* as RESUME, by one where nobody sits (a recording): nothing is lost that it has not acknowledged, but whether
                         * the program waits for viewers that left is decided without it */
+  THOLE_VIEW_ASIDE_OLDEST, /* the same from there */
+  THOLE_VIEW_ASIDE_LIVE,
 } TholeViewFrom;
+
+#define THOLE_VIEW_IS_ASIDE(from) ((from) >= THOLE_VIEW_ASIDE)
 
 typedef enum
 {
