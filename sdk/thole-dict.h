@@ -6,6 +6,7 @@
 #pragma once
 
 #include <gio/gio.h>
+#include <sys/types.h>
 
 G_BEGIN_DECLS
 
@@ -92,5 +93,12 @@ GIOStream *thole_stream_new (GInputStream *input, GOutputStream *output);
 void       thole_unix_connect_async  (const char *path, GCancellable *cancellable, GAsyncReadyCallback callback,
                                       gpointer user_data);
 GIOStream *thole_unix_connect_finish (GAsyncResult *result, GError **error);
+
+/* Sends @signal to the group of the process @pid; of a terminal those of its keys to the group in front, and SIGKILL to every process
+ * that came of it. Only to processes of this machine whose control group has the name @group, the engine's name of a container, in its
+ * path. FALSE: it is none, or we may not. */
+gboolean   thole_process_signal   (pid_t pid, const char *group, int signal);
+/* SIGKILL to every process of such a group. Returns: how many there were */
+guint      thole_process_kill_all (const char *group);
 
 G_END_DECLS

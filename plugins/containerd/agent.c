@@ -96,6 +96,11 @@ agent_install_async (TholeDriver *self, const char *id, GVariant *options, GCanc
 
   if (task == NULL)
     return;
+  if (!self->config->agent)
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "agent=no is set for this backend");
+      return;
+    }
   if (!check_binary (binary, &error))
     {
       g_task_return_error (task, error);

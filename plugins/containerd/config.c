@@ -47,6 +47,18 @@ read_registries (CtrConfig *self, const char *text, GString *problems)
     complain (problems, "registry_credentials", error->message);
 }
 
+static gboolean
+read_switch (GVariant *config, const char *key, const char *fallback, GString *problems)
+{
+  const char *text = thole_dict_string (config, key, fallback);
+
+  if (g_strv_contains ((const char *const[]){ "yes", "true", "1", NULL }, text))
+    return TRUE;
+  if (!g_strv_contains ((const char *const[]){ "no", "false", "0", "", NULL }, text))
+    complain (problems, key, "must be yes or no");
+  return FALSE;
+}
+
 static void
 read_address (CtrConfig *self, const char *address, GString *problems)
 {
@@ -85,6 +97,7 @@ ctr_config_new (GVariant *config, GError **error)
     }
   read_address (self, thole_dict_string (config, "address", DEFAULT_ADDRESS), problems);
   self->plain_http = g_strsplit_set (thole_dict_string (config, "plain_http", ""), ",; ", 64);
+  self->agent = read_switch (config, "agent", "yes", problems);
   self->log_max_size = thole_dict_int (config, "log_max_size", LOG_SIZE_DEFAULT);
   if (self->log_max_size < LOG_SIZE_MIN)
     complain (problems, "log_max_size", "must be at least 64KiB");

@@ -19,6 +19,7 @@ typedef struct
   char *logger;      /* path of thole-log */
   char *cgroup_parent;
   gint64 log_max_size;
+  gboolean agent;    /* put thole-agent into containers */
   char **plain_http; /* registries that are asked without TLS */
   GHashTable *registries; /* registry host -> name of the secret that holds user:password */
 } CtrConfig;

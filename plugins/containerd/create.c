@@ -228,7 +228,7 @@ make_spec (Create *self, GError **error)
     .agent_mounts = agent_mounts, .user = self->user,
   };
 
-  if (!ctr_place_make (driver, self->container, hostname, host_network, error))
+  if (!ctr_place_make (driver, self->container, self->id, hostname, host_network, error))
     return NULL;
   ctr_agent_open (self->agent, self->user->uid, self->user->gid);
   return ctr_spec_make (self->spec, self->image, &place, error);

@@ -13,6 +13,7 @@
 #include "thole-json.h"
 
 typedef struct _CtrEvents CtrEvents;
+typedef struct _CtrRemains CtrRemains;
 
 /* How a task ended, as an event told. */
 typedef struct
@@ -36,11 +37,13 @@ struct _TholeDriver
   CtrConfig *config;
   CtrChannel *channel;
   CtrEvents *events;
+  CtrRemains *remains;   /* (nullable) */
   GHashTable *reaping;   /* container -> GPtrArray of GTask that wait for its end to be written down */
   GHashTable *starting;  /* containers that are being started */
   GHashTable *creating;  /* container -> GPtrArray of GTask that wait for another create of the same */
   GHashTable *ends;      /* container -> CtrEnd, told and not yet written down */
   GHashTable *oom;       /* containers that were told to want memory */
+  GHashTable *execs;     /* ids of the further programs that are ours */
   GHashTable *names;     /* container -> CtrName, of all that were seen */
   guint serial;          /* for names of what lives shortly */
 };

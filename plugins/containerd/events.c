@@ -5,8 +5,10 @@
 
 #include <string.h>
 
+#include "exec.h"
 #include "proto/events.pb-c.h"
 #include "reap.h"
+#include "remains.h"
 #include "thing.h"
 
 #define OWN_TOPIC "/thole/listening"
@@ -163,6 +165,9 @@ on_heard (CtrEvents *self)
   thole_timer_clear (&self->knock);
   self->listening = self->told = TRUE;
   arm_ping (self);
+  /* what somebody of ours left behind before this */
+  ctr_exec_sweep (self->driver);
+  ctr_remains_sweep (self->driver);
   if (again)
     tell (self, "resync", NULL);
   answer (self, NULL);

@@ -36,6 +36,29 @@ close_end (int *fd)
   *fd = -1;
 }
 
+static const char *const suffixes[] = { ".in", ".out", ".err" };
+
+char *
+ctr_exec_of_pipe (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (suffixes); i++)
+    if (g_str_has_suffix (name, suffixes[i]))
+      return g_strndup (name, strlen (name) - strlen (suffixes[i]));
+  return NULL;
+}
+
+void
+ctr_exec_unlink (TholeDriver *driver, const char *container, const char *exec)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (suffixes); i++)
+    {
+      g_autofree char *name = g_strconcat (exec, suffixes[i], NULL);
+      g_autofree char *path = g_build_filename (driver->config->runtime_dir, container, name, NULL);
+
+      g_unlink (path);
+    }
+}
+
 static void
 exec_clear (gpointer data)
 {
@@ -46,12 +69,12 @@ exec_clear (gpointer data)
   close_end (&self->in);
   close_end (&self->out);
   close_end (&self->err);
+  /* of one that may go on they are what it is found by */
+  if (!self->lost)
+    ctr_exec_unlink (self->driver, self->container, self->id);
   for (guint i = 0; i < 3; i++)
-    {
-      if (self->paths[i] != NULL)
-        g_unlink (self->paths[i]);
-      g_free (self->paths[i]);
-    }
+    g_free (self->paths[i]);
+  g_hash_table_remove (self->driver->execs, self->id);
   g_free (self->container);
   g_free (self->id);
   ctr_driver_unref (self->driver);
@@ -126,9 +149,8 @@ ctr_exec_kill (CtrExec *self)
 {
   if (self->exited || self->lost)
     return;
-  /* the engine knows the process only; it leads a group of its own, on this machine */
-  if (self->pid > 1)
-    kill (-self->pid, SIGKILL);
+  /* the engine knows the process only */
+  thole_process_signal (self->pid, self->container, SIGKILL);
   send_signal (self, SIGKILL);
 }
 
@@ -334,6 +356,7 @@ make_exec (Start *self, const char *container, GError **error)
   exec->driver = ctr_driver_ref (driver);
   exec->container = g_strdup (container);
   exec->id = g_strdup_printf ("e%" G_GINT64_FORMAT "x%u", ctr_now (driver), driver->serial++);
+  g_hash_table_add (driver->execs, g_strdup (exec->id));
   exec->tty = thole_dict_boolean (self->command, "tty", FALSE);
   exec->in = exec->out = exec->err = -1;
   return (!self->input || make_pipe (exec, 0, "in", O_RDWR, &exec->in, error))

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * "exec/1": open and resize. exec-run.c has run, attach.c the main process.
+ * "exec/1": open and resize. exec-run.c has run, exec-signal.c signals, attach.c the main process.
  */
 #include "exec.h"
 
@@ -117,4 +117,6 @@ const TholeExecOps ctr_exec_ops = {
   .attach_finish = thole_finish_stream,
   .resize_async = exec_resize_async,
   .resize_finish = thole_finish_boolean,
+  .signal_async = ctr_exec_signal_async,
+  .signal_finish = thole_finish_boolean,
 };

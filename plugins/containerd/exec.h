@@ -36,6 +36,11 @@ void     ctr_exec_end_input (CtrExec *self);
 void     ctr_exec_abandon  (CtrExec *self);
 /* By force, with its process group. */
 void     ctr_exec_kill     (CtrExec *self);
+/* The pipes of an exec: the text before ".in", ".out" or ".err". Returns: (transfer full) (nullable) */
+char    *ctr_exec_of_pipe (const char *name);
+void     ctr_exec_unlink  (TholeDriver *driver, const char *container, const char *exec);
+/* Ends, in the background, those that nobody of this driver has, and lets the engine forget them. */
+void     ctr_exec_sweep   (TholeDriver *driver);
 /* In the background: the engine forgets it. */
 void     ctr_exec_forget   (CtrExec *self);
 
@@ -47,6 +52,8 @@ GOutputStream *ctr_input_new   (int fd, gboolean by_closing, void (*ended) (gpoi
                                 GDestroyNotify notify);
 
 /* Slots that are told in files of their own. */
+void ctr_exec_signal_async (TholeDriver *self, const char *id, const char *exec_id, const char *signal, GVariant *options,
+                            GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
 void ctr_run_async    (TholeDriver *self, const char *id, GVariant *command, GVariant *options, GCancellable *cancellable,
                        GAsyncReadyCallback callback, gpointer user_data);
 void ctr_attach_async (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,

@@ -35,7 +35,7 @@ write_file (TholeDriver *driver, const char *container, const char *name, const 
 }
 
 gboolean
-ctr_place_make (TholeDriver *driver, const char *container, const char *hostname, gboolean host_network, GError **error)
+ctr_place_make (TholeDriver *driver, const char *container, const char *id, const char *hostname, gboolean host_network, GError **error)
 {
   g_autofree char *log = ctr_place_path (driver, container, "log");
   g_autofree char *hosts = g_strdup_printf ("127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n", hostname);
@@ -46,9 +46,21 @@ ctr_place_make (TholeDriver *driver, const char *container, const char *hostname
   if (host_network)
     g_file_get_contents ("/etc/hosts", &host_hosts, NULL, NULL);
   g_file_get_contents ("/etc/resolv.conf", &resolv, NULL, NULL);
-  return write_file (driver, container, "hosts", host_hosts != NULL ? host_hosts : hosts, error)
+  return write_file (driver, container, "id", id, error)
+         && write_file (driver, container, "hosts", host_hosts != NULL ? host_hosts : hosts, error)
          && write_file (driver, container, "hostname", name, error)
          && write_file (driver, container, "resolv.conf", resolv != NULL ? resolv : "", error);
+}
+
+char *
+ctr_place_id (TholeDriver *driver, const char *container)
+{
+  g_autofree char *path = ctr_place_path (driver, container, "id"), *id = NULL;
+  gsize prefix = strlen ("thole-XXXXXXXX-");
+
+  if (g_file_get_contents (path, &id, NULL, NULL))
+    return g_steal_pointer (&id);
+  return g_strdup (strlen (container) > prefix ? container + prefix : container);
 }
 
 static void

@@ -10,8 +10,11 @@
 
 /* @part (nullable): "log", "agent", "hosts". Returns: (transfer full) */
 char    *ctr_place_path   (TholeDriver *driver, const char *container, const char *part);
-/* Makes the folder and the files of /etc. */
-gboolean ctr_place_make   (TholeDriver *driver, const char *container, const char *hostname, gboolean host_network, GError **error);
+/* Makes the folder, the files of /etc and one with Thole's @id. */
+gboolean ctr_place_make   (TholeDriver *driver, const char *container, const char *id, const char *hostname, gboolean host_network,
+                           GError **error);
+/* Thole's id of a container that the engine has lost. Returns: (transfer full) */
+char    *ctr_place_id     (TholeDriver *driver, const char *container);
 void     ctr_place_remove (TholeDriver *driver, const char *container);
 
 /* A pipe of @container in the runtime folder, made when it is not there. Returns: (transfer full) (nullable) */

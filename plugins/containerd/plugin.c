@@ -11,6 +11,7 @@
 
 #include "call.h"
 #include "events.h"
+#include "remains.h"
 
 /* life ------------------------------------------------------------------------------------------------ */
 
@@ -33,6 +34,7 @@ driver_clear (gpointer box)
   g_clear_pointer (&self->ends, g_hash_table_unref);
   g_clear_pointer (&self->oom, g_hash_table_unref);
   g_clear_pointer (&self->creating, g_hash_table_unref);
+  g_clear_pointer (&self->execs, g_hash_table_unref);
   g_clear_pointer (&self->names, g_hash_table_unref);
 }
 
@@ -111,6 +113,7 @@ ctr_open (TholeHost *host, const TholeHostOps *ops, GVariant *config, GError **e
   self->ends = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->oom = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->creating = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
+  self->execs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, name_free);
   self->events = ctr_events_new (self);
   return self;
@@ -123,6 +126,7 @@ ctr_close_async (TholeDriver *self, GAsyncReadyCallback callback, gpointer user_
   g_autoptr(GError) closed = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the backend was closed");
 
   ctr_events_stop (self);
+  ctr_remains_stop (self);
   ctr_channel_reset (self->channel, closed);
   self->host = NULL;
   g_task_return_boolean (task, TRUE);

@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "reap.h"
+#include "remains.h"
 #include "slots.h"
 #include "spec.h"
 #include "stats.h"
@@ -209,6 +210,41 @@ list_next (GTask *task, gpointer value, GError *error)
     list_end (task);
 }
 
+static gboolean
+has_container (const List *self, const char *name)
+{
+  for (gsize i = 0; i < self->containers->n_containers; i++)
+    if (strcmp (self->containers->containers[i]->id, name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+adopt_next (GTask *task, gpointer value, GError *error)
+{
+  List *self = g_task_get_task_data (task);
+
+  /* one that was made since the list of containers was asked for has its own */
+  if (error != NULL && !ctr_is (error, THOLE_ERROR_EXISTS))
+    {
+      ctr_fail (task, error);
+      return;
+    }
+  while (self->at < self->tasks->n_tasks)
+    {
+      const char *name = self->tasks->tasks[self->at++]->id;
+
+      if (ctr_thing_is_ours (self->job.driver, name) && !has_container (self, name))
+        {
+          self->reaped = TRUE;
+          ctr_remains_adopt (task, name, adopt_next);
+          return;
+        }
+    }
+  self->at = 0;
+  list_next (task, NULL, NULL);
+}
+
 static void
 on_tasks (GTask *task, gpointer value, GError *error)
 {
@@ -223,7 +259,7 @@ on_tasks (GTask *task, gpointer value, GError *error)
   if (self->again)
     list_end (task);
   else
-    list_next (task, NULL, NULL);
+    adopt_next (task, NULL, NULL);
 }
 
 static void

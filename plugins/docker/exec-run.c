@@ -10,7 +10,6 @@
 
 #include "api.h"
 #include "bound.h"
-#include "kill-local.h"
 
 #define OUTPUT_MAX (1024 * 1024)
 #define PIECE 32768
@@ -84,7 +83,7 @@ on_pid_known (GObject *source, GAsyncResult *result, gpointer user_data)
   Run *self = g_task_get_task_data (task);
   g_autoptr(DockerReply) reply = docker_call_finish (self->driver, result, NULL);
   gint64 pid = reply != NULL && thole_dict_boolean (reply->json, "Running", FALSE) ? thole_dict_int (reply->json, "Pid", 0) : 0;
-  gboolean killed = self->driver->config->socket_path != NULL && docker_kill_local ((pid_t) pid, self->exec->engine_id, SIGKILL);
+  gboolean killed = self->driver->config->socket_path != NULL && thole_process_signal ((pid_t) pid, self->exec->engine_id, SIGKILL);
 
   if (self->answered)
     return;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "exec.h"
-#include "kill-local.h"
 #include "lookup.h"
 
 #define KILL_TIMEOUT 10.0
@@ -98,7 +97,7 @@ on_inspected (GObject *source, GAsyncResult *result, gpointer user_data)
   else if (!thole_dict_boolean (reply->json, "Running", FALSE))
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it has ended");
   else if (self->driver->config->socket_path != NULL
-           && docker_kill_local ((pid_t) thole_dict_int (reply->json, "Pid", 0), self->engine_id, thole_signal_number (self->signal)))
+           && thole_process_signal ((pid_t) thole_dict_int (reply->json, "Pid", 0), self->engine_id, thole_signal_number (self->signal)))
     g_task_return_boolean (task, TRUE);
   else
     kill_inside (task, process != NULL ? thole_dict_string (process, "user", "") : "");

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The engine has no call that ends an exec. When it is on this machine, the kernel has.
+ * Engines have no call that ends an exec with all that came of it. When one is on this machine, the kernel has.
  */
-#include "kill-local.h"
+#include "thole-dict.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,14 +15,24 @@
 
 #define PROCESSES_MAX 4096
 
-/* The container's id is in the path of its control group. */
+/* one name may begin with another one */
 static gboolean
-belongs (pid_t pid, const char *engine_id)
+is_whole (const char *behind)
+{
+  return behind[0] == '\0' || behind[0] == '/' || behind[0] == '\n' || g_str_has_prefix (behind, ".scope");
+}
+
+/* The container's name is in the path of its control group. */
+static gboolean
+belongs (pid_t pid, const char *name)
 {
   g_autofree char *path = g_strdup_printf ("/proc/%d/cgroup", (int) pid);
   g_autofree char *text = NULL;
+  const char *found = g_file_get_contents (path, &text, NULL, NULL) ? strstr (text, name) : NULL;
 
-  return g_file_get_contents (path, &text, NULL, NULL) && strstr (text, engine_id) != NULL;
+  while (found != NULL && !is_whole (found + strlen (name)))
+    found = strstr (found + 1, name);
+  return found != NULL;
 }
 
 static void
@@ -46,10 +56,10 @@ append_children (GArray *pids, pid_t parent)
 
 /* The descriptor stands for the process that was looked at, even when its number is given to another. */
 static gboolean
-kill_one (pid_t pid, const char *engine_id)
+kill_one (pid_t pid, const char *name)
 {
   int fd = (int) syscall (SYS_pidfd_open, pid, 0);
-  gboolean ours = fd >= 0 && belongs (pid, engine_id);
+  gboolean ours = fd >= 0 && belongs (pid, name);
 
   if (ours && syscall (SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0 && errno == EPERM)
     ours = FALSE;
@@ -95,7 +105,7 @@ append_session (GArray *pids, pid_t leader)
 }
 
 static gboolean
-kill_all (pid_t pid, const char *engine_id)
+kill_all (pid_t pid, const char *name)
 {
   g_autoptr(GArray) pids = g_array_new (FALSE, FALSE, sizeof (pid_t));
   gboolean killed;
@@ -104,22 +114,22 @@ kill_all (pid_t pid, const char *engine_id)
   append_session (pids, pid);
   for (guint i = 0; i < pids->len; i++)
     append_children (pids, g_array_index (pids, pid_t, i));
-  killed = kill_one (pid, engine_id);
+  killed = kill_one (pid, name);
   for (guint i = 1; i < pids->len; i++)
-    kill_one (g_array_index (pids, pid_t, i), engine_id);
+    kill_one (g_array_index (pids, pid_t, i), name);
   return killed;
 }
 
 /* the descriptor keeps the number of the process, and so that of the group that it leads, from being given to another */
 static gboolean
-signal_group (pid_t pid, const char *engine_id, int signal)
+signal_group (pid_t pid, const char *name, int signal)
 {
   gboolean key = signal == SIGINT || signal == SIGQUIT || signal == SIGTSTP || signal == SIGCONT;
   int fd = (int) syscall (SYS_pidfd_open, pid, 0);
   pid_t group = 0, session, front = 0;
   gboolean sent = FALSE;
 
-  if (fd >= 0 && belongs (pid, engine_id) && read_places (pid, &group, &session, &front))
+  if (fd >= 0 && belongs (pid, name) && read_places (pid, &group, &session, &front))
     sent = kill (key && front > 1 ? -front : group == pid ? -pid : pid, signal) == 0;
   if (fd >= 0)
     close (fd);
@@ -127,9 +137,26 @@ signal_group (pid_t pid, const char *engine_id, int signal)
 }
 
 gboolean
-docker_kill_local (pid_t pid, const char *engine_id, int signal)
+thole_process_signal (pid_t pid, const char *name, int signal)
 {
-  if (pid <= 1 || strlen (engine_id) < 32)
+  if (pid <= 1 || strlen (name) < 16)
     return FALSE;
-  return signal == SIGKILL ? kill_all (pid, engine_id) : signal_group (pid, engine_id, signal);
+  return signal == SIGKILL ? kill_all (pid, name) : signal_group (pid, name, signal);
+}
+
+guint
+thole_process_kill_all (const char *name)
+{
+  g_autoptr(GDir) proc = strlen (name) >= 16 ? g_dir_open ("/proc", 0, NULL) : NULL;
+  const char *entry;
+  guint killed = 0;
+
+  while (proc != NULL && (entry = g_dir_read_name (proc)) != NULL)
+    {
+      pid_t pid = (pid_t) strtol (entry, NULL, 10);
+
+      if (pid > 1 && kill_one (pid, name))
+        killed++;
+    }
+  return killed;
 }
