@@ -73,7 +73,10 @@ send_reply (TholeBusCall *call, GDBusMessage *reply)
 {
   if (call->bus != NULL && !call->caller->gone
       && !(g_dbus_message_get_flags (call->message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED))
-    g_dbus_connection_send_message (call->bus->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+    {
+      thole_bus_outlet_push (call->bus->outlet);
+      g_dbus_connection_send_message (call->bus->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+    }
   g_object_unref (reply);
   thole_bus_call_free (call);
 }
@@ -220,6 +223,8 @@ take_message (GDBusConnection *connection, GDBusMessage *message, gboolean incom
   Arrival *arrival;
   GSource *source;
 
+  if (!incoming)
+    thole_bus_outlet_precede (connection, message);
   if (!incoming || !is_ours (message))
     return message;
   if (g_dbus_message_get_body (message) != NULL && g_variant_get_size (g_dbus_message_get_body (message)) > inlet->max_body)
@@ -356,6 +361,7 @@ thole_bus_new (const TholeBusOptions *options, TholeBusWhich which, const char *
   self->options = *options;
   self->operations = options->operations;
   self->connection = connection;
+  self->outlet = thole_bus_outlet_new (connection);
   self->methods = g_hash_table_new (g_str_hash, g_str_equal);
   self->callers = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, drop_caller);
   self->calls = g_hash_table_new (NULL, NULL);
@@ -412,11 +418,9 @@ thole_bus_free (TholeBus *self)
   gpointer key;
 
   self->inlet->bus = NULL;
-  g_dbus_connection_remove_filter (self->connection, self->filter);
   g_signal_handlers_disconnect_by_data (self->connection, self);
   g_dbus_connection_signal_unsubscribe (self->connection, self->names);
   g_dbus_connection_signal_unsubscribe (self->connection, self->rules);
-  inlet_unref (self->inlet);
   end_streams (self);
   g_hash_table_unref (self->streams);
   thole_bus_tree_end (self);
@@ -429,8 +433,12 @@ thole_bus_free (TholeBus *self)
   g_hash_table_unref (self->callers);
   g_hash_table_unref (self->calls);
   g_hash_table_unref (self->methods);
+  thole_bus_outlet_push (self->outlet);
   g_dbus_connection_flush_sync (self->connection, NULL, NULL);
+  g_dbus_connection_remove_filter (self->connection, self->filter);
+  inlet_unref (self->inlet);
   g_dbus_connection_close_sync (self->connection, NULL, NULL);
+  thole_bus_outlet_free (self->outlet);
   g_object_unref (self->connection);
   g_free (self);
 }

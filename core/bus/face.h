@@ -7,6 +7,7 @@
 
 #include "bus/bus.h"
 #include "bus/names.h"
+#include "bus/outlet.h"
 
 #define THOLE_BUS_MAX_CALLERS 1024 /* whose credentials are remembered */
 #define THOLE_BUS_MAX_CALLS 128    /* of one caller without an answer */
@@ -23,6 +24,7 @@ struct _TholeBus
   TholeOperations *operations;
   GDBusConnection *connection;
   TholeBusInlet *inlet;
+  TholeBusOutlet *outlet;
   guint filter, names, rules; /* of the connection */
   GHashTable *methods;      /* "Workload.Start" -> TholeOperationDef */
   GHashTable *callers;      /* unique name -> TholeBusCaller */

@@ -17,7 +17,6 @@ typedef struct
 {
   TholeBusKind kind;
   char *owner;
-  guint n;
   guint64 marks[];
 } Known;
 
@@ -53,56 +52,42 @@ dirty_free (gpointer data)
 
 /* properties --------------------------------------------------------------------------------------------------- */
 
-/* FNV-1a */
+/* FNV-1a, of eight bytes at a time */
 static guint64
-mark_of (GVariant *value)
+mark_of (const guint8 *data, gsize length)
 {
-  const guint8 *data = g_variant_get_data (value);
-  gsize length = g_variant_get_size (value);
-  guint64 mark = 14695981039346656037ull;
+  guint64 mark = 14695981039346656037ull ^ length;
 
-  for (gsize i = 0; i < length; i++)
-    mark = (mark ^ data[i]) * 1099511628211ull;
+  for (gsize i = 0; i < length; i += 8)
+    {
+      guint64 word = 0;
+
+      memcpy (&word, data + i, MIN (8, length - i));
+      mark = (mark ^ word) * 1099511628211ull;
+      mark ^= mark >> 32;
+    }
   return mark;
 }
 
-/* what differs from what @known remembers, which is brought up to date. Returns: (transfer none) (floating) (nullable) */
-static GVariant *
-changed_properties (Known *known, GVariant *properties)
+/* does it differ from what is remembered? */
+static gboolean
+has_changed (guint index, const guint8 *bytes, gsize length, gpointer known)
 {
-  GVariantBuilder builder;
-  GVariantIter iter;
-  const char *name;
-  GVariant *value;
-  guint changed = 0, i = 0;
+  guint64 mark = mark_of (bytes, length);
+  guint64 before = ((Known *) known)->marks[index];
 
-  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
-  g_variant_iter_init (&iter, properties);
-  for (; g_variant_iter_loop (&iter, "{&sv}", &name, &value); i++)
-    {
-      guint64 mark = mark_of (value);
-
-      if (known->marks[i] == mark)
-        continue;
-      known->marks[i] = mark;
-      g_variant_builder_add (&builder, "{sv}", name, value);
-      changed++;
-    }
-  if (changed > 0)
-    return g_variant_builder_end (&builder);
-  g_variant_builder_clear (&builder);
-  return NULL;
+  ((Known *) known)->marks[index] = mark;
+  return mark != before;
 }
 
 static Known *
-remember (TholeBusNews *self, TholeBusKind kind, const char *id, const char *owner, GVariant *properties)
+remember (TholeBusNews *self, TholeBusKind kind, const char *id, const char *owner)
 {
-  gsize n = g_variant_n_children (properties);
+  guint n = thole_bus_object_n_properties (kind);
   Known *known = g_malloc0 (sizeof *known + n * sizeof known->marks[0]);
 
   known->kind = kind;
   known->owner = g_strdup (owner);
-  known->n = (guint) n;
   g_hash_table_replace (self->known, g_strdup (id), known);
   return known;
 }
@@ -120,20 +105,17 @@ tell_removed (TholeBusNews *self, TholeBusKind kind, const char *id, const char 
 static void
 tell_object (TholeBusNews *self, const char *id, const Dirty *dirty, gpointer object)
 {
-  g_autoptr (GVariant) all = g_variant_ref_sink (thole_bus_object_properties (dirty->kind, object));
   Known *known = g_hash_table_lookup (self->known, id);
   gboolean added = known == NULL && dirty->kind != THOLE_BUS_BACKEND && strcmp (id, self->last[dirty->kind]) > 0;
-  g_autoptr (GVariant) changed = NULL;
-  TholeBusNewsItem item = { dirty->kind, id, dirty->owner, added ? THOLE_BUS_ADDED : THOLE_BUS_CHANGED, all };
+  g_autoptr (GByteArray) changed = g_byte_array_sized_new (1024);
+  const TholeBusNewsItem item = { dirty->kind, id, dirty->owner, added ? THOLE_BUS_ADDED : THOLE_BUS_CHANGED, changed };
 
-  if (known == NULL || known->n != g_variant_n_children (all))
-    known = remember (self, dirty->kind, id, dirty->owner, all);
-  changed = changed_properties (known, all);
-  if (changed == NULL)
+  /* of what was not known before all is new */
+  if (known == NULL)
+    known = remember (self, dirty->kind, id, dirty->owner);
+  thole_bus_object_write (dirty->kind, object, changed, has_changed, known);
+  if (changed->len == 0)
     return;
-  g_variant_ref_sink (changed);
-  if (!added)
-    item.properties = changed;
   thole_bus_watchers_tell (self->bus->watchers, &item);
   if (thole_bus_object_listed (dirty->kind, object))
     return;

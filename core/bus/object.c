@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bus/value.h"
+#include "bus/wire.h"
 #include "operations/seat.h"
 #include "operations/tracker.h"
 #include "thole-json.h"
@@ -148,6 +149,73 @@ thole_bus_object_properties (TholeBusKind kind, gpointer object)
       }
   thole_record_unref (record);
   return g_variant_builder_end (&builder);
+}
+
+/* the wire form ------------------------------------------------------------------------------------------------ */
+
+static void
+write_entry (GByteArray *out, const char *name, gconstpointer record, const TholeField *field, GVariant *value)
+{
+  thole_wire_align (out, 8);
+  thole_wire_string (out, name);
+  if (field != NULL)
+    thole_bus_write_member (out, record, field);
+  else
+    {
+      thole_wire_signature (out, g_variant_get_type_string (value));
+      thole_wire_value (out, value);
+    }
+}
+
+/* backends are few */
+static void
+write_dictionary (GVariant *properties, GByteArray *out, TholeBusWanted wanted, gpointer user_data)
+{
+  GVariantIter iter;
+  const char *name;
+  GVariant *value;
+
+  g_variant_iter_init (&iter, properties);
+  for (guint i = 0; g_variant_iter_loop (&iter, "{&sv}", &name, &value); i++)
+    {
+      guint before = out->len;
+
+      write_entry (out, name, NULL, NULL, value);
+      if (wanted != NULL && !wanted (i, out->data + before, out->len - before, user_data))
+        g_byte_array_set_size (out, before);
+    }
+}
+
+void
+thole_bus_object_write (TholeBusKind kind, gpointer object, GByteArray *out, TholeBusWanted wanted, gpointer user_data)
+{
+  const TholeRecordType *type = types[kind];
+  gpointer record;
+
+  if (type == NULL)
+    {
+      g_autoptr (GVariant) properties = g_variant_ref_sink (thole_bus_object_properties (kind, object));
+
+      write_dictionary (properties, out, wanted, user_data);
+      return;
+    }
+  record = kind == THOLE_BUS_SESSION ? thole_seat_record (object) : thole_record_ref (record_of (kind, object));
+  for (guint i = 0; i < type->n_fields; i++)
+    if (!(type->fields[i].flags & THOLE_FIELD_HIDDEN))
+      {
+        guint before = out->len;
+
+        write_entry (out, thole_bus_property_name (type->fields[i].name), record, &type->fields[i], NULL);
+        if (wanted != NULL && !wanted (i, out->data + before, out->len - before, user_data))
+          g_byte_array_set_size (out, before);
+      }
+  thole_record_unref (record);
+}
+
+guint
+thole_bus_object_n_properties (TholeBusKind kind)
+{
+  return types[kind] != NULL ? types[kind]->n_fields : G_N_ELEMENTS (backend_properties);
 }
 
 void

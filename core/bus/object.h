@@ -19,6 +19,13 @@ gboolean    thole_bus_object_seen  (TholeBusKind kind, gpointer object, const Th
 /* Returns: (transfer none) (floating): a{sv}, all properties */
 GVariant   *thole_bus_object_properties (TholeBusKind kind, gpointer object);
 
+/* A property with its name is written at @bytes, which begin at a multiple of 8. Returns: FALSE = it is taken back */
+typedef gboolean (*TholeBusWanted) (guint index, const guint8 *bytes, gsize length, gpointer user_data);
+/* The same dictionary as it goes over the bus, without its length, from a multiple of 8 on. @wanted: (nullable): asked for each */
+void        thole_bus_object_write (TholeBusKind kind, gpointer object, GByteArray *out, TholeBusWanted wanted, gpointer user_data);
+/* @index above is less */
+guint       thole_bus_object_n_properties (TholeBusKind kind);
+
 typedef struct
 {
   const char *name;  /* as over HTTP */

@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "bus/object.h"
+#include "bus/outlet.h"
 #include "bus/watch.h"
+#include "bus/wire.h"
 
 #define PIECE 100                    /* objects made at a time */
 #define LIST_MAX (24 * 1024 * 1024)  /* bytes of a list: system buses carry no message above 32 MiB */
-#define LONG (256 * 1024)            /* bytes of a list that is sent by a thread */
+#define LONG (256 * 1024)            /* bytes of a list whose memory is given back at once */
 #define LISTS 4                      /* made at the same time, each of one caller */
 #define WAITING 64                   /* that wait for their turn */
 
@@ -96,8 +98,8 @@ typedef struct
   gboolean begun;
   TholeBusKind kind;
   char *last;           /* id */
-  GPtrArray *entries;   /* of GVariant {oa{sa{sv}}} */
-  gsize size;           /* bytes of them */
+  GByteArray *out;      /* the answer, as it goes over the bus */
+  gsize body, open;     /* in it: where the body and its array begin */
   GSource *timer;
 } Listing;
 
@@ -125,34 +127,39 @@ listing_free (gpointer data)
   if (self->begun && call->bus != NULL)
     listing_over (call);
   thole_source_clear (&self->timer);
-  g_ptr_array_unref (self->entries);
+  g_clear_pointer (&self->out, g_byte_array_unref);
   g_free (self->last);
   g_free (self);
 }
 
-/* one block of memory an object: a tree of values takes ten times as much */
 static void
 add_entry (Listing *self, gpointer object)
 {
   g_autofree char *path = thole_bus_path (self->kind, self->last);
   g_autofree char *interface = g_strconcat (THOLE_BUS_NAME ".", thole_bus_kind_interface (self->kind), NULL);
-  GVariantBuilder builder;
-  GVariant *entry;
+  gsize interfaces, properties;
 
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{sa{sv}}"));
-  g_variant_builder_add (&builder, "{s@a{sv}}", interface, thole_bus_object_properties (self->kind, object));
-  entry = g_variant_ref_sink (g_variant_new ("{oa{sa{sv}}}", path, &builder));
-  g_variant_get_data (entry);
-  self->size += g_variant_get_size (entry);
-  g_ptr_array_add (self->entries, entry);
+  thole_wire_align (self->out, 8);
+  thole_wire_string (self->out, path);
+  interfaces = thole_wire_open (self->out, 8);
+  thole_wire_string (self->out, interface);
+  properties = thole_wire_open (self->out, 8);
+  thole_bus_object_write (self->kind, object, self->out, NULL, NULL);
+  thole_wire_close (self->out, properties, 8);
+  thole_wire_close (self->out, interfaces, 8);
 }
 
-/* in a thread: what GLib does to make bytes of a long list would keep everybody else waiting */
 static void
-send_list (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+begin_answer (TholeBusCall *call, Listing *self)
 {
-  g_dbus_connection_send_message (source, data, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
-  g_task_return_boolean (task, TRUE);
+  const TholeWireHeader header = {
+    .type = G_DBUS_MESSAGE_TYPE_METHOD_RETURN, .serial = thole_bus_outlet_serial (call->bus->outlet),
+    .reply_serial = g_dbus_message_get_serial (call->message), .destination = call->caller->name, .signature = "a{oa{sa{sv}}}",
+  };
+
+  thole_wire_header (self->out, &header, 0);
+  self->body = self->out->len;
+  self->open = thole_wire_open (self->out, 8);
 }
 
 /* the memory that it took is of no use to anybody else */
@@ -165,30 +172,19 @@ list_written (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-list_sent (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_dbus_connection_flush (G_DBUS_CONNECTION (source), NULL, list_written, user_data);
-}
-
-static void
 listing_end (TholeBusCall *call)
 {
   Listing *self = call->state;
-  GVariant *all = g_variant_new_array (G_VARIANT_TYPE ("{oa{sa{sv}}}"), (GVariant **) self->entries->pdata, self->entries->len);
-  g_autoptr (GTask) task = NULL;
-  GDBusMessage *reply;
+  gsize size = self->out->len;
 
-  if (self->size < LONG)
-    {
-      thole_bus_return (call, g_variant_new_tuple (&all, 1), NULL);
-      return;
-    }
-  reply = g_dbus_message_new_method_reply (call->message);
-  g_dbus_message_set_body (reply, g_variant_new_tuple (&all, 1));
-  g_ptr_array_set_size (self->entries, 0);
-  task = g_task_new (call->bus->connection, NULL, list_sent, call);
-  g_task_set_task_data (task, reply, g_object_unref);
-  g_task_run_in_thread (task, send_list);
+  thole_wire_close (self->out, self->open, 8);
+  thole_wire_resize (self->out, 0, size - self->body);
+  if (!(g_dbus_message_get_flags (call->message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED))
+    thole_bus_outlet_take (call->bus->outlet, g_steal_pointer (&self->out));
+  if (size < LONG)
+    thole_bus_call_free (call);
+  else
+    g_dbus_connection_flush (call->bus->connection, NULL, list_written, call);
 }
 
 /* Returns: FALSE when all have been seen */
@@ -223,7 +219,7 @@ next_piece (gpointer user_data)
     }
   for (guint i = 0; more && i < PIECE; i++)
     more = next_object (call);
-  if (self->size > LIST_MAX)
+  if (self->out->len > LIST_MAX)
     thole_bus_fail (call, THOLE_ERROR_TOO_LARGE, "there are too many objects for one message; ListWorkloads gives them page by page");
   else if (more)
     return G_SOURCE_CONTINUE;
@@ -250,6 +246,7 @@ begin_list (TholeBusCall *call)
       return;
     }
   thole_bus_watcher_hold (watcher);
+  begin_answer (call, self);
   self->begun = TRUE;
   g_queue_push_tail (&call->bus->listing, call);
   self->timer = thole_clock_timer (call->bus->options.clock, 0, next_piece, call);
@@ -311,7 +308,7 @@ list_all (TholeBusCall *call)
   self->call = call;
   self->kind = THOLE_BUS_ROOT + 1;
   self->last = g_strdup ("");
-  self->entries = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  self->out = g_byte_array_new ();
   call->state = self;
   call->state_free = listing_free;
   call->caller->listing = TRUE;

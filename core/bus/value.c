@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "bus/wire.h"
 #include "thole-dict.h"
 #include "thole-json.h"
 
@@ -15,8 +16,10 @@ is_null (GVariant *value)
   return g_variant_is_of_type (value, G_VARIANT_TYPE_UNIT);
 }
 
+static GVariant *value_at (GVariant *json, guint depth);
+
 static GVariant *
-dictionary (GVariant *json)
+dictionary (GVariant *json, guint depth)
 {
   GVariantBuilder builder;
   GVariantIter iter;
@@ -28,13 +31,13 @@ dictionary (GVariant *json)
   while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
     if (!is_null (value))
       g_variant_builder_add_value (&builder, g_variant_new_dict_entry (g_variant_new_string (key),
-                                                                       g_variant_new_variant (thole_bus_value (value))));
+                                                                       g_variant_new_variant (value_at (value, depth + 1))));
   return g_variant_builder_end (&builder);
 }
 
 /* the type that all members have: as and aa{sv} are easier to use than av */
 static const char *
-list_type (GVariant *json)
+list_type (GVariant *json, guint depth)
 {
   gsize n = g_variant_n_children (json), texts = 0, objects = 0;
 
@@ -44,13 +47,13 @@ list_type (GVariant *json)
       g_autoptr (GVariant) value = g_variant_get_variant (child);
 
       texts += g_variant_is_of_type (value, G_VARIANT_TYPE_STRING);
-      objects += g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT);
+      objects += depth < THOLE_BUS_MAX_DEPTH && g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT);
     }
   return n > 0 && texts == n ? "as" : n > 0 && objects == n ? "aa{sv}" : "av";
 }
 
 static GVariant *
-list (GVariant *json, const char *type)
+list (GVariant *json, const char *type, guint depth)
 {
   GVariantBuilder builder;
   GVariantIter iter;
@@ -64,20 +67,27 @@ list (GVariant *json, const char *type)
       gboolean object = g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT);
 
       if (strcmp (type, "av") == 0 && !is_null (value))
-        g_variant_builder_add (&builder, "v", thole_bus_value (value));
+        g_variant_builder_add (&builder, "v", value_at (value, depth + 1));
       else if ((strcmp (type, "as") == 0 && text) || (strcmp (type, "aa{sv}") == 0 && object))
-        g_variant_builder_add_value (&builder, thole_bus_value (value));
+        g_variant_builder_add_value (&builder, value_at (value, depth + 1));
     }
   return g_variant_builder_end (&builder);
 }
 
-GVariant *
-thole_bus_value (GVariant *json)
+/* a container, where the bus allows one */
+static GVariant *
+container_at (GVariant *json, guint depth)
 {
-  if (g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT))
-    return dictionary (json);
-  if (g_variant_is_of_type (json, G_VARIANT_TYPE ("av")))
-    return list (json, list_type (json));
+  if (depth > THOLE_BUS_MAX_DEPTH)
+    return g_variant_new_take_string (thole_json_to_string (json));
+  return g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT) ? dictionary (json, depth) : list (json, list_type (json, depth), depth);
+}
+
+static GVariant *
+value_at (GVariant *json, guint depth)
+{
+  if (g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT) || g_variant_is_of_type (json, G_VARIANT_TYPE ("av")))
+    return container_at (json, depth);
   if (g_variant_is_of_type (json, G_VARIANT_TYPE_STRING))
     return g_variant_new_string (g_variant_get_string (json, NULL));
   if (g_variant_is_of_type (json, G_VARIANT_TYPE_INT64))
@@ -89,6 +99,12 @@ thole_bus_value (GVariant *json)
   if (g_variant_is_of_type (json, G_VARIANT_TYPE_UINT64))
     return g_variant_new_uint64 (g_variant_get_uint64 (json));
   return g_variant_new_string ("");
+}
+
+GVariant *
+thole_bus_value (GVariant *json)
+{
+  return value_at (json, 1);
 }
 
 static GVariant *
@@ -113,11 +129,11 @@ thole_bus_value_as (GVariant *json, const char *type)
   gboolean object = json != NULL && g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT);
 
   if (strcmp (type, "a{sv}") == 0 && object)
-    return dictionary (json);
+    return dictionary (json, 1);
   if (strcmp (type, "a{ss}") == 0 && object)
     return texts (json);
   if (json != NULL && type[0] == 'a' && type[1] != '{' && g_variant_is_of_type (json, G_VARIANT_TYPE ("av")))
-    return list (json, type);
+    return list (json, type, 1);
   return g_variant_new_array (g_variant_type_element (G_VARIANT_TYPE (type)), NULL, 0);
 }
 
@@ -128,7 +144,10 @@ thole_bus_dictionary (GBytes *bytes)
   const char *text = bytes != NULL ? g_bytes_get_data (bytes, &length) : NULL;
   g_autoptr (GVariant) json = text != NULL ? thole_json_parse (text, length, NULL) : NULL;
 
-  return thole_bus_value_as (json, "a{sv}");
+  if (json == NULL || !g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT))
+    return thole_bus_value_as (NULL, "a{sv}");
+  /* its members are as deep as properties are */
+  return dictionary (json, 0);
 }
 
 /* properties ------------------------------------------------------------------------------------------------- */
@@ -164,14 +183,20 @@ thole_bus_input_type (const TholeField *field)
   return field->flags & THOLE_FIELD_REPEATED ? "s or as" : types[field->kind];
 }
 
+/* most are empty. Returns: (transfer full) (nullable) */
+static GVariant *
+parse_member (const char *text)
+{
+  if (text == NULL || text[0] == '\0' || strcmp (text, "{}") == 0 || strcmp (text, "[]") == 0)
+    return NULL;
+  return thole_json_parse (text, strlen (text), NULL);
+}
+
 static GVariant *
 json_member (const char *text, const char *type)
 {
-  g_autoptr (GVariant) json = NULL;
+  g_autoptr (GVariant) json = parse_member (text);
 
-  /* most are empty */
-  if (text != NULL && text[0] != '\0' && strcmp (text, "{}") != 0 && strcmp (text, "[]") != 0)
-    json = thole_json_parse (text, strlen (text), NULL);
   return thole_bus_value_as (json, type);
 }
 
@@ -201,6 +226,60 @@ thole_bus_member (gconstpointer record, const TholeField *field)
     default:
       text = MEMBER (char *, record, field);
       return g_variant_new_string (text != NULL ? text : "");
+    }
+}
+
+/* the bus ends the connection of who sends what is not UTF-8, so that is not left to those who made the text */
+static void
+write_text (GByteArray *out, const char *text)
+{
+  g_autofree char *mended = text != NULL && !g_utf8_validate (text, -1, NULL) ? g_utf8_make_valid (text, -1) : NULL;
+
+  thole_wire_signature (out, "s");
+  thole_wire_string (out, mended != NULL ? mended : text != NULL ? text : "");
+}
+
+void
+thole_bus_write_member (GByteArray *out, gconstpointer record, const TholeField *field)
+{
+  const char *type = thole_bus_field_type (field);
+  char buffer[THOLE_TIME_LENGTH];
+  gint64 number;
+
+  switch (field->kind)
+    {
+    case THOLE_FIELD_BOOL:
+      thole_wire_signature (out, type);
+      thole_wire_uint32 (out, MEMBER (gboolean, record, field) != FALSE);
+      break;
+    case THOLE_FIELD_INT:
+      number = MEMBER (gint64, record, field);
+      number = number != THOLE_RECORD_NULL ? number : -1;
+      thole_wire_signature (out, type);
+      thole_wire_fixed64 (out, &number);
+      break;
+    case THOLE_FIELD_NUMBER:
+      thole_wire_signature (out, type);
+      thole_wire_fixed64 (out, &MEMBER (double, record, field));
+      break;
+    case THOLE_FIELD_TIME:
+      number = MEMBER (gint64, record, field);
+      write_text (out, number != 0 ? thole_time_format (number, buffer) : NULL);
+      break;
+    case THOLE_FIELD_ENUM:
+      write_text (out, field->choices[MEMBER (int, record, field)]);
+      break;
+    case THOLE_FIELD_JSON:
+      {
+        g_autoptr (GVariant) json = parse_member (MEMBER (char *, record, field));
+
+        thole_wire_signature (out, type);
+        thole_wire_json (out, json, type);
+        break;
+      }
+    default:
+      write_text (out, MEMBER (char *, record, field));
+      break;
     }
 }
 

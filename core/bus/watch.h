@@ -29,8 +29,16 @@ typedef struct
   TholeBusKind kind;
   const char *id, *owner;
   TholeBusHappening happening;
-  GVariant *properties;   /* (nullable): a{sv}: those that changed, or all */
+  const GByteArray *properties; /* (nullable): those that changed, or all: thole_bus_object_write() */
 } TholeBusNewsItem;
+
+/* A signal, made once for all its receivers. */
+typedef struct
+{
+  char *path;
+  const char *interface, *member, *signature;
+  GByteArray *body;             /* as it goes over the bus */
+} TholeBusSignal;
 
 /* watchers.c: all of them */
 TholeBusWatchers *thole_bus_watchers_new  (TholeBus *bus);
@@ -58,14 +66,23 @@ gboolean         thole_bus_watcher_consented (TholeBusWatcher *self);
 uid_t            thole_bus_watcher_uid     (TholeBusWatcher *self);
 /* Ends it when its user may see something else than when it began. Returns: FALSE: it has ended, and may be freed */
 gboolean         thole_bus_watcher_check   (TholeBusWatcher *self);
-void             thole_bus_watcher_tell    (TholeBusWatcher *self, const TholeBusNewsItem *item);
+/* @signal: the same for everybody; cleared = it is made when the first needs it */
+void             thole_bus_watcher_tell    (TholeBusWatcher *self, const TholeBusNewsItem *item, TholeBusSignal *signal);
 /* Between these nothing is sent, since what it asked for is still being made; what changes meanwhile is told at the end. */
 void             thole_bus_watcher_hold    (TholeBusWatcher *self);
 void             thole_bus_watcher_release (TholeBusWatcher *self);
 /* Follows events: Root.Subscribe. @stream: (transfer full) */
 void             thole_bus_watcher_follow  (TholeBusWatcher *self, TholeStream *stream);
-/* Sends it a signal of Root. @body: a tuple, floating */
-void             thole_bus_watcher_signal  (TholeBusWatcher *self, const char *name, GVariant *body);
+/* Tells it that this was all, and why: a word. */
+void             thole_bus_watcher_end     (TholeBusWatcher *self, const char *reason);
+
+/* signal.c */
+void             thole_bus_signal_make     (TholeBusSignal *self, const TholeBusNewsItem *item);
+/* @signature: static. Returns with a body to which its values are to be written */
+void             thole_bus_signal_of_root  (TholeBusSignal *self, const char *name, const char *signature);
+void             thole_bus_signal_clear    (TholeBusSignal *self);
+void             thole_bus_signal_send     (const TholeBusSignal *self, TholeBusOutlet *outlet, const char *destination);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TholeBusSignal, thole_bus_signal_clear)
 
 /* subscribe.c: Root.Subscribe and Root.Unsubscribe */
 void             thole_bus_subscribe   (TholeBusCall *call);

@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 #include "bus/object.h"
-#include "bus/value.h"
+#include "bus/wire.h"
 #include "thole-dict.h"
+#include "thole-json.h"
 
 #define WINDOW 256
 #define PATIENCE (30 * 1000) /* ms for a sign of life */
@@ -64,8 +65,9 @@ alive (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   TholeBusWatcher *self = user_data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) answer = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+  GVariant *answer = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
 
+  g_clear_pointer (&answer, g_variant_unref);
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CLOSED))
     return;
   /* a refusal is a sign of life, too */
@@ -84,48 +86,36 @@ ask (TholeBusWatcher *self)
 {
   self->asking = TRUE;
   self->sent = 0;
+  thole_bus_outlet_push (self->bus->outlet);
   g_dbus_connection_call (self->bus->connection, self->name, "/", "org.freedesktop.DBus.Peer", "Ping", NULL, NULL,
                           G_DBUS_CALL_FLAGS_NO_AUTO_START, PATIENCE, self->cancel, alive, self);
 }
 
 static void
-emit (TholeBusWatcher *self, const char *path, const char *interface, const char *name, GVariant *body)
+emit (TholeBusWatcher *self, const TholeBusSignal *signal)
 {
-  g_autoptr (GDBusMessage) message = g_dbus_message_new_signal (path, interface, name);
-
-  g_dbus_message_set_destination (message, self->name);
-  g_dbus_message_set_body (message, body);
-  g_dbus_connection_send_message (self->bus->connection, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+  thole_bus_signal_send (signal, self->bus->outlet, self->name);
   self->sent++;
   if (!self->asking && self->sent >= WINDOW)
     ask (self);
 }
 
 void
-thole_bus_watcher_signal (TholeBusWatcher *self, const char *name, GVariant *body)
+thole_bus_watcher_end (TholeBusWatcher *self, const char *reason)
 {
-  emit (self, THOLE_BUS_PATH, THOLE_BUS_NAME ".Root", name, body);
+  g_auto (TholeBusSignal) signal = { 0 };
+
+  thole_bus_signal_of_root (&signal, "WatchEnded", "s");
+  thole_wire_string (signal.body, reason);
+  emit (self, &signal);
 }
 
 static void
-send_item (TholeBusWatcher *self, const TholeBusNewsItem *item)
+send_item (TholeBusWatcher *self, const TholeBusNewsItem *item, TholeBusSignal *signal)
 {
-  g_autofree char *path = thole_bus_path (item->kind, item->id);
-  g_autofree char *interface = g_strconcat (THOLE_BUS_NAME ".", thole_bus_kind_interface (item->kind), NULL);
-  const char *interfaces[] = { interface, NULL };
-  GVariantBuilder builder;
-
-  if (item->happening == THOLE_BUS_CHANGED)
-    emit (self, path, "org.freedesktop.DBus.Properties", "PropertiesChanged",
-          g_variant_new ("(s@a{sv}@as)", interface, item->properties, g_variant_new_strv (NULL, 0)));
-  else if (item->happening == THOLE_BUS_REMOVED)
-    emit (self, THOLE_BUS_PATH, "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", g_variant_new ("(o^as)", path, interfaces));
-  else
-    {
-      g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{sa{sv}}"));
-      g_variant_builder_add (&builder, "{s@a{sv}}", interface, item->properties);
-      emit (self, THOLE_BUS_PATH, "org.freedesktop.DBus.ObjectManager", "InterfacesAdded", g_variant_new ("(oa{sa{sv}})", path, &builder));
-    }
+  if (signal->body == NULL)
+    thole_bus_signal_make (signal, item);
+  emit (self, signal);
 }
 
 static gboolean
@@ -151,12 +141,12 @@ keep_for_later (TholeBusWatcher *self, const TholeBusNewsItem *item)
 }
 
 void
-thole_bus_watcher_tell (TholeBusWatcher *self, const TholeBusNewsItem *item)
+thole_bus_watcher_tell (TholeBusWatcher *self, const TholeBusNewsItem *item, TholeBusSignal *signal)
 {
   if (!may_see (self, item->kind, item->owner))
     return;
   if (may_send (self))
-    send_item (self, item);
+    send_item (self, item, signal);
   else
     keep_for_later (self, item);
   if (g_hash_table_size (self->missed) > MAX_MISSED)
@@ -171,17 +161,19 @@ tell_missed (TholeBusWatcher *self, const char *id, const Missed *missed)
 {
   gpointer object = thole_bus_object_find (self->bus->operations, missed->kind, id);
   gboolean listed = object != NULL && thole_bus_object_listed (missed->kind, object);
-  g_autoptr (GVariant) properties =
-    object != NULL ? g_variant_ref_sink (thole_bus_object_properties (missed->kind, object)) : NULL;
+  g_autoptr (GByteArray) properties = g_byte_array_new ();
+  g_auto (TholeBusSignal) signal = { 0 }, end = { 0 };
   const TholeBusNewsItem item = { missed->kind, id, missed->owner, missed->happening, properties };
   const TholeBusNewsItem removed = { missed->kind, id, missed->owner, THOLE_BUS_REMOVED, NULL };
 
   if (!may_see (self, item.kind, item.owner))
     return;
+  if (object != NULL)
+    thole_bus_object_write (missed->kind, object, properties, NULL, NULL);
   if (listed || (object != NULL && item.happening == THOLE_BUS_CHANGED))
-    send_item (self, &item);
+    send_item (self, &item, &signal);
   if (!listed)
-    send_item (self, &removed);
+    send_item (self, &removed, &end);
 }
 
 gboolean
@@ -206,12 +198,22 @@ thole_bus_watcher_check (TholeBusWatcher *self)
 static void
 send_event (TholeBusWatcher *self, const TholeItem *item)
 {
-  g_autoptr (GVariant) event = g_variant_ref_sink (thole_bus_dictionary (item->data));
+  gsize length;
+  const char *text = g_bytes_get_data (item->data, &length);
+  g_autoptr (GVariant) event = thole_json_parse (text, length, NULL);
+  gboolean gap = strcmp (item->type, "gap") == 0;
+  g_auto (TholeBusSignal) signal = { 0 };
+  gint64 number;
 
-  if (strcmp (item->type, "gap") == 0)
-    thole_bus_watcher_signal (self, "Gap", g_variant_new ("(xx)", thole_dict_int (event, "from", 0), thole_dict_int (event, "to", 0)));
+  thole_bus_signal_of_root (&signal, gap ? "Gap" : "Event", gap ? "xx" : "xa{sv}");
+  number = gap ? thole_dict_int (event, "from", 0) : item->id;
+  thole_wire_fixed64 (signal.body, &number);
+  number = gap ? thole_dict_int (event, "to", 0) : 0;
+  if (gap)
+    thole_wire_fixed64 (signal.body, &number);
   else
-    thole_bus_watcher_signal (self, "Event", g_variant_new ("(x@a{sv})", item->id, event));
+    thole_wire_json (signal.body, event, "a{sv}");
+  emit (self, &signal);
 }
 
 static gboolean

@@ -40,7 +40,7 @@ thole_bus_watchers_free (TholeBusWatchers *self)
 
   g_hash_table_iter_init (&iter, self->all);
   while (g_hash_table_iter_next (&iter, NULL, &value))
-    thole_bus_watcher_signal (value, "WatchEnded", g_variant_new ("(s)", "shutdown"));
+    thole_bus_watcher_end (value, "shutdown");
   g_hash_table_unref (self->all);
   g_ptr_array_unref (self->gone);
   g_free (self);
@@ -58,13 +58,14 @@ forget_gone (TholeBusWatchers *self)
 void
 thole_bus_watchers_tell (TholeBusWatchers *self, const TholeBusNewsItem *item)
 {
+  g_auto (TholeBusSignal) signal = { 0 };
   GHashTableIter iter;
   gpointer value;
 
   self->telling = TRUE;
   g_hash_table_iter_init (&iter, self->all);
   while (g_hash_table_iter_next (&iter, NULL, &value))
-    thole_bus_watcher_tell (value, item);
+    thole_bus_watcher_tell (value, item, &signal);
   self->telling = FALSE;
 }
 
@@ -134,7 +135,7 @@ thole_bus_unwatch (TholeBus *bus, const char *name, const char *reason)
   if (watcher == NULL || g_ptr_array_find_with_equal_func (self->gone, name, g_str_equal, NULL))
     return;
   if (reason != NULL)
-    thole_bus_watcher_signal (watcher, "WatchEnded", g_variant_new ("(s)", reason));
+    thole_bus_watcher_end (watcher, reason);
   g_ptr_array_add (self->gone, g_strdup (name));
   if (!self->telling)
     forget_gone (self);

@@ -5,6 +5,7 @@
 
 THOLE_ACCEPT=1 writes docs/org.thole.Thole1.xml anew.
 """
+import json
 import os
 import re
 import socket
@@ -160,6 +161,30 @@ def described(t):
     for path in [ROOT] + [next(name for name in objects if f"/{kind}/" in name) for kind in KINDS]:
         parts += re.findall(rf'  <interface name="{THOLE}\..*?</interface>\n', t.client.introspect(path), re.S)
     return "<node>\n" + "".join(parts) + "</node>\n"
+
+
+@case("JSON that is nested deeper than the bus allows is told as text, and nobody loses the connection", proves="127")
+def _(t):
+    deep = 1
+    for _ in range(26):
+        deep = {"a": deep}
+    client = listener(t)
+    subscribe(client, -1)
+    client.objects()
+    made = t.thole.create({"image": "demo", "backend_options": deep})
+    path = path_of("workload", made["id"])
+    listed = t.client.objects()[path][f"{THOLE}.Workload"]
+    t.equal(listed["Spec"], t.client.properties(path, "Workload")["Spec"], "one by one as in the list")
+    t.equal(listed["Spec"], t.client.call(path, "Workload.Get")[0]["spec"], "and as a method gives it")
+    found, depth = listed["Spec"]["backend_options"], 0
+    while isinstance(found, dict):
+        found, depth = found["a"], depth + 1
+    for _ in range(depth):
+        deep = deep["a"]
+    t.equal(json.loads(found), deep, "the rest of it")
+    t.until(lambda: [one for one in client.named("InterfacesAdded") if one[0] == path], what="it is told, too")
+    t.client.call(path, "Workload.Delete", {"force": True, "wait": "deleted"})
+    client.close()
 
 
 @case("introspection is as docs/org.thole.Thole1.xml says, and documented throughout")
