@@ -14,18 +14,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/turn.h"
 #include "operations/verb.h"
 #include "sessions/agent-frames.h"
 #include "thole-dict.h"
 
 #define CHANNEL 1
 #define ENOUGH (256 * 1024) /* bytes that wait for the caller: nothing is granted, and nothing read, beyond */
+#define KEPT 4096           /* bytes that an idle viewer's buffer may have */
 
 typedef struct
 {
   TholeBusStream stream;
   TholeViewer *viewer;
-  GSource *in, *out;
+  GSource *in, *out;      /* @out: while the caller's socket is full */
+  GSource *turn;
+  gboolean due;           /* what is pending is to be sent in the next turn */
   GByteArray *got;        /* the begin of a frame */
   GByteArray *pending;    /* to be sent: ENOUGH, what was granted then, and a little */
   gsize sent;
@@ -44,6 +48,7 @@ attached_free (TholeBusStream *stream)
 
   thole_source_clear (&self->in);
   thole_source_clear (&self->out);
+  thole_source_clear (&self->turn);
   g_clear_pointer (&self->viewer, thole_viewer_free);
   g_byte_array_unref (self->got);
   g_byte_array_unref (self->pending);
@@ -66,6 +71,8 @@ read_on (Attached *self)
     return;
   self->in = g_unix_fd_source_new (self->stream.fd, G_IO_IN | G_IO_ERR | G_IO_HUP);
   g_source_set_callback (self->in, G_SOURCE_FUNC (received), self, NULL);
+  /* else its descriptor is taken out of the loop and put in again around each call, which wakes the loop twice */
+  g_source_set_can_recurse (self->in, TRUE);
   g_source_attach (self->in, g_main_context_get_thread_default ());
 }
 
@@ -82,39 +89,77 @@ grant (Attached *self)
 
 /* to the caller ------------------------------------------------------------------------------------------------ */
 
-static gboolean
-sent_on (int fd, GIOCondition condition, gpointer user_data)
-{
-  Attached *self = user_data;
-  gssize written = send (fd, self->pending->data + self->sent, self->pending->len - self->sent, MSG_NOSIGNAL);
-
-  if (written < 0 && (errno == EAGAIN || errno == EINTR))
-    return G_SOURCE_CONTINUE;
-  if (written >= 0)
-    self->sent += (gsize) written;
-  if (written >= 0 && self->sent < self->pending->len)
-    return G_SOURCE_CONTINUE;
-  g_byte_array_set_size (self->pending, 0);
-  self->sent = 0;
-  thole_source_clear (&self->out);
-  if (written < 0 || self->over)
-    thole_bus_stream_end (&self->stream);
-  else
-    {
-      grant (self);
-      read_on (self);
-    }
-  return G_SOURCE_REMOVE;
-}
+static gboolean sent_on (int fd, GIOCondition condition, gpointer user_data);
 
 static void
-send_soon (Attached *self)
+wait_for_room (Attached *self)
 {
   if (self->out != NULL)
     return;
   self->out = g_unix_fd_source_new (self->stream.fd, G_IO_OUT | G_IO_ERR | G_IO_HUP);
   g_source_set_callback (self->out, G_SOURCE_FUNC (sent_on), self, NULL);
   g_source_attach (self->out, g_main_context_get_thread_default ());
+}
+
+static void
+empty_pending (Attached *self)
+{
+  if (self->pending->len > KEPT)
+    {
+      g_byte_array_unref (self->pending);
+      self->pending = g_byte_array_new ();
+    }
+  g_byte_array_set_size (self->pending, 0);
+  self->sent = 0;
+}
+
+/* may end it */
+static void
+send_pending (Attached *self)
+{
+  gssize written = send (self->stream.fd, self->pending->data + self->sent, self->pending->len - self->sent, MSG_NOSIGNAL);
+  gboolean broken = written < 0 && errno != EAGAIN && errno != EINTR;
+
+  if (written > 0)
+    self->sent += (gsize) written;
+  if (!broken && self->sent < self->pending->len)
+    {
+      wait_for_room (self);
+      return;
+    }
+  thole_source_clear (&self->out);
+  empty_pending (self);
+  if (broken || self->over)
+    {
+      thole_bus_stream_end (&self->stream);
+      return;
+    }
+  grant (self);
+  read_on (self);
+}
+
+static gboolean
+sent_on (int fd, GIOCondition condition, gpointer user_data)
+{
+  send_pending (user_data);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_turn (gpointer user_data)
+{
+  Attached *self = user_data;
+
+  if (self->out != NULL)
+    return G_SOURCE_CONTINUE;
+  if (self->pending->len > self->sent)
+    send_pending (self);
+  else
+    {
+      grant (self);
+      read_on (self);
+    }
+  return G_SOURCE_CONTINUE;
 }
 
 static guint
@@ -127,7 +172,7 @@ static void
 end (Attached *self, guint frame)
 {
   thole_agent_end (self->pending, frame);
-  send_soon (self);
+  self->due = TRUE;
 }
 
 static void
@@ -154,20 +199,40 @@ on_resumed (gpointer user_data, guint64 seq, guint64 taken)
   self->offset = taken;
 }
 
+/* Sends what is pending and @data behind it, at once: what cannot go waits. That the caller has gone is found in the next turn, since
+ * nothing may be freed here.
+ */
+static void
+send_with (Attached *self, const guint8 *data, gsize length)
+{
+  struct iovec pieces[2] = { { self->pending->data + self->sent, self->pending->len - self->sent }, { (gpointer) data, length } };
+  struct msghdr message = { .msg_iov = pieces, .msg_iovlen = 2 };
+  gsize before = pieces[0].iov_len, rest;
+  gssize written = self->out == NULL ? sendmsg (self->stream.fd, &message, MSG_NOSIGNAL) : 0;
+
+  rest = before + length - (gsize) MAX (written, 0);
+  if (rest > length)
+    self->sent += (gsize) MAX (written, 0);
+  else
+    empty_pending (self);
+  g_byte_array_append (self->pending, data + (length - MIN (rest, length)), (guint) MIN (rest, length));
+  self->due = rest > 0 || self->in == NULL || self->owed > 0;
+}
+
 static void
 on_output (gpointer user_data, TholeChannel channel, guint64 seq, const guint8 *data, gsize length)
 {
   Attached *self = user_data;
 
-  while (length > 0)
+  while (length > 0 && !self->over)
     {
       gsize part = MIN (length, THOLE_AGENT_MAX_DATA);
       guint frame = begin (self, THOLE_AGENT_OUTPUT);
 
       thole_agent_put (self->pending, channel, 1);
       thole_agent_put (self->pending, seq, 8);
-      g_byte_array_append (self->pending, data, (guint) part);
-      end (self, frame);
+      thole_agent_end_with (self->pending, frame, part);
+      send_with (self, data, part);
       seq += part;
       data += part;
       length -= part;
@@ -402,6 +467,7 @@ thole_bus_attached (TholeBusCall *self, TholeCall *call)
   attached->got = g_byte_array_new ();
   attached->pending = g_byte_array_new ();
   attached->viewer = thole_session_view (session, from, seq, &viewer_events, attached);
+  attached->turn = thole_turn_source (&attached->due, on_turn, attached);
   read_on (attached);
   thole_bus_stream_give (self, ends[1]);
 }

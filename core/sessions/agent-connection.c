@@ -2,15 +2,19 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sessions/agent-connection.h"
 
+#include <glib-unix.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/turn.h"
 #include "sessions/agent-frames.h"
 
 /* an idle connection keeps the small buffer, a busy one the large */
 #define SMALL 8192
 #define LARGE (256 * 1024)
 #define QUIET_READS 16
+/* fills of one turn: others are served between */
+#define FILLS 4
 
 struct _TholeAgentConnection
 {
@@ -20,15 +24,20 @@ struct _TholeAgentConnection
   gpointer user_data;
   GIOStream *stream;
   GCancellable *cancellable;
+  /* where the stream can be polled, as a socket can: nothing is allocated and no other turn waited for on the way of a byte */
+  GPollableInputStream *source;  /* (nullable) */
+  GPollableOutputStream *sink;   /* (nullable) */
+  GSource *readable, *writable;
   guint8 *in;
   gsize in_size, in_length;
   guint quiet;
   GByteArray *out;
-  GSource *wake;
+  gsize sent;                    /* of @out */
+  GSource *turn;
+  gboolean due;                  /* it is to be filled in the next turn */
 };
 
 static void fill (TholeAgentConnection *self);
-static void read_on (TholeAgentConnection *self);
 
 static void
 on_closed (GObject *source, GAsyncResult *result, gpointer user_data)
@@ -108,6 +117,26 @@ fit_buffer (TholeAgentConnection *self, gsize got)
     }
 }
 
+/* Returns FALSE when nothing more is to be read */
+static gboolean
+take (TholeAgentConnection *self, gssize length, const GError *error)
+{
+  if (self->dropped)
+    return FALSE;
+  if (length <= 0)
+    {
+      fail (self, error != NULL ? error->message : "the agent closed the connection");
+      return FALSE;
+    }
+  self->in_length += (gsize) length;
+  if (!serve (self))
+    return FALSE;
+  fit_buffer (self, (gsize) length);
+  return TRUE;
+}
+
+static void read_on (TholeAgentConnection *self);
+
 static void
 on_read (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -115,17 +144,8 @@ on_read (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GError) error = NULL;
   gssize length = g_input_stream_read_finish (G_INPUT_STREAM (source), result, &error);
 
-  if (!self->dropped && length <= 0)
-    fail (self, error != NULL ? error->message : "the agent closed the connection");
-  else if (!self->dropped)
-    {
-      self->in_length += (gsize) length;
-      if (serve (self))
-        {
-          fit_buffer (self, (gsize) length);
-          read_on (self);
-        }
-    }
+  if (take (self, length, error))
+    read_on (self);
   connection_unref (self);
 }
 
@@ -137,6 +157,73 @@ read_on (TholeAgentConnection *self)
                              self->in_size - self->in_length, G_PRIORITY_DEFAULT, self->cancellable, on_read, self);
 }
 
+static gboolean
+read_now (TholeAgentConnection *self)
+{
+  g_autoptr(GError) error = NULL;
+  gssize length = g_pollable_input_stream_read_nonblocking (self->source, self->in + self->in_length, self->in_size - self->in_length,
+                                                            NULL, &error);
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    return G_SOURCE_CONTINUE;
+  self->refs++;
+  if (!take (self, length, error))
+    thole_source_clear (&self->readable);
+  connection_unref (self);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_readable (GObject *stream, gpointer user_data)
+{
+  return read_now (user_data);
+}
+
+static gboolean
+on_socket_readable (int fd, GIOCondition condition, gpointer user_data)
+{
+  return read_now (user_data);
+}
+
+static void
+begin_to_read (TholeAgentConnection *self)
+{
+  if (self->source == NULL)
+    {
+      read_on (self);
+      return;
+    }
+  if (G_IS_SOCKET_CONNECTION (self->stream))
+    {
+      GSocket *socket = g_socket_connection_get_socket (G_SOCKET_CONNECTION (self->stream));
+
+      self->readable = g_unix_fd_source_new (g_socket_get_fd (socket), G_IO_IN | G_IO_ERR | G_IO_HUP);
+      g_source_set_callback (self->readable, G_SOURCE_FUNC (on_socket_readable), self, NULL);
+      /* else its descriptor is taken out of the loop and put in again around each call, which wakes the loop twice */
+      g_source_set_can_recurse (self->readable, TRUE);
+    }
+  else
+    {
+      self->readable = g_pollable_input_stream_create_source (self->source, NULL);
+      g_source_set_callback (self->readable, G_SOURCE_FUNC (on_readable), self, NULL);
+    }
+  g_source_attach (self->readable, g_main_context_get_thread_default ());
+}
+
+/* everything was taken: a large buffer is not kept */
+static void
+empty_out (TholeAgentConnection *self)
+{
+  self->writing = FALSE;
+  self->sent = 0;
+  if (self->out->len > SMALL)
+    {
+      g_byte_array_unref (self->out);
+      self->out = g_byte_array_new ();
+    }
+  g_byte_array_set_size (self->out, 0);
+}
+
 static void
 on_written (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -144,13 +231,7 @@ on_written (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GError) error = NULL;
   gboolean good = g_output_stream_write_all_finish (G_OUTPUT_STREAM (source), result, NULL, &error);
 
-  self->writing = FALSE;
-  if (self->out->len > SMALL)
-    {
-      g_byte_array_unref (self->out);
-      self->out = g_byte_array_new ();
-    }
-  g_byte_array_set_size (self->out, 0);
+  empty_out (self);
   if (!good)
     fail (self, error->message);
   else if (!self->dropped)
@@ -159,13 +240,8 @@ on_written (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-fill (TholeAgentConnection *self)
+write_later (TholeAgentConnection *self)
 {
-  if (self->writing)
-    return;
-  self->events->fill (self->user_data, self->out);
-  if (self->dropped || self->out->len == 0)
-    return;
   self->writing = TRUE;
   self->refs++;
   g_output_stream_write_all_async (g_io_stream_get_output_stream (self->stream), self->out->data, self->out->len,
@@ -173,15 +249,92 @@ fill (TholeAgentConnection *self)
 }
 
 static gboolean
-on_wake (gpointer user_data)
+on_writable (GObject *stream, gpointer user_data)
 {
   TholeAgentConnection *self = user_data;
 
-  thole_source_clear (&self->wake);
+  thole_source_clear (&self->writable);
   self->refs++;
   fill (self);
   connection_unref (self);
   return G_SOURCE_REMOVE;
+}
+
+/* Returns FALSE when not everything was taken, or it broke */
+static gboolean
+write_now (TholeAgentConnection *self)
+{
+  while (self->sent < self->out->len)
+    {
+      g_autoptr(GError) error = NULL;
+      gssize length = g_pollable_output_stream_write_nonblocking (self->sink, self->out->data + self->sent, self->out->len - self->sent,
+                                                                  NULL, &error);
+
+      if (length > 0)
+        {
+          self->sent += (gsize) length;
+          continue;
+        }
+      self->writing = TRUE;
+      if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+        {
+          fail (self, error != NULL ? error->message : "the agent takes nothing");
+          return FALSE;
+        }
+      self->writable = g_pollable_output_stream_create_source (self->sink, NULL);
+      g_source_set_callback (self->writable, G_SOURCE_FUNC (on_writable), self, NULL);
+      g_source_attach (self->writable, g_main_context_get_thread_default ());
+      return FALSE;
+    }
+  empty_out (self);
+  return TRUE;
+}
+
+/* asks for what is to be sent, and sends it */
+static void
+fill (TholeAgentConnection *self)
+{
+  if (self->writing && (self->sink == NULL || self->writable != NULL))
+    return;
+  if (self->writing && !write_now (self))
+    return;
+  for (guint i = 0; i < FILLS; i++)
+    {
+      self->events->fill (self->user_data, self->out);
+      if (self->dropped || self->out->len == 0)
+        return;
+      if (self->sink == NULL)
+        {
+          write_later (self);
+          return;
+        }
+      if (!write_now (self))
+        return;
+    }
+  self->due = TRUE;
+}
+
+static gboolean
+on_turn (gpointer user_data)
+{
+  TholeAgentConnection *self = user_data;
+
+  self->refs++;
+  fill (self);
+  connection_unref (self);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+find_pollable (TholeAgentConnection *self)
+{
+  GInputStream *input = g_io_stream_get_input_stream (self->stream);
+  GOutputStream *output = g_io_stream_get_output_stream (self->stream);
+
+  if (G_IS_POLLABLE_INPUT_STREAM (input) && g_pollable_input_stream_can_poll (G_POLLABLE_INPUT_STREAM (input)))
+    self->source = G_POLLABLE_INPUT_STREAM (input);
+  if (G_IS_POLLABLE_OUTPUT_STREAM (output) && g_pollable_output_stream_can_poll (G_POLLABLE_OUTPUT_STREAM (output)))
+    self->sink = G_POLLABLE_OUTPUT_STREAM (output);
 }
 
 TholeAgentConnection *
@@ -197,7 +350,9 @@ thole_agent_connection_new (GIOStream *stream, const TholeAgentConnectionEvents 
   self->in = g_malloc (SMALL);
   self->in_size = SMALL;
   self->out = g_byte_array_new ();
-  read_on (self);
+  find_pollable (self);
+  begin_to_read (self);
+  self->turn = thole_turn_source (&self->due, on_turn, self);
   thole_agent_connection_wake (self);
   return self;
 }
@@ -205,19 +360,17 @@ thole_agent_connection_new (GIOStream *stream, const TholeAgentConnectionEvents 
 void
 thole_agent_connection_wake (TholeAgentConnection *self)
 {
-  if (self->wake != NULL || self->writing)
-    return;
-  self->wake = g_idle_source_new ();
-  g_source_set_priority (self->wake, G_PRIORITY_DEFAULT);
-  g_source_set_callback (self->wake, on_wake, self, NULL);
-  g_source_attach (self->wake, g_main_context_get_thread_default ());
+  self->due = TRUE;
 }
 
 void
 thole_agent_connection_drop (TholeAgentConnection *self)
 {
   self->dropped = TRUE;
-  thole_source_clear (&self->wake);
+  self->due = FALSE;
+  thole_source_clear (&self->turn);
+  thole_source_clear (&self->readable);
+  thole_source_clear (&self->writable);
   g_cancellable_cancel (self->cancellable);
   connection_unref (self);
 }

@@ -46,9 +46,15 @@ thole_agent_begin (GByteArray *out, guint8 type, guint16 channel)
 }
 
 void
+thole_agent_end_with (GByteArray *out, guint frame, gsize more)
+{
+  set_number (out->data + frame, out->len - frame - THOLE_AGENT_HEADER + more, 4);
+}
+
+void
 thole_agent_end (GByteArray *out, guint frame)
 {
-  set_number (out->data + frame, out->len - frame - THOLE_AGENT_HEADER, 4);
+  thole_agent_end_with (out, frame, 0);
 }
 
 void

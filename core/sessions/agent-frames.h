@@ -15,6 +15,8 @@ void     thole_agent_put          (GByteArray *out, guint64 value, guint bytes);
 /* Begins a frame; the result is for thole_agent_end(), which fills in its length. */
 guint    thole_agent_begin        (GByteArray *out, guint8 type, guint16 channel);
 void     thole_agent_end          (GByteArray *out, guint frame);
+/* The same for a frame whose last @more bytes are sent behind @out without standing in it. */
+void     thole_agent_end_with     (GByteArray *out, guint frame, gsize more);
 /* @length: at most 65535 */
 void     thole_agent_field        (GByteArray *out, guint16 tag, gconstpointer data, gsize length);
 void     thole_agent_field_number (GByteArray *out, guint16 tag, guint64 value);
