@@ -241,9 +241,17 @@ def containerd_cases():
             process.communicate()
 
 
+def conformance(driver, config=None):
+    """thole-driver-check on one of our drivers."""
+    command = [os.path.join(ASAN, "sdk", "check", "thole-driver-check"), "--brief", os.path.join(ASAN, "plugins", f"{driver}.plugin")]
+    return tap(f"conformance-{driver}", command + (["--config", config] if config else []), SANITIZERS, 300)
+
+
 def suite_driver(_):
     """The drivers alone, through their ABI, each on a real engine."""
-    count = docker_cases()
+    count = conformance("null")
+    count.add(conformance("memory", os.path.join(ROOT, "tests", "driver", "memory.conf")))
+    count.add(docker_cases())
     count.add(containerd_cases())
     return count
 

@@ -16,20 +16,6 @@ struct _TholeBackendModule
 
 G_DEFINE_FINAL_TYPE (TholeBackendModule, thole_backend_module, THOLE_TYPE_BACKEND)
 
-#define REST GCancellable *, GAsyncReadyCallback, gpointer
-typedef void (*TakesOptions) (TholeDriver *, GVariant *, REST);
-typedef void (*TakesText) (TholeDriver *, const char *, GVariant *, REST);
-typedef void (*TakesIdDict) (TholeDriver *, const char *, GVariant *, GVariant *, REST);
-typedef void (*TakesIdText) (TholeDriver *, const char *, const char *, GVariant *, REST);
-typedef void (*TakesIdTextTar) (TholeDriver *, const char *, const char *, GInputStream *, GVariant *, REST);
-typedef void (*TakesIdTextSize) (TholeDriver *, const char *, const char *, guint, guint, REST);
-typedef void (*TakesIdTextSignal) (TholeDriver *, const char *, const char *, const char *, GVariant *, REST);
-
-typedef gboolean (*GivesNothing) (TholeDriver *, GAsyncResult *, GError **);
-typedef GVariant *(*GivesValue) (TholeDriver *, GAsyncResult *, GError **);
-typedef GIOStream *(*GivesStream) (TholeDriver *, GAsyncResult *, GError **);
-typedef GIOStream *(*GivesStreamAndId) (TholeDriver *, GAsyncResult *, char **, GError **);
-
 static gboolean
 module_has (TholeBackend *backend, TholeSlot slot)
 {
@@ -41,66 +27,16 @@ module_call_async (TholeBackend *backend, TholeSlot slot, const TholeSlotArgs *a
                    GAsyncReadyCallback callback, gpointer user_data)
 {
   TholeBackendModule *self = THOLE_BACKEND_MODULE (backend);
-  const TholeSlotInfo *info = thole_slot_info (slot);
-  GCallback start = thole_tables_slot (self->tables, info->start);
-  g_autoptr(GVariant) options
-    = g_variant_ref_sink (args->options != NULL ? args->options : g_variant_new ("a{sv}", NULL));
 
-  switch (info->takes)
-    {
-    case THOLE_TAKES_OPTIONS:
-      ((TakesOptions) start) (self->driver, options, cancellable, callback, user_data);
-      break;
-    case THOLE_TAKES_ID:
-      ((TakesText) start) (self->driver, args->id, options, cancellable, callback, user_data);
-      break;
-    case THOLE_TAKES_TEXT:
-      ((TakesText) start) (self->driver, args->text, options, cancellable, callback, user_data);
-      break;
-    case THOLE_TAKES_ID_DICT:
-      ((TakesIdDict) start) (self->driver, args->id, args->dict, options, cancellable, callback, user_data);
-      break;
-    case THOLE_TAKES_ID_TEXT:
-      ((TakesIdText) start) (self->driver, args->id, args->text, options, cancellable, callback, user_data);
-      break;
-    case THOLE_TAKES_ID_TEXT_TAR:
-      ((TakesIdTextTar) start) (self->driver, args->id, args->text, args->tar, options, cancellable, callback,
-                                user_data);
-      break;
-    case THOLE_TAKES_ID_TEXT_SIZE:
-      ((TakesIdTextSize) start) (self->driver, args->id, args->text, args->rows, args->cols, cancellable,
-                                 callback, user_data);
-      break;
-    case THOLE_TAKES_ID_TEXT_SIGNAL:
-      ((TakesIdTextSignal) start) (self->driver, args->id, args->text, args->signal, options, cancellable, callback,
-                                   user_data);
-      break;
-    }
+  thole_tables_call (self->tables, self->driver, slot, args, cancellable, callback, user_data);
 }
 
 static gboolean
 module_call_finish (TholeBackend *backend, TholeSlot slot, GAsyncResult *result, TholeSlotResult *out, GError **error)
 {
   TholeBackendModule *self = THOLE_BACKEND_MODULE (backend);
-  const TholeSlotInfo *info = thole_slot_info (slot);
-  GCallback finish = thole_tables_slot (self->tables, info->finish);
 
-  switch (info->gives)
-    {
-    case THOLE_GIVES_NOTHING:
-      return ((GivesNothing) finish) (self->driver, result, error);
-    case THOLE_GIVES_DICT:
-    case THOLE_GIVES_DICTS:
-      out->value = ((GivesValue) finish) (self->driver, result, error);
-      return out->value != NULL;
-    case THOLE_GIVES_STREAM:
-      out->stream = ((GivesStream) finish) (self->driver, result, error);
-      return out->stream != NULL;
-    case THOLE_GIVES_STREAM_AND_ID:
-      out->stream = ((GivesStreamAndId) finish) (self->driver, result, &out->exec_id, error);
-      return out->stream != NULL;
-    }
-  return FALSE;
+  return thole_tables_finish (self->tables, self->driver, slot, result, out, error);
 }
 
 static void

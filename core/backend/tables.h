@@ -112,6 +112,13 @@ gboolean    thole_tables_has    (const TholeTables *self, TholeSlot slot);
 /* The function at @offset (of TholeSlotInfo); to be cast to its real type. */
 GCallback   thole_tables_slot   (const TholeTables *self, gsize offset);
 
+/* Calls @slot of @driver, which must have it, with those of @args that it takes; the rules of thole-driver.h hold. */
+void        thole_tables_call   (const TholeTables *self, TholeDriver *driver, TholeSlot slot, const TholeSlotArgs *args,
+                                 GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+/* @out: filled with what the slot gives, as the driver gave it */
+gboolean    thole_tables_finish (const TholeTables *self, TholeDriver *driver, TholeSlot slot, GAsyncResult *result,
+                                 TholeSlotResult *out, GError **error);
+
 /* Appends the names as members of a JSON array, without brackets. */
 void        thole_tables_render_interfaces   (const TholeTables *self, GString *out);
 void        thole_tables_render_capabilities (const TholeTables *self, GString *out);

@@ -20,15 +20,27 @@ typedef struct
   gint64 since, until;
   MemWorkload *workload; /* (nullable): followed while it runs */
   MemWaiter waiter;
+  TholeDriver *driver;   /* (nullable): of whose readers it is one */
+  GList link;
 } LogReader;
+
+static void
+log_reader_leave (LogReader *self)
+{
+  if (self->workload != NULL)
+    mem_workload_unwait (self->workload, &self->waiter);
+  if (self->driver != NULL)
+    g_queue_unlink (&self->driver->log_readers, &self->link);
+  self->workload = NULL;
+  self->driver = NULL;
+}
 
 static void
 log_reader_free (gpointer data)
 {
   LogReader *self = data;
 
-  if (self->workload != NULL)
-    mem_workload_unwait (self->workload, &self->waiter);
+  log_reader_leave (self);
   mem_log_unref (self->log);
   g_free (self);
 }
@@ -82,12 +94,27 @@ work_logs (MemCall *call)
   if (thole_dict_boolean (options, "follow", FALSE) && mem_workload_is_alive (workload))
     {
       reader->workload = workload;
+      reader->driver = call->driver;
+      reader->link.data = reader;
+      g_queue_push_tail_link (&call->driver->log_readers, &reader->link);
       reader->waiter.ended = log_reader_ended;
       reader->waiter.data = reader;
       mem_workload_wait (workload, &reader->waiter);
     }
   input = mem_feed_new (log_reader_fill, reader, log_reader_free);
   mem_call_return (call, thole_stream_new (input, NULL), g_object_unref);
+}
+
+void
+mem_logs_lose (TholeDriver *driver)
+{
+  while (driver->log_readers.head != NULL)
+    {
+      LogReader *reader = driver->log_readers.head->data;
+
+      log_reader_leave (reader);
+      reader->end = reader->position;
+    }
 }
 
 void

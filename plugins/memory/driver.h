@@ -36,6 +36,7 @@ struct _TholeDriver
   gboolean advancing;
   GQueue calls;          /* of MemCall.link: not answered yet */
   GQueue sessions;       /* of MemSession.link */
+  GQueue log_readers;    /* those that follow */
 };
 
 typedef struct _MemCall MemCall;

@@ -6,6 +6,7 @@
 #include "driver.h"
 
 #include "agents.h"
+#include "calls-logs.h"
 #include "config.h"
 #include "session.h"
 #include "journal.h"
@@ -72,6 +73,7 @@ watcher_down (MemWatcher *watcher, const char *reason)
 
   mem_calls_fail (self, THOLE_ERROR_UNAVAILABLE, reason);
   mem_sessions_lose (self);
+  mem_logs_lose (self);
   g_variant_builder_init (&event, G_VARIANT_TYPE_VARDICT);
   g_variant_builder_add (&event, "{sv}", "kind", g_variant_new_string ("unavailable"));
   g_variant_builder_add (&event, "{sv}", "reason", g_variant_new_string (reason));
@@ -196,6 +198,7 @@ memory_close_async (TholeDriver *self, GAsyncReadyCallback callback, gpointer us
 
   mem_calls_fail (self, THOLE_ERROR_UNAVAILABLE, "the backend is being closed");
   mem_sessions_lose (self);
+  mem_logs_lose (self);
   mem_agents_leave (self);
   if (self->world != NULL)
     {

@@ -3,6 +3,7 @@
  *
  * The smallest driver there can be: an engine that is always ready and never holds anything.
  */
+#include "thole-dict.h"
 #include "thole-driver.h"
 
 struct _TholeDriver
@@ -60,8 +61,15 @@ null_list_async (TholeDriver *self, GVariant *options, GCancellable *cancellable
                  GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr(GTask) task = g_task_new (NULL, cancellable, callback, user_data);
-  GVariant *none = g_variant_new_array (G_VARIANT_TYPE ("a{sv}"), NULL, 0);
+  GVariant *none;
+  GError *error = NULL;
 
+  if (!thole_options_check (options, NULL, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  none = g_variant_new_array (G_VARIANT_TYPE ("a{sv}"), NULL, 0);
   g_task_return_pointer (task, g_variant_ref_sink (none), (GDestroyNotify) g_variant_unref);
 }
 
