@@ -5,11 +5,14 @@
 
 #include <string.h>
 
+#include "net-ports.h"
 #include "thole-dict.h"
 #include "thole-host.h"
 
 #define WORD "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_."
 #define INSTANCE_CHARACTERS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
+#define INTERFACE_MAX 15
+#define DEFAULT_CNI_PATH "/usr/lib/cni:/opt/cni/bin"
 #define DEFAULT_ADDRESS "/run/containerd/containerd.sock"
 #define LOG_SIZE_MIN (64 * 1024)
 #define LOG_SIZE_DEFAULT (256 * 1024 * 1024)
@@ -26,6 +29,10 @@ ctr_config_free (CtrConfig *self)
   g_free (self->runtime);
   g_free (self->logger);
   g_free (self->cgroup_parent);
+  g_free (self->default_network);
+  g_free (self->cni_path);
+  g_free (self->cni_bridge);
+  g_free (self->cni_subnet);
   g_strfreev (self->plain_http);
   g_clear_pointer (&self->registries, g_hash_table_unref);
   g_free (self);
@@ -69,6 +76,26 @@ read_address (CtrConfig *self, const char *address, GString *problems)
     complain (problems, "address", "must be the path of a unix socket");
 }
 
+static void
+read_network (CtrConfig *self, GVariant *config, GString *problems)
+{
+  g_autofree char *whose = g_strconcat (self->instance, "/", thole_dict_string (config, "name", ""), NULL);
+  g_autofree char *bridge = g_strdup_printf ("thole%08x", g_str_hash (whose));
+
+  self->default_network = g_strdup (thole_dict_string (config, "default_network", "auto"));
+  self->cni_path = g_strdup (thole_dict_string (config, "cni_path", DEFAULT_CNI_PATH));
+  self->cni_bridge = g_strdup (thole_dict_string (config, "cni_bridge", bridge));
+  self->cni_subnet = g_strdup (thole_dict_string (config, "cni_subnet", ""));
+  if (!g_strv_contains ((const char *const[]){ "auto", "bridge", "none", NULL }, self->default_network))
+    complain (problems, "default_network", "must be auto, bridge or none");
+  if (self->cni_path[0] != '/')
+    complain (problems, "cni_path", "must be absolute paths, parted by colons");
+  if (self->cni_bridge[0] == '\0' || strlen (self->cni_bridge) > INTERFACE_MAX || strspn (self->cni_bridge, WORD) != strlen (self->cni_bridge))
+    complain (problems, "cni_bridge", "must be the name of a network interface, of at most 15 characters");
+  if (self->cni_subnet[0] != '\0' && !ctr_subnet_valid (self->cni_subnet))
+    complain (problems, "cni_subnet", "must be of the kind 10.1.2.0/24");
+}
+
 CtrConfig *
 ctr_config_new (GVariant *config, GError **error)
 {
@@ -97,6 +124,7 @@ ctr_config_new (GVariant *config, GError **error)
     }
   read_address (self, thole_dict_string (config, "address", DEFAULT_ADDRESS), problems);
   self->plain_http = g_strsplit_set (thole_dict_string (config, "plain_http", ""), ",; ", 64);
+  read_network (self, config, problems);
   self->agent = read_switch (config, "agent", "yes", problems);
   self->log_max_size = thole_dict_int (config, "log_max_size", LOG_SIZE_DEFAULT);
   if (self->log_max_size < LOG_SIZE_MIN)

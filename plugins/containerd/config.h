@@ -18,6 +18,10 @@ typedef struct
   char *runtime;
   char *logger;      /* path of thole-log */
   char *cgroup_parent;
+  char *default_network; /* auto, bridge, none: of workloads that name none */
+  char *cni_path;    /* folders of plugins, parted by colons */
+  char *cni_bridge;  /* the interface's name, and the network's */
+  char *cni_subnet;  /* "" = one that is free */
   gint64 log_max_size;
   gboolean agent;    /* put thole-agent into containers */
   char **plain_http; /* registries that are asked without TLS */

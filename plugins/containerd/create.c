@@ -9,6 +9,7 @@
 #include "agent.h"
 #include "content.h"
 #include "lease.h"
+#include "net.h"
 #include "place.h"
 #include "rootfs.h"
 #include "slots.h"
@@ -228,7 +229,8 @@ make_spec (Create *self, GError **error)
     .agent_mounts = agent_mounts, .user = self->user,
   };
 
-  if (!ctr_place_make (driver, self->container, self->id, hostname, host_network, error))
+  if (!ctr_place_make (driver, self->container, self->id, hostname, host_network, error)
+      || !ctr_net_plan (driver, self->container, self->spec, error))
     return NULL;
   ctr_agent_open (self->agent, self->user->uid, self->user->gid);
   return ctr_spec_make (self->spec, self->image, &place, error);
@@ -503,7 +505,7 @@ on_looked (GTask *task, gpointer value, GError *error)
     succeed (task, TRUE);
   else if (!ctr_is (error, THOLE_ERROR_NOT_FOUND))
     ctr_fail (task, error);
-  else if (!ctr_spec_check (self->spec, &wrong))
+  else if (!ctr_spec_check (self->spec, ctr_net_is_bridged (self->job.driver->config, self->spec), &wrong))
     g_task_return_error (task, wrong);
   else
     ctr_lease_make (task, self->container, on_leased);

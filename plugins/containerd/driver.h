@@ -38,6 +38,10 @@ struct _TholeDriver
   CtrChannel *channel;
   CtrEvents *events;
   CtrRemains *remains;   /* (nullable) */
+  struct _CtrNets *nets; /* networks that were given out */
+  char *subnet;          /* of the bridge, once it is known */
+  gboolean ruled;        /* the rules of the bridge are there */
+  GPtrArray *ruling;     /* (nullable): GTask that wait for them */
   GHashTable *reaping;   /* container -> GPtrArray of GTask that wait for its end to be written down */
   GHashTable *starting;  /* containers that are being started */
   GHashTable *creating;  /* container -> GPtrArray of GTask that wait for another create of the same */

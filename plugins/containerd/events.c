@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "exec.h"
+#include "net.h"
 #include "proto/events.pb-c.h"
 #include "reap.h"
 #include "remains.h"
@@ -167,6 +168,7 @@ on_heard (CtrEvents *self)
   arm_ping (self);
   /* what somebody of ours left behind before this */
   ctr_exec_sweep (self->driver);
+  ctr_net_sweep (self->driver);
   ctr_remains_sweep (self->driver);
   if (again)
     tell (self, "resync", NULL);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define OTHER_RESOLV "/run/systemd/resolve/resolv.conf"
+
 char *
 ctr_place_path (TholeDriver *driver, const char *container, const char *part)
 {
@@ -39,13 +41,19 @@ ctr_place_make (TholeDriver *driver, const char *container, const char *id, cons
 {
   g_autofree char *log = ctr_place_path (driver, container, "log");
   g_autofree char *hosts = g_strdup_printf ("127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n", hostname);
-  g_autofree char *name = g_strconcat (hostname, "\n", NULL), *host_hosts = NULL, *resolv = NULL;
+  g_autofree char *name = g_strconcat (hostname, "\n", NULL), *host_hosts = NULL, *resolv = NULL, *other = NULL;
 
   if (g_mkdir_with_parents (log, 0700) < 0)
     return fail (log, error);
   if (host_network)
     g_file_get_contents ("/etc/hosts", &host_hosts, NULL, NULL);
   g_file_get_contents ("/etc/resolv.conf", &resolv, NULL, NULL);
+  /* a server on the machine's loopback is not the container's */
+  if (!host_network && resolv != NULL && strstr (resolv, "nameserver 127.") != NULL && g_file_get_contents (OTHER_RESOLV, &other, NULL, NULL))
+    {
+      g_free (resolv);
+      resolv = g_steal_pointer (&other);
+    }
   return write_file (driver, container, "id", id, error)
          && write_file (driver, container, "hosts", host_hosts != NULL ? host_hosts : hosts, error)
          && write_file (driver, container, "hostname", name, error)

@@ -11,6 +11,7 @@
 
 #include "call.h"
 #include "events.h"
+#include "net.h"
 #include "remains.h"
 
 /* life ------------------------------------------------------------------------------------------------ */
@@ -35,6 +36,8 @@ driver_clear (gpointer box)
   g_clear_pointer (&self->oom, g_hash_table_unref);
   g_clear_pointer (&self->creating, g_hash_table_unref);
   g_clear_pointer (&self->execs, g_hash_table_unref);
+  g_clear_pointer (&self->nets, ctr_nets_free);
+  g_free (self->subnet);
   g_clear_pointer (&self->names, g_hash_table_unref);
 }
 
@@ -113,6 +116,7 @@ ctr_open (TholeHost *host, const TholeHostOps *ops, GVariant *config, GError **e
   self->ends = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->oom = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->creating = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
+  self->nets = ctr_nets_new ();
   self->execs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, name_free);
   self->events = ctr_events_new (self);

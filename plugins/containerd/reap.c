@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "net.h"
+
 /* the engine gives a logger up to 12 s to come to its end */
 #define DELETE_SECONDS 30.0
 
@@ -62,10 +64,30 @@ reap_end (GTask *task, GError *error)
 }
 
 static void
+on_net_down (GTask *task, gpointer value, GError *error)
+{
+  reap_end (task, NULL);
+}
+
+/* The task is gone, and with it what it had of the network; one that is being started has cleared that away itself. */
+static void
+release (GTask *task, GError *error)
+{
+  Reap *self = g_task_get_task_data (task);
+
+  if (error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND))
+    reap_end (task, error);
+  else if (g_hash_table_contains (self->job.driver->starting, self->container))
+    reap_end (task, NULL);
+  else
+    ctr_net_down (task, self->container, on_net_down);
+}
+
+static void
 on_deleted (GTask *task, gpointer value, GError *error)
 {
   /* somebody else may have been first */
-  reap_end (task, error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND) ? error : NULL);
+  release (task, error);
 }
 
 static void
@@ -97,7 +119,10 @@ write_down (GTask *task, guint exit_status, gint64 time, CtrNext next)
 static void
 on_told_written (GTask *task, gpointer value, GError *error)
 {
-  reap_end (task, error);
+  if (error != NULL)
+    reap_end (task, error);
+  else
+    release (task, NULL);
 }
 
 /* The task is gone, and an event told how: does the container know? */
@@ -113,7 +138,7 @@ on_container (GTask *task, gpointer value, GError *error)
       && ctr_label (container->labels, container->n_labels, CTR_LABEL_ENDED)[0] == '\0')
     write_down (task, end->code, end->time, on_told_written);
   else
-    reap_end (task, ctr_is (error, THOLE_ERROR_NOT_FOUND) ? NULL : error);
+    release (task, error);
 }
 
 static void
@@ -132,8 +157,10 @@ on_got (GTask *task, gpointer value, GError *error)
       request.id = self->container;
       ctr_call (task, &call, on_container);
     }
+  else if (error != NULL)
+    release (task, error);
   else
-    reap_end (task, error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND) ? error : NULL);
+    reap_end (task, NULL);
 }
 
 static void

@@ -116,24 +116,49 @@ check_mounts (GVariant *spec, GError **error)
   return TRUE;
 }
 
-gboolean
-ctr_spec_check (GVariant *spec, GError **error)
+static gboolean
+check_ports (GVariant *spec, gboolean bridged, GError **error)
 {
   g_autoptr(GVariant) ports = thole_dict_value (spec, "ports", "aa{sv}");
+  gsize n = ports != NULL ? g_variant_n_children (ports) : 0;
+
+  if (n > 0 && !bridged && strcmp (thole_dict_string (spec, "network", ""), "host") != 0)
+    {
+      g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "ports: they are of networks \"bridge\" and \"host\" only");
+      return FALSE;
+    }
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr(GVariant) port = g_variant_get_child_value (ports, i);
+      gint64 inside = thole_dict_int (port, "container", 0), outside = thole_dict_int (port, "host", 0);
+      const char *protocol = thole_dict_string (port, "protocol", "tcp");
+
+      if (inside < 1 || inside > 65535 || outside < 0 || outside > 65535)
+        g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_INVALID, "ports: a port is a number from 1 to 65535");
+      else if (!g_strv_contains ((const char *const[]){ "tcp", "udp", "sctp", NULL }, protocol))
+        g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "ports: \"%s\" is not a protocol", protocol);
+      else
+        continue;
+      return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+ctr_spec_check (GVariant *spec, gboolean bridged, GError **error)
+{
   g_autoptr(GVariant) health = thole_dict_value (spec, "health", "a{sv}");
   g_auto(GStrv) health_command = health != NULL ? thole_dict_strv (health, "command") : NULL;
   const char *network = thole_dict_string (spec, "network", "default");
 
   if (thole_dict_string (spec, "image", "")[0] == '\0')
     g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_INVALID, "image: containerd runs nothing without one");
-  else if (ports != NULL && g_variant_n_children (ports) > 0 && strcmp (network, "host") != 0)
-    g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "ports: this backend publishes none; use network \"host\"");
-  else if (!g_strv_contains ((const char *const[]){ "default", "none", "host", "", NULL }, network))
+  else if (!g_strv_contains ((const char *const[]){ "default", "none", "host", "bridge", "", NULL }, network))
     g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "network: there is no \"%s\"", network);
   else if (health_command != NULL && health_command[0] != NULL)
     g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "health: containerd has no health checks by command");
   else
-    return check_options (spec, error) && check_mounts (spec, error);
+    return check_ports (spec, bridged, error) && check_options (spec, error) && check_mounts (spec, error);
   return FALSE;
 }
 

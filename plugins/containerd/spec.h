@@ -36,8 +36,8 @@ typedef struct
   const CtrUser *user;
 } CtrSpecPlace;
 
-/* Is @spec something that this driver can make? The error (INVALID, UNSUPPORTED) names the key. */
-gboolean  ctr_spec_check     (GVariant *spec, GError **error);
+/* Is @spec something that this driver can make? @bridged: it is on the bridge. The error (INVALID, UNSUPPORTED) names the key. */
+gboolean  ctr_spec_check     (GVariant *spec, gboolean bridged, GError **error);
 /* The runtime's configuration, JSON. Returns: (transfer full) */
 char     *ctr_spec_make      (GVariant *spec, const CtrImage *image, const CtrSpecPlace *place, GError **error);
 /* `linux.resources`, JSON. Returns: (transfer full) */

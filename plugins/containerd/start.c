@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "net.h"
 #include "place.h"
 #include "reap.h"
 #include "slots.h"
@@ -59,13 +60,19 @@ on_unlabelled (GTask *task, gpointer value, GError *error)
 }
 
 static void
-on_task_undone (GTask *task, gpointer value, GError *error)
+on_net_undone (GTask *task, gpointer value, GError *error)
 {
   Start *self = g_task_get_task_data (task);
 
   g_autofree char *reason = g_utf8_substring (self->failure->message, 0, MIN (g_utf8_strlen (self->failure->message, -1), REASON_MAX));
 
   ctr_thing_label (task, self->container, (const char *const[]){ CTR_LABEL_STARTED, "", CTR_LABEL_REASON, reason, NULL }, on_unlabelled);
+}
+
+static void
+on_task_undone (GTask *task, gpointer value, GError *error)
+{
+  ctr_net_down (task, ((Start *) g_task_get_task_data (task))->container, on_net_undone);
 }
 
 static void
@@ -149,7 +156,7 @@ on_labelled (GTask *task, gpointer value, GError *error)
 }
 
 static void
-on_task (GTask *task, gpointer value, GError *error)
+on_networked (GTask *task, gpointer value, GError *error)
 {
   Start *self = g_task_get_task_data (task);
   g_autofree char *now = g_strdup_printf ("%" G_GINT64_FORMAT, ctr_now (self->job.driver));
@@ -159,6 +166,17 @@ on_task (GTask *task, gpointer value, GError *error)
   else
     ctr_thing_label (task, self->container, (const char *const[]){ CTR_LABEL_STARTED, now, CTR_LABEL_ENDED, "", CTR_LABEL_CODE, "",
                      CTR_LABEL_OOM, "", NULL }, on_labelled);
+}
+
+static void
+on_task (GTask *task, gpointer value, GError *error)
+{
+  Ctr__TaskPid *made = value;
+
+  if (error != NULL)
+    undo (task, error);
+  else
+    ctr_net_up (task, ((Start *) g_task_get_task_data (task))->container, made->pid, on_networked);
 }
 
 static void

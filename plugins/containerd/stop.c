@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "net.h"
 #include "place.h"
 #include "reap.h"
 #include "slots.h"
@@ -197,19 +198,23 @@ ctr_stop_async (TholeDriver *self, const char *id, GVariant *options, GCancellab
 /* remove ---------------------------------------------------------------------------------------------- */
 
 static void
-on_snapshot_removed (GTask *task, gpointer value, GError *error)
+on_net_down (GTask *task, gpointer value, GError *error)
 {
   Stop *self = g_task_get_task_data (task);
 
-  if (error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND))
-    {
-      ctr_fail (task, error);
-      return;
-    }
   ctr_place_remove (self->job.driver, self->container);
   ctr_thing_tell (self->job.driver, self->container, "remove");
   ctr_thing_forget (self->job.driver, self->container);
   g_task_return_boolean (task, TRUE);
+}
+
+static void
+on_snapshot_removed (GTask *task, gpointer value, GError *error)
+{
+  if (error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND))
+    ctr_fail (task, error);
+  else
+    ctr_net_down (task, ((Stop *) g_task_get_task_data (task))->container, on_net_down);
 }
 
 static void

@@ -234,7 +234,7 @@ class Bench(real_docker.Bench):
         directory = os.path.join(self.directory, name)
         os.makedirs(directory, exist_ok=True)
         keys = {"driver": "containerd", "address": self.engine.address, "namespace": NAMESPACE, "logger": LOGGER, "default": "true",
-                "cgroup_parent": "/" + os.path.basename(self.directory), **self.keys}
+                "cgroup_parent": "/" + os.path.basename(self.directory), "default_network": "none", **self.keys}
         return Daemon({"box": keys}, {**self.settings, "daemon.agent": AGENT}, directory)
 
     def backend(self):
@@ -278,6 +278,7 @@ def serve(directory):
     try:
         Pusher(registry.address).image("busybox", "latest", [layer(busybox_root())])
         keys = {"address": engine.address, "namespace": NAMESPACE, "logger": LOGGER, "cgroup_parent": "/" + os.path.basename(directory),
+                "default_network": "none",
                 "state_dir": os.path.join(directory, "kept"), "runtime_dir": os.path.join(directory, "run")}
         print(f"THOLE_TEST_IMAGE={registry.address}/busybox:latest\nTHOLE_TEST_PULL=1\n"
               f"THOLE_TEST_KEYS={';'.join(f'{name}={value}' for name, value in keys.items())}", flush=True)

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "digest.h"
+#include "net-ports.h"
 #include "reply.h"
 #include "spec.h"
 #include "tar.h"
@@ -253,10 +254,49 @@ test_refusals (void)
       g_autoptr(GVariant) spec = g_variant_ref_sink (g_variant_new_parsed (bad[i].spec));
       g_autoptr(GError) error = NULL;
 
-      g_assert_false (ctr_spec_check (spec, &error));
+      g_assert_false (ctr_spec_check (spec, FALSE, &error));
       g_assert_error (error, THOLE_ERROR, bad[i].code);
       g_assert_nonnull (strstr (error->message, bad[i].word));
     }
+}
+
+static void
+test_ports (void)
+{
+  g_autoptr(GVariant) ports = g_variant_ref_sink (g_variant_new_parsed ("[{'container': <int64 80>}, {'container': <int64 53>, 'protocol': <'udp'>}]"));
+  g_autoptr(GVariant) wrong = g_variant_ref_sink (g_variant_new_parsed ("[{'container': <int64 80>, 'address': <'nowhere'>}]"));
+  g_autoptr(GArray) held = g_array_new (FALSE, FALSE, sizeof (int)), other = g_array_new (FALSE, FALSE, sizeof (int));
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GVariant) given = ctr_ports_take (ports, held, &error), first = NULL;
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (held->len, ==, 2);
+  first = g_variant_get_child_value (given, 0);
+  g_assert_cmpint (thole_dict_int (first, "host", 0), >=, 49153);
+  /* they are somebody's now */
+  g_assert_null (ctr_ports_take (given, other, &error));
+  g_assert_error (error, THOLE_ERROR, THOLE_ERROR_CONFLICT);
+  g_assert_cmpuint (other->len, ==, 0);
+  g_clear_error (&error);
+  ctr_ports_give (held);
+  g_assert_null (ctr_ports_take (wrong, other, &error));
+  g_assert_error (error, THOLE_ERROR, THOLE_ERROR_INVALID);
+}
+
+static void
+test_subnets (void)
+{
+  g_autofree char *one = ctr_subnet_choose ("seed", "no-bridge"), *same = ctr_subnet_choose ("seed", "no-bridge");
+
+  g_assert_cmpstr (one, ==, same);
+  g_assert_true (ctr_subnet_valid (one));
+  g_assert_false (ctr_subnet_taken (one, "no-bridge"));
+  /* loopback's, and what is none */
+  g_assert_true (ctr_subnet_taken ("127.5.0.0/16", "no-bridge"));
+  g_assert_true (ctr_subnet_taken ("10.1.2.0", "no-bridge"));
+  g_assert_false (ctr_subnet_valid ("10.1.2.1/24"));
+  g_assert_false (ctr_subnet_valid ("10.1.2.0/31"));
+  g_assert_false (ctr_subnet_valid ("10.1.2.0/24/5"));
 }
 
 static void
@@ -301,6 +341,8 @@ main (int argc, char **argv)
   g_test_add_func ("/containerd/users", test_users);
   g_test_add_func ("/containerd/spec", test_spec);
   g_test_add_func ("/containerd/refusals", test_refusals);
+  g_test_add_func ("/containerd/ports", test_ports);
+  g_test_add_func ("/containerd/subnets", test_subnets);
   g_test_add_func ("/containerd/seccomp", test_seccomp);
   g_test_add_func ("/containerd/tar", test_tar);
   return g_test_run ();

@@ -1,0 +1,178 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "cni.h"
+
+#include <string.h>
+
+#define RUN_SECONDS 30.0
+#define WORDS_MAX 400
+#define PROGRAMS "/usr/sbin:/usr/bin:/sbin:/bin"
+
+typedef struct
+{
+  CtrJob job;
+  GTask *outer;
+  CtrNext next;
+  char *what;
+  GSubprocess *program;
+  GSource *deadline;
+  gboolean late;
+} Run;
+
+static void
+run_clear (gpointer data)
+{
+  Run *self = data;
+
+  thole_timer_clear (&self->deadline);
+  g_clear_object (&self->program);
+  g_object_unref (self->outer);
+  g_free (self->what);
+}
+
+static void
+run_end (GTask *task, GVariant *value, GError *error)
+{
+  Run *self = g_task_get_task_data (task);
+
+  self->next (self->outer, value, error);
+  g_task_return_boolean (task, TRUE);
+}
+
+/* What a plugin says about its failure: {"code", "msg", "details"}; others have words on their error output. */
+static char *
+words_of (const char *said, const char *complained)
+{
+  g_autoptr(GVariant) json = said[0] == '{' ? thole_json_parse (said, strlen (said), NULL) : NULL;
+  gboolean whole = json != NULL && g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT);
+  const char *message = whole ? thole_dict_string (json, "msg", "") : complained;
+  const char *details = whole ? thole_dict_string (json, "details", "") : "";
+  g_autofree char *both = g_strdup_printf ("%s%s%s", message, details[0] != '\0' ? ": " : "", details);
+  g_autofree char *valid = g_utf8_make_valid (both, (gssize) MIN (strlen (both), WORDS_MAX));
+
+  return g_strdup (g_strstrip (valid));
+}
+
+static void
+on_ended (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Run *self = g_task_get_task_data (task);
+  g_autofree char *said = NULL, *complained = NULL;
+  g_autoptr(GError) error = NULL, wrong = NULL;
+  g_autoptr(GVariant) value = NULL;
+  gboolean ended = g_subprocess_communicate_utf8_finish (self->program, result, &said, &complained, &error);
+
+  thole_timer_clear (&self->deadline);
+  if (self->late)
+    wrong = g_error_new (THOLE_ERROR, THOLE_ERROR_TIMEOUT, "%s takes longer than %g s", self->what, RUN_SECONDS);
+  else if (!ended)
+    wrong = g_error_new (THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", self->what, error->message);
+  else if (!g_subprocess_get_successful (self->program))
+    {
+      g_autofree char *words = words_of (said != NULL ? said : "", complained != NULL ? complained : "");
+
+      wrong = g_error_new (THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", self->what, words);
+    }
+  else if (said != NULL && said[0] == '{')
+    value = thole_json_parse (said, strlen (said), &wrong);
+  run_end (task, value, wrong);
+}
+
+static gboolean
+on_deadline (gpointer user_data)
+{
+  Run *self = g_task_get_task_data (user_data);
+
+  thole_timer_clear (&self->deadline);
+  self->late = TRUE;
+  g_subprocess_force_exit (self->program);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+run (GTask *task, GSubprocessLauncher *launcher, const char *const *words, const char *what, const char *input, CtrNext next)
+{
+  TholeDriver *driver = ctr_driver_of (task);
+  /* not the caller's cancellable: what has begun comes to its end, and is undone by another call */
+  g_autoptr(GTask) inner = ctr_job_new (driver, sizeof (Run), run_clear, NULL, NULL, NULL, NULL);
+  Run *self = g_task_get_task_data (inner);
+  g_autoptr(GError) error = NULL, wrong = NULL;
+
+  self->outer = g_object_ref (task);
+  self->next = next;
+  self->what = g_strdup (what);
+  self->program = g_subprocess_launcher_spawnv (launcher, words, &error);
+  if (self->program == NULL)
+    {
+      wrong = g_error_new (THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "%s: %s", what, error->message);
+      run_end (inner, NULL, wrong);
+      return;
+    }
+  self->deadline = ctr_timer (driver, RUN_SECONDS, on_deadline, inner);
+  g_subprocess_communicate_utf8_async (self->program, input, NULL, on_ended, g_object_ref (inner));
+}
+
+static GSubprocessLauncher *
+launcher_new (gboolean input)
+{
+  GSubprocessLauncher *launcher = g_subprocess_launcher_new ((input ? G_SUBPROCESS_FLAGS_STDIN_PIPE : 0) | G_SUBPROCESS_FLAGS_STDOUT_PIPE
+                                                             | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+
+  g_subprocess_launcher_setenv (launcher, "PATH", PROGRAMS, TRUE);
+  return launcher;
+}
+
+static char *
+find (const char *path, const char *plugin)
+{
+  g_auto(GStrv) folders = g_strsplit (path, ":", 16);
+
+  for (guint i = 0; folders[i] != NULL; i++)
+    {
+      g_autofree char *file = g_build_filename (folders[i], plugin, NULL);
+
+      if (file[0] == '/' && g_file_test (file, G_FILE_TEST_IS_EXECUTABLE))
+        return g_steal_pointer (&file);
+    }
+  return NULL;
+}
+
+gboolean
+ctr_cni_has (const char *path, const char *plugin)
+{
+  g_autofree char *file = find (path, plugin);
+
+  return file != NULL;
+}
+
+void
+ctr_cni_call (GTask *task, const CtrCni *call, CtrNext next)
+{
+  const char *path = ctr_driver_of (task)->config->cni_path;
+  g_autofree char *program = find (path, call->plugin), *what = g_strdup_printf ("CNI plugin %s", call->plugin);
+  g_autoptr(GSubprocessLauncher) launcher = launcher_new (TRUE);
+  g_autoptr(GError) error = NULL;
+
+  if (program == NULL)
+    {
+      error = g_error_new (THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "network: there is no CNI plugin \"%s\" in %s", call->plugin, path);
+      next (task, NULL, error);
+      return;
+    }
+  g_subprocess_launcher_setenv (launcher, "CNI_COMMAND", call->command, TRUE);
+  g_subprocess_launcher_setenv (launcher, "CNI_CONTAINERID", call->container, TRUE);
+  g_subprocess_launcher_setenv (launcher, "CNI_NETNS", call->netns, TRUE);
+  g_subprocess_launcher_setenv (launcher, "CNI_IFNAME", CTR_CNI_INTERFACE, TRUE);
+  g_subprocess_launcher_setenv (launcher, "CNI_PATH", path, TRUE);
+  run (task, launcher, (const char *const[]){ program, NULL }, what, call->config, next);
+}
+
+void
+ctr_cni_run (GTask *task, const char *const *words, CtrNext next)
+{
+  g_autoptr(GSubprocessLauncher) launcher = launcher_new (FALSE);
+
+  run (task, launcher, words, words[0], NULL, next);
+}
