@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Between the supervisor and bwrap: control groups, limits, the user, and descriptors in the places that the command line names.
+ * Between the supervisor and bwrap: control groups, the user, and descriptors in the places that the command line names.
  */
 #include "sandbox.h"
 
@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,22 +70,9 @@ make_command (const SandboxPlan *plan, char **argv)
   argv[n++] = (char *) "--";
   argv[n++] = (char *) THOLE_SANDBOX_INIT;
   argv[n++] = (char *) "init";
-  argv[n] = NULL;
-  return true;
-}
-
-static bool
-set_limits (const SandboxPlan *plan)
-{
   for (int i = 0; i < plan->n_limits; i++)
-    {
-      const char *colon = strchr (plan->limits[i], ':');
-      rlim_t value = colon != NULL ? (rlim_t) strtoull (colon + 1, NULL, 10) : RLIM_INFINITY;
-      struct rlimit limit = { value, value };
-
-      if (colon != NULL && setrlimit ((int) strtol (plan->limits[i], NULL, 10), &limit) < 0)
-        return fail ("setrlimit");
-    }
+    argv[n++] = (char *) plan->limits[i];
+  argv[n] = NULL;
   return true;
 }
 
@@ -106,7 +92,7 @@ become (const SandboxPlan *plan)
 void
 enter (const SandboxPlan *plan, int link)
 {
-  static char *argv[PLAN_STRINGS + 8];
+  static char *argv[PLAN_STRINGS + 8 + PLAN_LIMITS];
   sigset_t none;
 
   for (int signal = 1; signal < 65; signal++)
@@ -120,7 +106,7 @@ enter (const SandboxPlan *plan, int link)
       return;
     }
   /* as who this is: what is opened here need not be reachable for the other */
-  if (!make_command (plan, argv) || !set_limits (plan) || !become (plan))
+  if (!make_command (plan, argv) || !become (plan))
     return;
   if (link == THOLE_SANDBOX_LINK)
     fcntl (link, F_SETFD, 0);

@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -312,8 +314,21 @@ step (Init *self)
   return waits[0].revents == 0 || take_message (self);
 }
 
+static void
+set_limits (char **limits)
+{
+  for (; *limits != NULL; limits++)
+    {
+      char *colon = strchr (*limits, ':');
+      rlim_t value = colon != NULL ? (rlim_t) strtoull (colon + 1, NULL, 10) : RLIM_INFINITY;
+
+      if (colon != NULL)
+        setrlimit ((int) strtol (*limits, NULL, 10), &(struct rlimit){ value, value });
+    }
+}
+
 int
-sandbox_init (void)
+sandbox_init (char **limits)
 {
   static Init init;
   TholeSandboxHead ready = message_head (THOLE_SANDBOX_READY, 0, 0, 0);
@@ -327,6 +342,7 @@ sandbox_init (void)
     dup2 (none, fd);
   if (none > THOLE_SANDBOX_LINK)
     close (none);
+  set_limits (limits);
   sigfillset (&all);
   sigprocmask (SIG_SETMASK, &all, NULL);
   sigemptyset (&all);

@@ -110,7 +110,7 @@ plan_read (SandboxPlan *plan, const char *path)
     { "set", plan->settings, &plan->n_settings, 2 * PLAN_GROUPS },
     { "arg", plan->arguments, &plan->n_arguments, PLAN_STRINGS },
     { "env", plan->variables, &plan->n_variables, PLAN_STRINGS },
-    { "rlimit", plan->limits, &plan->n_limits, 16 },
+    { "rlimit", plan->limits, &plan->n_limits, PLAN_LIMITS },
     { NULL, NULL, NULL, 0 },
   };
   size_t length;

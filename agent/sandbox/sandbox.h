@@ -12,11 +12,12 @@
 /* Goes into the background and supervises the sandbox whose plan is in @folder. Says on its standard output, which stays
  * open until all of it has ended, one line: `ok PID`, `busy` (another one does) or `error CODE TEXT` (THOLE_AGENT_...). */
 int sandbox_supervise (const char *folder);
-/* The first process. */
-int sandbox_init (void);
+/* The first process. @limits: NUMBER:VALUE, of setrlimit(): set here, so that they count what is inside alone. */
+int sandbox_init (char **limits);
 
 #define PLAN_STRINGS 4096
 #define PLAN_GROUPS 16
+#define PLAN_LIMITS 16
 #define PLAN_BYTES (1024 * 1024)
 
 /* What the driver wrote: strings KEY=VALUE, each ended by NUL. */
@@ -28,7 +29,7 @@ typedef struct
   const char *engine[PLAN_STRINGS];     /* b=WORD, f=PATH (opened as a place), d=PATH (opened to be read): of bwrap's command line */
   const char *arguments[PLAN_STRINGS];  /* arg= */
   const char *variables[PLAN_STRINGS];  /* env= */
-  const char *limits[16];               /* rlimit=NUMBER:VALUE, of what is inside */
+  const char *limits[PLAN_LIMITS];              /* rlimit=NUMBER:VALUE, of what is inside */
   const char *folder;                   /* folder= */
   const char *seccomp;                  /* seccomp=PATH */
   const char *oom;                      /* oom=PATH: a file with a line `oom_kill N` */
@@ -51,7 +52,7 @@ long groups_oom (const SandboxPlan *plan);
 /* state.c */
 typedef struct
 {
-  bool exited;
+  bool exited, paused;
   pid_t pid;              /* of the first process, on this machine */
   unsigned long long began; /* when that began, in ticks since the machine did */
   int64_t started, finished; /* µs since the epoch */

@@ -47,7 +47,7 @@ state_write (const SandboxState *state, bool durable)
 {
   char text[512];
   int length = snprintf (text, sizeof text, "phase=%s\npid=%d\nbegan=%llu\nstarted=%lld\nfinished=%lld\ncode=%d\nsignal=%d\noom=%d\n",
-                         state->exited ? "exited" : "running", (int) state->pid, state->began, (long long) state->started,
+                         state->exited ? "exited" : state->paused ? "paused" : "running", (int) state->pid, state->began, (long long) state->started,
                          (long long) state->finished, state->code, state->signal, state->oom);
   int fd = open (THOLE_SANDBOX_STATE ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), folder;
   bool done = fd >= 0 && write (fd, text, (size_t) length) == length && (!durable || fdatasync (fd) == 0);

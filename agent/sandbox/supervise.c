@@ -34,6 +34,11 @@
 #define DRAIN_MS 2000
 /* read of one stream before others have their turn */
 #define TURN 16
+/* how the last run ended, while the next one begins: without it and without a state it never ran */
+#define STATE_BEFORE THOLE_SANDBOX_STATE ".before"
+/* the supervisor of the run before may be about to end */
+#define LOCK_TRIES 100
+#define LOCK_PAUSE_MS 20
 
 typedef struct
 {
@@ -162,6 +167,14 @@ forward (Supervisor *self, Peer *peer)
 }
 
 static void
+freeze (Supervisor *self, Peer *peer)
+{
+  self->state.paused = self->message.head.value != 0;
+  state_write (&self->state, false);
+  forward (self, peer);
+}
+
+static void
 serve_peer (Supervisor *self, Peer *peer)
 {
   int n = message_receive (peer->fd, &self->message);
@@ -175,11 +188,16 @@ serve_peer (Supervisor *self, Peer *peer)
     {
     case THOLE_SANDBOX_OPEN:
     case THOLE_SANDBOX_SIGNAL:
-    case THOLE_SANDBOX_FREEZE:
       if (peer->serial != 0 || peer->number != 0 || self->ended)
         peer_close (peer);
       else
         forward (self, peer);
+      break;
+    case THOLE_SANDBOX_FREEZE:
+      if (peer->serial == 0 && self->running && !self->ended)
+        freeze (self, peer);
+      else
+        peer_close (peer);
       break;
     case THOLE_SANDBOX_RESIZE:
       resize (self, peer);
@@ -237,6 +255,7 @@ started (Supervisor *self)
   self->running = true;
   self->state.started = state_now ();
   state_write (&self->state, false);
+  unlink (STATE_BEFORE);
   snprintf (line, sizeof line, "ok %d\n", (int) self->state.pid);
   report (self, line);
 }
@@ -434,9 +453,10 @@ finish (Supervisor *self)
   hear_last (self);
   drain_all (self);
   unlink (THOLE_SANDBOX_SOCKET);
-  groups_oom (&self->plan);
   if (self->running)
     tell_exit (self);
+  else
+    rename (STATE_BEFORE, THOLE_SANDBOX_STATE);
   groups_remove (&self->plan);
   if (!self->told)
     {
@@ -551,6 +571,7 @@ prepare (Supervisor *self)
 {
   char problem[512] = "";
 
+  rename (THOLE_SANDBOX_STATE, STATE_BEFORE);
   if (!plan_read (&self->plan, THOLE_SANDBOX_PLAN))
     snprintf (problem, sizeof problem, "its plan: %s", strerror (errno));
   else if (!catch_signals (self) || !listen_here (self))
@@ -562,7 +583,24 @@ prepare (Supervisor *self)
   if (problem[0] == '\0')
     return true;
   groups_remove (&self->plan);
+  unlink (THOLE_SANDBOX_SOCKET);
+  rename (STATE_BEFORE, THOLE_SANDBOX_STATE);
   report_error (self, THOLE_AGENT_FAILED, problem);
+  return false;
+}
+
+/* True when nobody else supervises it. The descriptor stays open until the end. */
+static bool
+take_lock (void)
+{
+  int lock = open (THOLE_SANDBOX_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+  for (int i = 0; lock >= 0 && i < LOCK_TRIES; i++)
+    {
+      if (flock (lock, LOCK_EX | LOCK_NB) == 0)
+        return true;
+      poll (NULL, 0, LOCK_PAUSE_MS);
+    }
   return false;
 }
 
@@ -571,17 +609,14 @@ sandbox_supervise (const char *folder)
 {
   static Supervisor self = { .link = -1, .listener = -1, .words_fd = -1, .signals = -1, .input = -1, .terminal = -1,
                              .sources = { { .fd = -1 }, { .fd = -1 } } };
-  int lock, role;
+  int role;
 
   umask (077);
   for (int i = 0; i < PEERS; i++)
     self.peers[i].fd = -1;
   if (chdir (folder) < 0)
     return 1;
-  lock = open (THOLE_SANDBOX_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock < 0)
-    return 1;
-  if (flock (lock, LOCK_EX | LOCK_NB) < 0)
+  if (!take_lock ())
     return dprintf (1, "busy\n") < 0;
   role = go_into_background (&self);
   if (role != 0)

@@ -305,7 +305,7 @@ on_task (GTask *task, gpointer value, GError *error)
   TholeDriver *driver = self->job.driver;
   Ctr__TaskGot *got = value;
   g_autofree char *folder = ctr_place_path (driver, self->container, "log");
-  CtrLogWanted wanted = { .follow = TRUE, .patient = self->fresh, .tail = 0, .streams = { FALSE, TRUE, TRUE } };
+  TholeLogWanted wanted = { .follow = TRUE, .patient = self->fresh, .tail = 0, .streams = { FALSE, TRUE, TRUE } };
   g_autoptr(TholeCtrAttach) stream = NULL;
   g_autoptr(GOutputStream) output = NULL;
 
@@ -322,7 +322,7 @@ on_task (GTask *task, gpointer value, GError *error)
   stream = g_object_new (CTR_TYPE_ATTACH, NULL);
   stream->driver = ctr_driver_ref (driver);
   stream->id = g_strdup (self->id);
-  stream->log = ctr_log_input_new (folder, &wanted);
+  stream->log = thole_log_files_read (folder, &wanted);
   output = open_input (self);
   g_task_return_pointer (task, thole_stream_new (G_INPUT_STREAM (stream), output), g_object_unref);
 }

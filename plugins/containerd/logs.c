@@ -16,7 +16,7 @@ ctr_logs_async (TholeDriver *self, const char *id, GVariant *options, GCancellab
   g_autofree char *container = ctr_thing_name (self->config->instance, id);
   g_autofree char *folder = ctr_place_path (self, container, "log");
   g_autoptr(GInputStream) input = NULL;
-  CtrLogWanted wanted = {
+  TholeLogWanted wanted = {
     .follow = thole_dict_boolean (options, "follow", FALSE),
     .tail = thole_dict_int (options, "tail", -1),
     .since = thole_dict_int (options, "since", 0),
@@ -31,6 +31,6 @@ ctr_logs_async (TholeDriver *self, const char *id, GVariant *options, GCancellab
       g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_NOT_FOUND, "%s has no log", id);
       return;
     }
-  input = ctr_log_input_new (folder, &wanted);
+  input = thole_log_files_read (folder, &wanted);
   g_task_return_pointer (task, thole_stream_new (input, NULL), g_object_unref);
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "thole-seccomp.h"
+
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define CPU_PERIOD 100000
 #define DEFAULT_SHM (64 * 1024 * 1024)
@@ -514,7 +516,7 @@ put_linux (GString *out, GVariant *spec, const CtrSpecPlace *place)
   g_autoptr(GVariant) resources = thole_dict_value (spec, "resources", "a{sv}");
   g_autofree char *limits = ctr_spec_resources (resources);
   g_auto(GStrv) added = capabilities_of (spec, FALSE);
-  g_autofree char *seccomp = ctr_seccomp_make ((const char *const *) added);
+  g_autofree char *seccomp = thole_seccomp_profile ((const char *const *) added);
   gboolean host = strcmp (thole_dict_string (spec, "network", ""), "host") == 0;
 
   put_key (out, "linux");

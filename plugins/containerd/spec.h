@@ -44,8 +44,6 @@ char     *ctr_spec_make      (GVariant *spec, const CtrImage *image, const CtrSp
 char     *ctr_spec_resources (GVariant *resources);
 /* One more process in a container: @base is `process` of its configuration, parsed. Returns: (transfer full) */
 char     *ctr_spec_process   (GVariant *base, GVariant *command, const CtrUser *user, GError **error);
-/* The default filter of system calls, JSON. @capabilities (nullable): what was added. Returns: (transfer full) */
-char     *ctr_seccomp_make   (const char *const *capabilities);
 
 /* JSON pieces */
 void      ctr_json_strings   (GString *out, const char *const *list);

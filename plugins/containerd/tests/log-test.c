@@ -104,7 +104,7 @@ read_texts (GInputStream *input, guint *turns)
 static void
 check_half (Written *self, gint64 tail, const char *wanted)
 {
-  CtrLogWanted follow = { .follow = TRUE, .tail = tail, .streams = { FALSE, tail == 0, TRUE } };
+  TholeLogWanted follow = { .follow = TRUE, .tail = tail, .streams = { FALSE, tail == 0, TRUE } };
   g_autoptr(GByteArray) first = record (1, "one\n"), second = record (1, "two\n"), third = record (2, "three\n");
   g_autoptr(GInputStream) input = NULL;
   g_autofree char *texts = NULL;
@@ -112,7 +112,7 @@ check_half (Written *self, gint64 tail, const char *wanted)
 
   put (self, first->data, first->len);
   put (self, second->data, second->len - 2);
-  input = ctr_log_input_new (self->folder, &follow);
+  input = thole_log_files_read (self->folder, &follow);
   if (tail > 0)
     {
       /* the search has to see the half */
@@ -149,7 +149,7 @@ test_tail_within (Written *self, gconstpointer data)
 static void
 test_turns (Written *self, gconstpointer data)
 {
-  CtrLogWanted errors = { .tail = -1, .streams = { FALSE, FALSE, TRUE } };
+  TholeLogWanted errors = { .tail = -1, .streams = { FALSE, FALSE, TRUE } };
   g_autofree char *line = g_strnfill (32000, 'x');
   g_autoptr(GByteArray) other = record (1, line), last = record (2, "found\n");
   g_autoptr(GInputStream) input = NULL;
@@ -159,7 +159,7 @@ test_turns (Written *self, gconstpointer data)
   for (guint i = 0; i < 256; i++)
     put (self, other->data, other->len);
   put (self, last->data, last->len);
-  input = ctr_log_input_new (self->folder, &errors);
+  input = thole_log_files_read (self->folder, &errors);
   texts = read_texts (input, &turns);
   g_assert_cmpstr (texts, ==, "found\n");
   g_assert_cmpuint (turns, >=, 7);

@@ -10,6 +10,7 @@
 #include "net-ports.h"
 #include "reply.h"
 #include "spec.h"
+#include "thole-seccomp.h"
 #include "tar.h"
 #include "thole-error.h"
 
@@ -302,7 +303,7 @@ test_subnets (void)
 static void
 test_seccomp (void)
 {
-  g_autofree char *plain = ctr_seccomp_make (NULL), *admin = ctr_seccomp_make ((const char *const[]){ "cap_sys_admin", NULL });
+  g_autofree char *plain = thole_seccomp_profile (NULL), *admin = thole_seccomp_profile ((const char *const[]){ "cap_sys_admin", NULL });
   g_autoptr(GVariant) one = parsed (plain), two = parsed (admin);
 
   g_assert_null (strstr (plain, "\"mount\""));

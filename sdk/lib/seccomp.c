@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "spec.h"
+#include "thole-seccomp.h"
 
 static const char *const files[] = {
   "access", "chdir", "chmod", "chown", "chown32", "chroot", "close", "close_range", "copy_file_range", "creat", "dup", "dup2", "dup3",
@@ -116,7 +116,7 @@ has (const char *const *capabilities, const char *name)
 }
 
 char *
-ctr_seccomp_make (const char *const *capabilities)
+thole_seccomp_profile (const char *const *capabilities)
 {
   GString *out = g_string_new ("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":1");
 

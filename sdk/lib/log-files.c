@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reads the files of thole-log in their order. Who follows is woken by inotify, and ends when nobody writes any more.
+ * Reads the files of thole-log-write.h in their order. Who follows is woken by inotify, and ends when nobody writes any more.
  */
-#include "log.h"
+#include "thole-log-files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,9 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <unistd.h>
+
+#include "thole-dict.h"
+#include "thole-host.h"
 
 #define PIECE (THOLE_RECORD_MAX + THOLE_LOG_RECORD_HEADER)
 #define LINES_MAX 1000000
@@ -24,11 +27,11 @@ typedef struct
   goffset offset;
 } Place;
 
-struct _TholeCtrLog
+struct _TholeLogFiles
 {
   GInputStream parent;
   char *folder;
-  CtrLogWanted wanted;
+  TholeLogWanted wanted;
   gboolean placed;     /* `place` is where reading begins; else, with `fd`, not beyond that */
   Place place;
   int fd;              /* of place.number, -1 = none */
@@ -39,9 +42,9 @@ struct _TholeCtrLog
   GSource *changed, *timer;
 };
 
-#define CTR_TYPE_LOG (thole_ctr_log_get_type ())
-G_DECLARE_FINAL_TYPE (TholeCtrLog, thole_ctr_log, THOLE, CTR_LOG, GInputStream)
-G_DEFINE_FINAL_TYPE (TholeCtrLog, thole_ctr_log, G_TYPE_INPUT_STREAM)
+#define THOLE_TYPE_LOG_FILES (thole_log_files_get_type ())
+G_DECLARE_FINAL_TYPE (TholeLogFiles, thole_log_files, THOLE, LOG_FILES, GInputStream)
+G_DEFINE_FINAL_TYPE (TholeLogFiles, thole_log_files, G_TYPE_INPUT_STREAM)
 
 /* the files ------------------------------------------------------------------------------------------- */
 
@@ -136,7 +139,7 @@ tail_file (Tail *self, int fd, guint number, goffset bound)
 static void
 find_end (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  TholeCtrLog *log = source;
+  TholeLogFiles *log = source;
   Tail none = { .size = 0 };
   Place *place = g_new (Place, 1);
 
@@ -148,7 +151,7 @@ find_end (GTask *task, gpointer source, gpointer data, GCancellable *cancellable
 static void
 find_tail (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  TholeCtrLog *log = source;
+  TholeLogFiles *log = source;
   Tail self = { .size = (gsize) CLAMP (log->wanted.tail, 1, LINES_MAX) };
   Place *place = g_new0 (Place, 1);
   guint number = 0;
@@ -173,9 +176,9 @@ find_tail (GTask *task, gpointer source, gpointer data, GCancellable *cancellabl
 /* reading --------------------------------------------------------------------------------------------- */
 
 static void
-take_record (TholeCtrLog *self, const guint8 *record, gsize whole, guint8 stream, gint64 time)
+take_record (TholeLogFiles *self, const guint8 *record, gsize whole, guint8 stream, gint64 time)
 {
-  const CtrLogWanted *wanted = &self->wanted;
+  const TholeLogWanted *wanted = &self->wanted;
 
   if (stream > 2 || !wanted->streams[stream] || time < wanted->since || (wanted->until > 0 && time > wanted->until))
     return;
@@ -184,7 +187,7 @@ take_record (TholeCtrLog *self, const guint8 *record, gsize whole, guint8 stream
 
 /* One piece of the present file. Returns how much, 0 = there is none. */
 static gsize
-read_piece (TholeCtrLog *self)
+read_piece (TholeLogFiles *self)
 {
   g_autofree guint8 *piece = g_malloc (PIECE);
   gssize n = self->fd >= 0 ? pread (self->fd, piece, PIECE, self->place.offset) : 0;
@@ -208,7 +211,7 @@ read_piece (TholeCtrLog *self)
 }
 
 static gboolean
-open_next (TholeCtrLog *self)
+open_next (TholeLogFiles *self)
 {
   guint number = next_number (self->folder, self->place.number);
 
@@ -231,7 +234,7 @@ typedef enum
 
 /* Fills `out`. */
 static Found
-fill (TholeCtrLog *self)
+fill (TholeLogFiles *self)
 {
   gsize looked = 0, n;
 
@@ -260,7 +263,7 @@ fill (TholeCtrLog *self)
 }
 
 static void
-give (TholeCtrLog *self, GTask *task, gpointer buffer, gsize count)
+give (TholeLogFiles *self, GTask *task, gpointer buffer, gsize count)
 {
   gsize n = MIN (count, self->out->len - self->given);
 
@@ -281,10 +284,10 @@ typedef struct
   gulong watch;
 } Read;
 
-static void go_on (TholeCtrLog *self);
+static void go_on (TholeLogFiles *self);
 
 static void
-stop_waiting (TholeCtrLog *self)
+stop_waiting (TholeLogFiles *self)
 {
   thole_timer_clear (&self->changed);
   thole_timer_clear (&self->timer);
@@ -318,7 +321,7 @@ wait_for (GTask *task, GSource *source, GSourceFunc function, gpointer data)
 
 /* For the task in `reading`, or until something changes. */
 static void
-go_on (TholeCtrLog *self)
+go_on (TholeLogFiles *self)
 {
   g_autoptr(GTask) task = self->reading != NULL ? g_object_ref (self->reading) : NULL;
   GCancellable *cancellable = task != NULL ? g_task_get_cancellable (task) : NULL;
@@ -360,7 +363,7 @@ go_on (TholeCtrLog *self)
 static void
 on_placed (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  TholeCtrLog *self = THOLE_CTR_LOG (source);
+  TholeLogFiles *self = THOLE_LOG_FILES (source);
   g_autofree Place *place = g_task_propagate_pointer (G_TASK (result), NULL);
 
   if (place != NULL)
@@ -374,7 +377,7 @@ on_placed (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 on_cancelled (GCancellable *cancellable, gpointer user_data)
 {
-  TholeCtrLog *self = user_data;
+  TholeLogFiles *self = user_data;
 
   thole_timer_clear (&self->timer);
   if (self->reading != NULL && self->placed)
@@ -401,7 +404,7 @@ static void
 log_read_async (GInputStream *stream, void *buffer, gsize count, int priority, GCancellable *cancellable,
                 GAsyncReadyCallback callback, gpointer user_data)
 {
-  TholeCtrLog *self = THOLE_CTR_LOG (stream);
+  TholeLogFiles *self = THOLE_LOG_FILES (stream);
   GTask *task = g_task_new (stream, cancellable, callback, user_data);
   Read *read = g_new0 (Read, 1);
 
@@ -452,9 +455,9 @@ log_close_finish (GInputStream *stream, GAsyncResult *result, GError **error)
 }
 
 static void
-thole_ctr_log_finalize (GObject *object)
+thole_log_files_finalize (GObject *object)
 {
-  TholeCtrLog *self = THOLE_CTR_LOG (object);
+  TholeLogFiles *self = THOLE_LOG_FILES (object);
 
   stop_waiting (self);
   if (self->fd >= 0)
@@ -463,15 +466,15 @@ thole_ctr_log_finalize (GObject *object)
     close (self->watch);
   g_byte_array_unref (self->out);
   g_free (self->folder);
-  G_OBJECT_CLASS (thole_ctr_log_parent_class)->finalize (object);
+  G_OBJECT_CLASS (thole_log_files_parent_class)->finalize (object);
 }
 
 static void
-thole_ctr_log_class_init (TholeCtrLogClass *class)
+thole_log_files_class_init (TholeLogFilesClass *class)
 {
   GInputStreamClass *stream_class = G_INPUT_STREAM_CLASS (class);
 
-  G_OBJECT_CLASS (class)->finalize = thole_ctr_log_finalize;
+  G_OBJECT_CLASS (class)->finalize = thole_log_files_finalize;
   stream_class->read_fn = log_read;
   stream_class->read_async = log_read_async;
   stream_class->read_finish = log_read_finish;
@@ -480,7 +483,7 @@ thole_ctr_log_class_init (TholeCtrLogClass *class)
 }
 
 static void
-thole_ctr_log_init (TholeCtrLog *self)
+thole_log_files_init (TholeLogFiles *self)
 {
   self->out = g_byte_array_new ();
   self->fd = self->watch = -1;
@@ -488,7 +491,7 @@ thole_ctr_log_init (TholeCtrLog *self)
 
 /* What is written from now on; the end may be within a record as yet. */
 static void
-go_to_end (TholeCtrLog *self)
+go_to_end (TholeLogFiles *self)
 {
   guint number = 0;
 
@@ -502,9 +505,9 @@ go_to_end (TholeCtrLog *self)
 }
 
 GInputStream *
-ctr_log_input_new (const char *folder, const CtrLogWanted *wanted)
+thole_log_files_read (const char *folder, const TholeLogWanted *wanted)
 {
-  TholeCtrLog *self = g_object_new (CTR_TYPE_LOG, NULL);
+  TholeLogFiles *self = g_object_new (THOLE_TYPE_LOG_FILES, NULL);
 
   self->folder = g_strdup (folder);
   self->wanted = *wanted;

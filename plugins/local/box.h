@@ -1,0 +1,47 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The folder of a sandbox: the record of what it is, the plan that its supervisor follows, and the state that this one writes.
+ */
+#pragma once
+
+#include "driver.h"
+
+typedef enum
+{
+  LOCAL_CREATED,
+  LOCAL_STARTING,
+  LOCAL_RUNNING,
+  LOCAL_PAUSED,
+  LOCAL_EXITED
+} LocalPhase;
+
+typedef struct
+{
+  LocalPhase phase;
+  gboolean lost;             /* nobody saw its end */
+  gint64 pid;                /* of its first process */
+  gint64 started, finished;
+  gint64 code;
+  int signal;
+  gboolean oom;
+} LocalState;
+
+/* A name of folders and control groups for @id. Returns: (transfer full) */
+char      *local_box_name   (TholeDriver *driver, const char *id);
+/* Returns: (transfer full): the path of @part (nullable) in the folder of @id */
+char      *local_box_path   (TholeDriver *driver, const char *id, const char *part);
+/* Its record: id, instance, role, name, image, env, agent. Returns: (transfer full) (nullable): NULL with NOT_FOUND */
+GVariant  *local_box_record (TholeDriver *driver, const char *id, GError **error);
+/* What its supervisor says. */
+void       local_box_state  (TholeDriver *driver, const char *id, LocalState *state);
+gboolean   local_box_runs   (TholeDriver *driver, const char *id);
+/* Returns: (transfer full): a "workload" dictionary */
+GVariant  *local_box_show   (TholeDriver *driver, GVariant *record);
+/* The records of all. Returns: (transfer full) (element-type GVariant) */
+GPtrArray *local_box_list   (TholeDriver *driver);
+/* @plan: bytes; @files: those beside it, name -> GBytes. All of it appears at once, or nothing. */
+gboolean   local_box_make   (TholeDriver *driver, const char *id, GVariant *record, GByteArray *plan, GHashTable *files, GError **error);
+void       local_box_remove (TholeDriver *driver, const char *id);
+/* Tells the daemon that something happened to it. */
+void       local_box_tell   (TholeDriver *driver, const char *id, const char *action);

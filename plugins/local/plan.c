@@ -1,0 +1,533 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "plan.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "box.h"
+#include "thole-sandbox-protocol.h"
+#include "user.h"
+
+#define PATH_VALUE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define CPU_PERIOD 100000
+/* bwrap and the first process */
+#define OWN_PIDS 2
+#define SHM_SIZE (64 * 1024 * 1024)
+#define FILES_MAX 1024
+#define LIMITS_END "limits=done"
+
+typedef struct
+{
+  TholeDriver *driver;
+  const char *id;
+  GVariant *spec;
+  GByteArray *out;
+  GHashTable *files;
+  LocalUser *user;
+  const char *root;    /* of a root file system, NULL = the machine's /usr */
+  guint n_files;
+} Plan;
+
+static void
+add (GByteArray *out, const char *key, const char *value)
+{
+  g_byte_array_append (out, (const guint8 *) key, (guint) strlen (key));
+  g_byte_array_append (out, (const guint8 *) "=", 1);
+  g_byte_array_append (out, (const guint8 *) value, (guint) strlen (value) + 1);
+}
+
+static void G_GNUC_PRINTF (3, 4)
+add_format (GByteArray *out, const char *key, const char *format, ...)
+{
+  g_autofree char *value = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  value = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  add (out, key, value);
+}
+
+static void G_GNUC_NULL_TERMINATED
+words (Plan *self, const char *first, ...)
+{
+  va_list list;
+
+  va_start (list, first);
+  for (const char *word = first; word != NULL; word = va_arg (list, const char *))
+    add (self->out, "b", word);
+  va_end (list);
+}
+
+/* what is refused ------------------------------------------------------------------------------------- */
+
+static gboolean
+refuse (GError **error, const char *what)
+{
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "a sandbox of this machine cannot have %s", what);
+  return FALSE;
+}
+
+static gboolean
+has_items (GVariant *spec, const char *key, const char *type)
+{
+  g_autoptr(GVariant) list = thole_dict_value (spec, key, type);
+
+  return list != NULL && g_variant_n_children (list) > 0;
+}
+
+/* Its folder, when @image is one that is allowed. Returns: (transfer full) (nullable): NULL with @error, or for the machine's own */
+static char *
+find_root (TholeDriver *driver, const char *image, GError **error)
+{
+  g_autofree char *real = NULL;
+
+  if (image[0] == '\0' || strcmp (image, "host") == 0)
+    return NULL;
+  real = image[0] == '/' ? realpath (image, NULL) : NULL;
+  for (guint i = 0; real != NULL && driver->config->roots[i] != NULL; i++)
+    {
+      g_autofree char *allowed = realpath (driver->config->roots[i], NULL);
+      gsize length = allowed != NULL ? strlen (allowed) : 0;
+
+      if (length > 0 && strncmp (real, allowed, length) == 0 && (real[length] == '\0' || real[length] == '/'))
+        return g_steal_pointer (&real);
+    }
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_IMAGE_NOT_FOUND,
+               "image: \"%s\" is neither \"host\" nor a folder that the key `roots` of this backend allows", image);
+  return NULL;
+}
+
+static gboolean
+check_privileges (GVariant *spec, GError **error)
+{
+  g_autoptr(GVariant) privileges = thole_dict_value (spec, "privileges", "a{sv}");
+
+  if (privileges == NULL)
+    return TRUE;
+  if (has_items (privileges, "capabilities", "as"))
+    return refuse (error, "privileges.capabilities");
+  return thole_dict_boolean (privileges, "no_new_privileges", TRUE) || refuse (error, "privileges.no_new_privileges: false");
+}
+
+gboolean
+local_plan_check (TholeDriver *driver, GVariant *spec, GError **error)
+{
+  g_autoptr(GVariant) health = thole_dict_value (spec, "health", "a{sv}"), options = thole_dict_value (spec, "backend_options", "a{sv}");
+  g_auto(GStrv) command = thole_dict_strv (spec, "command"), args = thole_dict_strv (spec, "args");
+  const char *network = thole_dict_string (spec, "network", "default");
+  g_autoptr(GError) wrong = NULL;
+  g_autofree char *root = find_root (driver, thole_dict_string (spec, "image", ""), &wrong);
+
+  if (wrong != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&wrong));
+      return FALSE;
+    }
+  if (command[0] == NULL && args[0] == NULL)
+    {
+      g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_INVALID, "command: a sandbox has no program of its own");
+      return FALSE;
+    }
+  if (health != NULL && has_items (health, "command", "as"))
+    return refuse (error, "health.command");
+  if (options != NULL && g_variant_n_children (options) > 0)
+    {
+      g_autoptr(GVariant) one = g_variant_get_child_value (options, 0);
+      g_autoptr(GVariant) key = g_variant_get_child_value (one, 0);
+      g_autofree char *what = g_strconcat ("backend_options.", g_variant_get_string (key, NULL), NULL);
+
+      return refuse (error, what);
+    }
+  if (strcmp (network, "default") != 0 && strcmp (network, "none") != 0 && strcmp (network, "host") != 0)
+    return refuse (error, "a network of that name: only default, none and host");
+  if (strcmp (network, "host") != 0 && has_items (spec, "ports", "aa{sv}"))
+    return refuse (error, "ports, unless its network is `host`");
+  return check_privileges (spec, error);
+}
+
+/* limits ---------------------------------------------------------------------------------------------- */
+
+static void
+set_group (Plan *self, LocalGroup group, const char *file, const char *value)
+{
+  g_autofree char *name = local_box_name (self->driver, self->id);
+  g_autofree char *path = local_groups_path (&self->driver->groups, group, name, file);
+
+  if (path != NULL)
+    add_format (self->out, "set", "%s=%s", path, value);
+}
+
+static void
+set_number (Plan *self, LocalGroup group, const char *file, gint64 number)
+{
+  g_autofree char *text = g_strdup_printf ("%" G_GINT64_FORMAT, number);
+
+  set_group (self, group, file, text);
+}
+
+static void
+limit_groups (Plan *self, gint64 memory, gint64 pids, double cpu)
+{
+  gboolean unified = self->driver->groups.unified;
+  g_autofree char *name = local_box_name (self->driver, self->id);
+  g_autofree char *swap = local_groups_path (&self->driver->groups, LOCAL_GROUP_MEMORY, "..", "memory.memsw.limit_in_bytes");
+  gint64 quota = MAX ((gint64) (cpu * CPU_PERIOD), 1000);
+
+  for (guint i = 0; i < LOCAL_GROUPS; i++)
+    {
+      g_autofree char *path = local_groups_path (&self->driver->groups, i, name, NULL);
+
+      /* without a limit there is nothing to be told of the processor's share */
+      if (path != NULL && !(unified && i > 0) && (i != LOCAL_GROUP_CPU || unified || cpu > 0))
+        add (self->out, "cgroup", path);
+    }
+  if (memory > 0)
+    set_number (self, LOCAL_GROUP_MEMORY, unified ? "memory.max" : "memory.limit_in_bytes", memory);
+  if (memory > 0 && unified)
+    set_number (self, LOCAL_GROUP_MEMORY, "memory.swap.max", 0);
+  else if (memory > 0 && swap != NULL && g_file_test (swap, G_FILE_TEST_EXISTS))
+    set_number (self, LOCAL_GROUP_MEMORY, "memory.memsw.limit_in_bytes", memory);
+  if (pids > 0)
+    set_number (self, LOCAL_GROUP_PIDS, "pids.max", pids + OWN_PIDS);
+  if (cpu > 0 && unified)
+    {
+      g_autofree char *text = g_strdup_printf ("%" G_GINT64_FORMAT " %d", quota, CPU_PERIOD);
+
+      set_group (self, LOCAL_GROUP_CPU, "cpu.max", text);
+    }
+  else if (cpu > 0)
+    {
+      set_number (self, LOCAL_GROUP_CPU, "cpu.cfs_period_us", CPU_PERIOD);
+      set_number (self, LOCAL_GROUP_CPU, "cpu.cfs_quota_us", quota);
+    }
+}
+
+static void
+add_limits (Plan *self, GVariant *resources)
+{
+  const LocalGroups *groups = &self->driver->groups;
+  g_autofree char *name = local_box_name (self->driver, self->id);
+  g_autofree char *oom = local_groups_path (groups, LOCAL_GROUP_MEMORY, name, groups->unified ? "memory.events" : "memory.oom_control");
+  gint64 memory = resources != NULL ? thole_dict_int (resources, "memory", 0) : 0;
+  gint64 pids = resources != NULL ? thole_dict_int (resources, "pids", 0) : 0;
+
+  limit_groups (self, memory, pids, resources != NULL ? thole_dict_double (resources, "cpu", 0) : 0);
+  if (oom != NULL)
+    add (self->out, "oom", oom);
+  if (memory > 0 && groups->parents[LOCAL_GROUP_MEMORY] == NULL)
+    add_format (self->out, "rlimit", "%d:%" G_GINT64_FORMAT, RLIMIT_AS, memory);
+  if (pids > 0 && groups->parents[LOCAL_GROUP_PIDS] == NULL)
+    add_format (self->out, "rlimit", "%d:%" G_GINT64_FORMAT, RLIMIT_NPROC, pids + 1);
+  add_format (self->out, "rlimit", "%d:0", RLIMIT_CORE);
+  add (self->out, "limits", "done");
+}
+
+GByteArray *
+local_plan_limit (TholeDriver *driver, const char *id, const char *plan, gsize length, GVariant *resources)
+{
+  Plan self = { .driver = driver, .id = id, .out = g_byte_array_new () };
+  const char *rest = memmem (plan, length, LIMITS_END, sizeof LIMITS_END);
+
+  add_limits (&self, resources);
+  if (rest != NULL)
+    {
+      rest += sizeof LIMITS_END;
+      g_byte_array_append (self.out, (const guint8 *) rest, (guint) (length - (gsize) (rest - plan)));
+    }
+  return self.out;
+}
+
+/* the file system ------------------------------------------------------------------------------------- */
+
+static void
+bind (Plan *self, gboolean writable, const char *source, const char *target)
+{
+  words (self, writable ? "--bind-fd" : "--ro-bind-fd", NULL);
+  add (self->out, "f", source);
+  words (self, target, NULL);
+}
+
+/* A folder or a link of the root, as it is there. */
+static void
+show (Plan *self, const char *root, const char *name)
+{
+  g_autofree char *source = g_build_filename (root, name, NULL), *target = g_build_filename ("/", name, NULL), *link = NULL;
+  struct stat place;
+
+  if (lstat (source, &place) < 0)
+    return;
+  link = S_ISLNK (place.st_mode) ? g_file_read_link (source, NULL) : NULL;
+  if (link != NULL)
+    words (self, "--symlink", link, target, NULL);
+  else
+    bind (self, FALSE, source, target);
+}
+
+/* What programs look up, nothing of what the machine keeps to itself. */
+static void
+show_etc (Plan *self)
+{
+  static const char *const names[] = {
+    "alternatives", "ca-certificates", "fonts", "gai.conf", "host.conf", "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
+    "magic", "mime.types", "nsswitch.conf", "perl", "pki", "protocols", "python3", "services", "ssl/certs", "ssl/openssl.cnf", "terminfo",
+  };
+  gboolean host = strcmp (thole_dict_string (self->spec, "network", "default"), "host") == 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = g_build_filename ("/etc", names[i], NULL);
+
+      if (access (path, R_OK) == 0)
+        bind (self, FALSE, path, path);
+    }
+  if (host && access ("/etc/resolv.conf", R_OK) == 0)
+    bind (self, FALSE, "/etc/resolv.conf", "/etc/resolv.conf");
+}
+
+/* Takes over @bytes. */
+static void
+put_file (Plan *self, const char *target, GBytes *bytes, guint mode)
+{
+  g_autofree char *name = g_strdup_printf ("file-%u", self->n_files++), *path = local_box_path (self->driver, self->id, name);
+  g_autofree char *perms = g_strdup_printf ("%04o", mode & 0777);
+
+  g_hash_table_insert (self->files, g_steal_pointer (&name), bytes);
+  words (self, "--perms", perms, "--file", NULL);
+  add (self->out, "d", path);
+  words (self, target, NULL);
+}
+
+static void
+put_text (Plan *self, const char *target, char *text)
+{
+  put_file (self, target, g_bytes_new_take (text, strlen (text)), 0644);
+}
+
+static const char *
+host_name (Plan *self)
+{
+  const char *name = thole_dict_string (self->spec, "hostname", "");
+
+  return name[0] != '\0' ? name : "sandbox";
+}
+
+static void
+put_etc (Plan *self)
+{
+  const LocalUser *user = self->user;
+
+  put_text (self, "/etc/passwd", g_strdup_printf ("%s%s:x:%u:%u:%s:%s:/bin/sh\n%s", user->uid != 0 ? "root:x:0:0:root:/root:/bin/sh\n" : "",
+                                                  user->name, user->uid, user->gid, user->name, user->home,
+                                                  user->uid != 65534 ? "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n" : ""));
+  put_text (self, "/etc/group", g_strdup_printf ("%s%s:x:%u:\n%s", user->gid != 0 ? "root:x:0:\n" : "", user->gid != 0 ? user->name : "root",
+                                                 user->gid, user->gid != 65534 ? "nogroup:x:65534:\n" : ""));
+  put_text (self, "/etc/hostname", g_strdup_printf ("%s\n", host_name (self)));
+  put_text (self, "/etc/hosts", g_strdup_printf ("127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n", host_name (self)));
+}
+
+/* From the machine: /usr with the links to it. Of a given root: all but what every sandbox has of its own. */
+static gboolean
+put_root (Plan *self, GError **error)
+{
+  static const char *const parts[] = { "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
+  static const char *const own[] = { "proc", "dev", "sys", "run", "tmp", "home", ".thole", NULL };
+  g_autoptr(GDir) list = NULL;
+  const char *name;
+
+  if (self->root == NULL)
+    {
+      for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+        show (self, "/", parts[i]);
+      show_etc (self);
+      put_etc (self);
+      return TRUE;
+    }
+  list = g_dir_open (self->root, 0, error);
+  if (list == NULL)
+    {
+      g_prefix_error (error, "image: ");
+      return FALSE;
+    }
+  while ((name = g_dir_read_name (list)) != NULL)
+    if (!g_strv_contains (own, name))
+      show (self, self->root, name);
+  return TRUE;
+}
+
+/* One file system in memory is all that can be written to, so one size bounds it. */
+static void
+put_scratch (Plan *self, GVariant *resources)
+{
+  gint64 disk = resources != NULL ? thole_dict_int (resources, "disk", 0) : 0;
+  g_autofree char *size = g_strdup_printf ("%" G_GINT64_FORMAT, disk > 0 ? disk : self->driver->config->scratch);
+  g_autofree char *shm = g_strdup_printf ("%d", SHM_SIZE);
+
+  words (self, "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", shm, "--tmpfs", "/dev/shm", "--remount-ro", "/dev", NULL);
+  words (self, "--size", size, "--tmpfs", "/home", "--dir", self->user->home, "--perms", "1777", "--dir", "/home/tmp", NULL);
+  words (self, "--symlink", "home/tmp", "/tmp", "--dir", "/run", NULL);
+  if (self->root == NULL)
+    words (self, "--dir", "/var", "--symlink", "../home/tmp", "/var/tmp", NULL);
+}
+
+static gboolean
+put_mounts (Plan *self, GError **error)
+{
+  g_autoptr(GVariant) list = thole_dict_value (self->spec, "mounts", "aa{sv}");
+
+  for (gsize i = 0; list != NULL && i < g_variant_n_children (list); i++)
+    {
+      g_autoptr(GVariant) one = g_variant_get_child_value (list, i);
+      const char *source = thole_dict_string (one, "source", ""), *target = thole_dict_string (one, "target", "");
+
+      if (thole_dict_string (one, "volume", "")[0] != '\0')
+        return refuse (error, "volumes");
+      if (source[0] != '/' || access (source, F_OK) < 0)
+        {
+          g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "mounts: there is no \"%s\" on this machine", source);
+          return FALSE;
+        }
+      bind (self, !thole_dict_boolean (one, "read_only", FALSE), source, target);
+    }
+  return TRUE;
+}
+
+static gboolean
+put_files (Plan *self, GError **error)
+{
+  g_autoptr(GVariant) list = thole_dict_value (self->spec, "files", "aa{sv}");
+
+  for (gsize i = 0; list != NULL && i < g_variant_n_children (list); i++)
+    {
+      g_autoptr(GVariant) one = g_variant_get_child_value (list, i), content = thole_dict_value (one, "content", "ay");
+      gsize length = 0;
+      const void *data = content != NULL ? g_variant_get_fixed_array (content, &length, 1) : NULL;
+
+      if (self->n_files >= FILES_MAX)
+        return refuse (error, "so many files");
+      put_file (self, thole_dict_string (one, "path", ""), g_bytes_new (data, length), (guint) thole_dict_int (one, "mode", 0644));
+    }
+  return TRUE;
+}
+
+/* the program ----------------------------------------------------------------------------------------- */
+
+static void
+put_namespaces (Plan *self)
+{
+  g_autofree char *uid = g_strdup_printf ("%u", self->user->uid), *gid = g_strdup_printf ("%u", self->user->gid);
+
+  words (self, "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try", "--uid", uid, "--gid", gid,
+         "--hostname", host_name (self), NULL);
+  if (strcmp (thole_dict_string (self->spec, "network", "default"), "host") != 0)
+    words (self, "--unshare-net", NULL);
+}
+
+static void
+put_variable (Plan *self, const char *name, const char *value)
+{
+  add_format (self->out, "env", "%s=%s", name, value);
+}
+
+static void
+put_environment (Plan *self, GVariant *secrets)
+{
+  g_autoptr(GVariant) env = thole_dict_value (self->spec, "env", "a{ss}");
+  const struct { const char *name, *value; } base[] = {
+    { "PATH", PATH_VALUE }, { "HOME", self->user->home }, { "USER", self->user->name }, { "LOGNAME", self->user->name }, { "LANG", "C.UTF-8" },
+    { "TERM", thole_dict_boolean (self->spec, "tty", FALSE) ? "xterm-256color" : NULL },
+  };
+  GVariantIter iter;
+  const char *name, *value;
+  GVariant *secret;
+
+  for (guint i = 0; i < G_N_ELEMENTS (base); i++)
+    if (base[i].value != NULL && (env == NULL || !g_variant_lookup (env, base[i].name, "&s", &value)))
+      put_variable (self, base[i].name, base[i].value);
+  if (env != NULL)
+    g_variant_iter_init (&iter, env);
+  while (env != NULL && g_variant_iter_next (&iter, "{&s&s}", &name, &value))
+    put_variable (self, name, value);
+  if (secrets == NULL)
+    return;
+  g_variant_iter_init (&iter, secrets);
+  while (g_variant_iter_next (&iter, "{&s@ay}", &name, &secret))
+    {
+      gsize length;
+      const char *data = g_variant_get_fixed_array (secret, &length, 1);
+      g_autofree char *text = g_strndup (data != NULL ? data : "", length);
+
+      if (name[0] == '/')
+        put_file (self, name, g_bytes_new (data, length), 0400);
+      else
+        put_variable (self, name, text);
+      g_variant_unref (secret);
+    }
+}
+
+static void
+put_command (Plan *self)
+{
+  g_auto(GStrv) command = thole_dict_strv (self->spec, "command"), args = thole_dict_strv (self->spec, "args");
+
+  for (guint i = 0; command[i] != NULL; i++)
+    add (self->out, "arg", command[i]);
+  for (guint i = 0; args[i] != NULL; i++)
+    add (self->out, "arg", args[i]);
+  add (self->out, "folder", thole_dict_string (self->spec, "working_dir", ""));
+  add (self->out, "tty", thole_dict_boolean (self->spec, "tty", FALSE) ? "1" : "0");
+  add (self->out, "input", thole_dict_boolean (self->spec, "stdin", FALSE) ? "1" : "0");
+}
+
+static void
+put_own (Plan *self, const char *agent)
+{
+  const LocalConfig *config = self->driver->config;
+  g_autofree char *filter = g_build_filename (config->state_dir, "filter", NULL);
+  g_autofree char *folder = local_box_path (self->driver, self->id, "agent");
+
+  add_format (self->out, "log_max", "%" G_GINT64_FORMAT, config->log_max_size);
+  add_format (self->out, "uid", "%" G_GINT64_FORMAT, config->uid);
+  add_format (self->out, "gid", "%" G_GINT64_FORMAT, config->gid);
+  add (self->out, "seccomp", filter);
+  bind (self, FALSE, config->runner, THOLE_SANDBOX_INIT);
+  if (agent[0] != '\0')
+    {
+      bind (self, FALSE, agent, LOCAL_AGENT_PROGRAM);
+      bind (self, TRUE, folder, LOCAL_AGENT_FOLDER);
+    }
+  words (self, "--remount-ro", "/", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1", "--clearenv", NULL);
+}
+
+GByteArray *
+local_plan_make (TholeDriver *driver, const char *id, GVariant *spec, GVariant *secrets, const char *agent, GHashTable *files, GError **error)
+{
+  g_autoptr(GByteArray) out = g_byte_array_new ();
+  g_autofree char *root = find_root (driver, thole_dict_string (spec, "image", ""), NULL), *passwd = NULL;
+  g_autofree char *path = g_build_filename (root != NULL ? root : "/", "etc/passwd", NULL);
+  g_autoptr(GVariant) resources = thole_dict_value (spec, "resources", "a{sv}");
+  g_autoptr(LocalUser) user = NULL;
+  Plan self = { .driver = driver, .id = id, .spec = spec, .out = out, .files = files, .root = root };
+
+  g_file_get_contents (path, &passwd, NULL, NULL);
+  user = local_user_find (thole_dict_string (spec, "user", ""), passwd != NULL ? passwd : "", error);
+  if (user == NULL)
+    return NULL;
+  self.user = user;
+  add_limits (&self, resources);
+  put_namespaces (&self);
+  if (!put_root (&self, error))
+    return NULL;
+  put_scratch (&self, resources);
+  if (!put_mounts (&self, error) || !put_files (&self, error))
+    return NULL;
+  put_environment (&self, secrets);
+  put_own (&self, agent);
+  put_command (&self);
+  return g_steal_pointer (&out);
+}

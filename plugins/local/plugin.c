@@ -1,0 +1,235 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The driver for sandboxes of this machine: open, probe, close. README.md tells what Thole's words become.
+ */
+#include "driver.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "box.h"
+#include "filter.h"
+#include "watch.h"
+
+#define VERSION_WORDS "bubblewrap "
+
+/* life ------------------------------------------------------------------------------------------------ */
+
+TholeDriver *
+local_driver_ref (TholeDriver *self)
+{
+  return g_rc_box_acquire (self);
+}
+
+static void
+driver_clear (gpointer box)
+{
+  TholeDriver *self = box;
+
+  g_clear_pointer (&self->watches, g_hash_table_unref);
+  g_clear_pointer (&self->execs, g_hash_table_unref);
+  g_clear_pointer (&self->config, local_config_free);
+  local_groups_clear (&self->groups);
+}
+
+void
+local_driver_unref (TholeDriver *self)
+{
+  g_rc_box_release_full (self, driver_clear);
+}
+
+/* jobs ------------------------------------------------------------------------------------------------ */
+
+/* stands before the data of each task */
+typedef struct
+{
+  GDestroyNotify clear;
+  gpointer padding;
+} JobHead;
+
+static void
+job_free (gpointer data)
+{
+  JobHead *head = (JobHead *) data - 1;
+  LocalJob *job = data;
+
+  if (head->clear != NULL)
+    head->clear (data);
+  g_free (job->id);
+  local_driver_unref (job->driver);
+  g_free (head);
+}
+
+GTask *
+local_job_new (TholeDriver *self, const char *id, gsize size, GDestroyNotify clear, GVariant *options, GCancellable *cancellable,
+               GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GTask) task = thole_task_new (cancellable, callback, user_data);
+  JobHead *head = g_malloc0 (sizeof (JobHead) + size);
+  LocalJob *job = (LocalJob *) (head + 1);
+  GError *error = NULL;
+
+  head->clear = clear;
+  job->driver = local_driver_ref (self);
+  job->id = g_strdup (id);
+  g_task_set_task_data (task, job, job_free);
+  if (options == NULL || thole_options_check (options, NULL, &error))
+    return g_steal_pointer (&task);
+  g_task_return_error (task, error);
+  return NULL;
+}
+
+/* open and close -------------------------------------------------------------------------------------- */
+
+static TholeDriver *
+local_open (TholeHost *host, const TholeHostOps *ops, GVariant *config, GError **error)
+{
+  g_autoptr(LocalConfig) own = local_config_new (config, error);
+  TholeDriver *self;
+
+  if (own == NULL)
+    return NULL;
+  self = g_rc_box_new0 (TholeDriver);
+  self->host = host;
+  self->ops = ops;
+  self->config = g_steal_pointer (&own);
+  self->watches = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) local_watch_free);
+  self->execs = g_hash_table_new (g_str_hash, g_str_equal);
+  return self;
+}
+
+static void
+local_close_async (TholeDriver *self, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GTask) task = thole_task_new (NULL, callback, user_data);
+
+  g_hash_table_remove_all (self->watches);
+  self->host = NULL;
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+local_close_finish (TholeDriver *self, GAsyncResult *result)
+{
+  local_driver_unref (self);
+}
+
+/* probe ----------------------------------------------------------------------------------------------- */
+
+static const char *
+architecture_of (const char *machine)
+{
+  if (strcmp (machine, "x86_64") == 0)
+    return "amd64";
+  return strcmp (machine, "aarch64") == 0 ? "arm64" : machine;
+}
+
+static GVariant *
+make_facts (TholeDriver *self, const char *version)
+{
+  g_auto(GVariantDict) facts = G_VARIANT_DICT_INIT (NULL);
+  struct utsname system;
+
+  uname (&system);
+  g_variant_dict_insert (&facts, "engine", "s", "bubblewrap");
+  g_variant_dict_insert (&facts, "version", "s", version);
+  g_variant_dict_insert (&facts, "os", "s", "linux");
+  g_variant_dict_insert (&facts, "architecture", "s", architecture_of (system.machine));
+  g_variant_dict_insert (&facts, "cpus", "d", (double) g_get_num_processors ());
+  g_variant_dict_insert (&facts, "memory", "x", (gint64) sysconf (_SC_PHYS_PAGES) * sysconf (_SC_PAGESIZE));
+  g_variant_dict_insert (&facts, "durable", "b", TRUE);
+  g_variant_dict_insert (&facts, "logs_kept", "b", TRUE);
+  g_variant_dict_insert (&facts, "remote", "b", FALSE);
+  g_variant_dict_insert (&facts, "healthy", "b", TRUE);
+  return g_variant_ref_sink (g_variant_dict_end (&facts));
+}
+
+/* What a sandbox needs; and who runs already is looked at. */
+static gboolean
+prepare (TholeDriver *self, GError **error)
+{
+  g_autofree char *boxes = g_build_filename (self->config->state_dir, "boxes", NULL);
+  g_autofree char *filter = g_build_filename (self->config->state_dir, "filter", NULL);
+  g_autoptr(GPtrArray) records = NULL;
+
+  if (access (self->config->runner, X_OK) < 0)
+    {
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_UNAVAILABLE, "%s is not there, or cannot be run", self->config->runner);
+      return FALSE;
+    }
+  if (g_mkdir_with_parents (boxes, 0700) < 0 || !local_filter_write (filter, error))
+    {
+      if (error != NULL && *error == NULL)
+        g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s cannot be made", boxes);
+      return FALSE;
+    }
+  local_groups_find (&self->groups, self->config->cgroup_parent);
+  records = local_box_list (self);
+  for (guint i = 0; i < records->len; i++)
+    local_watch (self, thole_dict_string (g_ptr_array_index (records, i), "id", ""));
+  return TRUE;
+}
+
+static void
+on_version (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  LocalJob *job = g_task_get_task_data (task);
+  g_autofree char *said = NULL;
+  GError *error = NULL;
+
+  if (!g_subprocess_communicate_utf8_finish (G_SUBPROCESS (source), result, &said, NULL, &error)
+      || said == NULL || !g_str_has_prefix (said, VERSION_WORDS))
+    {
+      if (error == NULL)
+        error = g_error_new_literal (THOLE_ERROR, THOLE_ERROR_UNAVAILABLE, "bwrap does not say its version");
+      g_task_return_error (task, error);
+    }
+  else if (!prepare (job->driver, &error))
+    g_task_return_error (task, error);
+  else
+    g_task_return_pointer (task, make_facts (job->driver, g_strstrip (said) + strlen (VERSION_WORDS)), (GDestroyNotify) g_variant_unref);
+}
+
+static void
+local_probe_async (TholeDriver *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GTask) task = local_job_new (self, "", sizeof (LocalJob), NULL, NULL, cancellable, callback, user_data);
+  g_autoptr(GSubprocess) bwrap = NULL;
+  g_autoptr(GError) error = NULL;
+
+  bwrap = g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error, "bwrap", "--version", NULL);
+  if (bwrap == NULL)
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_UNAVAILABLE, "bwrap (package bubblewrap): %s", error->message);
+  else
+    g_subprocess_communicate_utf8_async (bwrap, NULL, cancellable, on_version, g_steal_pointer (&task));
+}
+
+static TholeProbe
+local_probe_finish (TholeDriver *self, GAsyncResult *result, GVariant **facts, GError **error)
+{
+  GVariant *value = g_task_propagate_pointer (G_TASK (result), error);
+
+  if (value == NULL)
+    return THOLE_PROBE_DEFER;
+  *facts = value;
+  return THOLE_PROBE_READY;
+}
+
+static const TholeDriverOps driver_ops = {
+  .struct_size = sizeof driver_ops,
+  .open = local_open,
+  .probe_async = local_probe_async,
+  .probe_finish = local_probe_finish,
+  .close_async = local_close_async,
+  .close_finish = local_close_finish,
+};
+
+static const TholeInterface interfaces[] = {
+  { "workload/1", &local_workload_ops }, { NULL, NULL },
+};
+
+THOLE_DRIVER_DEFINE (local, THOLE_VERSION, &driver_ops, interfaces)

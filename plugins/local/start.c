@@ -1,0 +1,164 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * "workload/1" start: a supervisor that goes into the background and says in one line how it went.
+ */
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "box.h"
+#include "slots.h"
+#include "thole-agent-protocol.h"
+#include "watch.h"
+
+#define LINE_SIZE 4096
+
+typedef struct
+{
+  LocalJob job;
+  int fd;
+  GPid pid;
+  char line[LINE_SIZE];
+  gsize length;
+  GSource *source, *cancel;
+} Start;
+
+static void
+start_clear (gpointer data)
+{
+  Start *self = data;
+
+  thole_timer_clear (&self->source);
+  thole_timer_clear (&self->cancel);
+  if (self->fd >= 0)
+    close (self->fd);
+}
+
+static int
+error_of (gint64 code)
+{
+  switch (code)
+    {
+    case THOLE_AGENT_NO_PROGRAM:
+    case THOLE_AGENT_DENIED:
+    case THOLE_AGENT_NO_FOLDER:
+      return THOLE_ERROR_INVALID;
+    case THOLE_AGENT_LIMIT:
+      return THOLE_ERROR_LIMIT;
+    default:
+      return THOLE_ERROR_FAILED;
+    }
+}
+
+/* Its line has come. */
+static void
+on_line (GTask *task)
+{
+  Start *self = g_task_get_task_data (task);
+  TholeDriver *driver = self->job.driver;
+  char *rest;
+  gint64 code;
+
+  /* it began another process, and ended, before that one spoke */
+  waitpid (self->pid, NULL, 0);
+  if (g_str_has_prefix (self->line, "error "))
+    {
+      code = g_ascii_strtoll (self->line + strlen ("error "), &rest, 10);
+      g_task_return_new_error (task, THOLE_ERROR, error_of (code), "%s", g_strstrip (rest));
+    }
+  else if (g_str_has_prefix (self->line, "ok ") && driver->host != NULL)
+    {
+      local_watch_take (driver, self->job.id, self->fd);
+      self->fd = -1;
+      local_box_tell (driver, self->job.id, "start");
+      g_task_return_boolean (task, TRUE);
+    }
+  else if (g_str_has_prefix (self->line, "busy") && local_watch (driver, self->job.id))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "its supervisor does not start");
+}
+
+static gboolean
+on_readable (int fd, GIOCondition condition, gpointer user_data)
+{
+  g_autoptr(GTask) task = g_object_ref (user_data);
+  Start *self = g_task_get_task_data (task);
+  gssize n = read (fd, self->line + self->length, LINE_SIZE - 1 - self->length);
+
+  if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    return G_SOURCE_CONTINUE;
+  self->length += n > 0 ? (gsize) n : 0;
+  if (n > 0 && memchr (self->line, '\n', self->length) == NULL && self->length < LINE_SIZE - 1)
+    return G_SOURCE_CONTINUE;
+  thole_timer_clear (&self->source);
+  thole_timer_clear (&self->cancel);
+  on_line (task);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  g_autoptr(GTask) task = g_object_ref (user_data);
+  Start *self = g_task_get_task_data (task);
+
+  thole_timer_clear (&self->source);
+  thole_timer_clear (&self->cancel);
+  waitpid (self->pid, NULL, WNOHANG);
+  g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+spawn (Start *self, GError **error)
+{
+  TholeDriver *driver = self->job.driver;
+  g_autofree char *folder = local_box_path (driver, self->job.id, NULL);
+  char *argv[] = { driver->config->runner, (char *) "supervise", folder, NULL };
+  /* nothing of the daemon's own environment */
+  char *env[] = { (char *) "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+
+  return g_spawn_async_with_pipes (NULL, argv, env, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_LEAVE_DESCRIPTORS_OPEN | G_SPAWN_CLOEXEC_PIPES,
+                                   NULL, NULL, &self->pid, NULL, &self->fd, NULL, error);
+}
+
+void
+local_start_async (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
+                   gpointer user_data)
+{
+  g_autoptr(GTask) task = local_job_new (self, id, sizeof (Start), start_clear, options, cancellable, callback, user_data);
+  Start *start = task != NULL ? g_task_get_task_data (task) : NULL;
+  GError *error = NULL;
+  g_autoptr(GVariant) record = NULL;
+
+  if (start == NULL)
+    return;
+  start->fd = -1;
+  record = local_box_record (self, id, &error);
+  if (record == NULL || (!local_watch (self, id) && !spawn (start, &error)))
+    {
+      g_task_return_error (task, record == NULL ? error
+                                                : g_error_new (THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", self->config->runner, error->message));
+      if (record != NULL)
+        g_error_free (error);
+      return;
+    }
+  if (start->fd < 0)
+    {
+      g_task_return_boolean (task, TRUE);
+      return;
+    }
+  g_unix_set_fd_nonblocking (start->fd, TRUE, NULL);
+  start->source = g_unix_fd_source_new (start->fd, G_IO_IN | G_IO_HUP);
+  g_source_set_callback (start->source, G_SOURCE_FUNC (on_readable), g_object_ref (task), g_object_unref);
+  g_source_attach (start->source, g_task_get_context (task));
+  if (cancellable == NULL)
+    return;
+  start->cancel = g_cancellable_source_new (cancellable);
+  g_source_set_callback (start->cancel, G_SOURCE_FUNC (on_cancelled), g_object_ref (task), g_object_unref);
+  g_source_attach (start->cancel, g_task_get_context (task));
+}

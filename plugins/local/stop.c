@@ -1,0 +1,145 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * "workload/1" stop and remove.
+ */
+#include "box.h"
+#include "slots.h"
+#include "talk.h"
+#include "watch.h"
+
+#include <unistd.h>
+
+typedef struct
+{
+  LocalJob job;
+  int signal;
+  double grace;
+  GSource *timer;
+} Stop;
+
+static void
+stop_clear (gpointer data)
+{
+  thole_timer_clear (&((Stop *) data)->timer);
+}
+
+/* All of it, at once: there is no answer but its end. */
+static void
+kill_sandbox (TholeDriver *driver, const char *id)
+{
+  int fd = local_talk_connect (driver, id, NULL);
+
+  if (fd < 0)
+    return;
+  local_talk_send (fd, THOLE_SANDBOX_KILL, 0, 0, 0, NULL, NULL);
+  close (fd);
+}
+
+static void
+on_stopped (GTask *task)
+{
+  Stop *self = g_task_get_task_data (task);
+
+  thole_timer_clear (&self->timer);
+  g_task_return_boolean (task, TRUE);
+}
+
+static gboolean
+on_grace (gpointer user_data)
+{
+  Stop *self = g_task_get_task_data (user_data);
+
+  thole_timer_clear (&self->timer);
+  kill_sandbox (self->job.driver, self->job.id);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_signalled (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Stop *self = g_task_get_task_data (task);
+
+  /* it may have ended meanwhile: then there is nothing to wait for */
+  local_ask_finish (result, NULL, NULL);
+  if (g_task_return_error_if_cancelled (task))
+    return;
+  self->timer = thole_host_timer (self->job.driver->host, self->job.driver->ops, self->grace, on_grace, task);
+  local_watch_wait (task, self->job.driver, self->job.id, on_stopped);
+}
+
+static void
+on_thawed (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Stop *self = g_task_get_task_data (task);
+
+  local_ask_finish (result, NULL, NULL);
+  local_ask_async (self->job.driver, self->job.id, THOLE_SANDBOX_SIGNAL, 0, self->signal, 0, g_task_get_cancellable (task), on_signalled,
+                   g_object_ref (task));
+}
+
+void
+local_stop_async (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
+                  gpointer user_data)
+{
+  g_autoptr(GTask) task = local_job_new (self, id, sizeof (Stop), stop_clear, options, cancellable, callback, user_data);
+  Stop *stop = task != NULL ? g_task_get_task_data (task) : NULL;
+  GError *error = NULL;
+  g_autoptr(GVariant) record = stop != NULL ? local_box_record (self, id, &error) : NULL;
+  LocalState state;
+
+  if (stop == NULL)
+    return;
+  if (record == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  stop->signal = thole_signal_number (thole_dict_string (options, "signal", "SIGTERM"));
+  stop->grace = thole_dict_double (options, "grace", 10);
+  if (stop->signal == 0)
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "\"%s\" is not a signal", thole_dict_string (options, "signal", ""));
+      return;
+    }
+  if (!local_watch (self, id))
+    {
+      g_task_return_boolean (task, TRUE);
+      return;
+    }
+  local_box_state (self, id, &state);
+  if (state.phase == LOCAL_PAUSED)
+    local_ask_async (self, id, THOLE_SANDBOX_FREEZE, 0, 0, 0, cancellable, on_thawed, g_object_ref (task));
+  else
+    local_ask_async (self, id, THOLE_SANDBOX_SIGNAL, 0, stop->signal, 0, cancellable, on_signalled, g_object_ref (task));
+}
+
+/* remove ---------------------------------------------------------------------------------------------- */
+
+static void
+on_ended (GTask *task)
+{
+  LocalJob *job = g_task_get_task_data (task);
+
+  local_box_remove (job->driver, job->id);
+  g_task_return_boolean (task, TRUE);
+}
+
+void
+local_remove_async (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
+                    gpointer user_data)
+{
+  g_autoptr(GTask) task = local_job_new (self, id, sizeof (LocalJob), NULL, options, cancellable, callback, user_data);
+
+  if (task == NULL)
+    return;
+  if (local_watch (self, id) && !thole_dict_boolean (options, "force", FALSE))
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it runs");
+      return;
+    }
+  kill_sandbox (self, id);
+  local_watch_wait (task, self, id, on_ended);
+}
