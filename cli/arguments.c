@@ -161,6 +161,7 @@ cli_arguments_parse (CliArguments *self, const CliOption *const *tables, gboolea
 {
   gboolean options = TRUE;
 
+  self->bare = FALSE;
   while (*argv != NULL)
     {
       guint taken;
@@ -168,6 +169,7 @@ cli_arguments_parse (CliArguments *self, const CliOption *const *tables, gboolea
       if (options && strcmp (*argv, "--") == 0)
         {
           options = FALSE;
+          self->bare = self->words->len == 0;
           argv++;
           continue;
         }

@@ -11,6 +11,7 @@ typedef struct
 {
   GHashTable *values; /* long name -> GPtrArray of strings ("" for a flag) */
   GPtrArray *words;   /* what is not an option */
+  gboolean bare;      /* `--` stood before the first of them */
 } CliArguments;
 
 CliArguments *cli_arguments_new   (void);

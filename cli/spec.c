@@ -317,13 +317,15 @@ set_restart (CliArguments *arguments, GVariantDict *spec, GError **error)
 static void
 set_words (CliArguments *arguments, GVariantDict *spec)
 {
-  const char *image = cli_arguments_word (arguments, 0), *entrypoint = cli_arguments_get (arguments, "entrypoint");
+  /* after `--` there is only a program: a sandbox has no image */
+  const char *image = arguments->bare ? NULL : cli_arguments_word (arguments, 0), *entrypoint = cli_arguments_get (arguments, "entrypoint");
   GPtrArray *words = arguments->words;
+  guint first = arguments->bare ? 0 : 1;
 
   if (image != NULL)
     g_variant_dict_insert (spec, "image", "s", image);
-  if (words->len > 1)
-    g_variant_dict_insert_value (spec, "args", g_variant_new_strv ((const char *const *) words->pdata + 1, words->len - 1));
+  if (words->len > first)
+    g_variant_dict_insert_value (spec, "args", g_variant_new_strv ((const char *const *) words->pdata + first, words->len - first));
   if (entrypoint != NULL)
     g_variant_dict_insert_value (spec, "command", g_variant_new_strv (&entrypoint, 1));
 }

@@ -325,9 +325,9 @@ run (Cli *cli, GError **error)
 
 const CliCommand cli_command_run = {
   .name = "run",
-  .arguments = "[IMAGE [ARGUMENT...]]",
+  .arguments = "[[IMAGE] [--] ARGUMENT...]",
   .summary = N_("Create a workload and follow it to its end"),
-  .doc = N_("Its output comes to stdout and stderr and tholectl ends with the exit code of the program. Ctrl-C stops it, a second Ctrl-C kills it. With -d it is left running."),
+  .doc = N_("Its output comes to stdout and stderr and tholectl ends with the exit code of the program. Ctrl-C stops it, a second Ctrl-C kills it. With -d it is left running. What follows -- without an image is a program of the machine, in a sandbox."),
   .options = options,
   .max = CLI_ANY,
   .stops = TRUE,

@@ -369,7 +369,7 @@ put_scratch (Plan *self, GVariant *resources)
   g_autofree char *shm = g_strdup_printf ("%d", SHM_SIZE);
 
   words (self, "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", shm, "--tmpfs", "/dev/shm", "--remount-ro", "/dev", NULL);
-  words (self, "--size", size, "--tmpfs", "/home", "--dir", self->user->home, "--perms", "1777", "--dir", "/home/tmp", NULL);
+  words (self, "--size", size, "--tmpfs", LOCAL_SCRATCH, "--dir", self->user->home, "--perms", "1777", "--dir", LOCAL_SCRATCH "/tmp", NULL);
   words (self, "--symlink", "home/tmp", "/tmp", "--dir", "/run", NULL);
   if (self->root == NULL)
     words (self, "--dir", "/var", "--symlink", "../home/tmp", "/var/tmp", NULL);

@@ -7,6 +7,8 @@
 
 #include "driver.h"
 
+/* all that can be written to */
+#define LOCAL_SCRATCH "/home"
 #define LOCAL_AGENT_PROGRAM "/.thole/agent"
 #define LOCAL_AGENT_FOLDER "/.thole/run"
 
