@@ -78,6 +78,24 @@ answered (GObject *source, GAsyncResult *result, gpointer user_data)
   asked_end (asked, error);
 }
 
+static const char *
+exec_of (TholeSeat *self)
+{
+  return self->exec != NULL ? self->exec : self->now->exec;
+}
+
+static void
+send_signal (TholeSeat *self, int signal, TholeSeatDone done, gpointer user_data)
+{
+  TholeBackend *backend = backend_of (self);
+  TholeSlotArgs args = { .id = self->now->workload, .text = exec_of (self), .signal = thole_signal_name (signal) };
+
+  if (backend == NULL)
+    refuse (done, user_data);
+  else
+    thole_backend_call_async (backend, THOLE_SLOT_EXEC_SIGNAL, &args, NULL, answered, asked_new (self, backend, done, user_data));
+}
+
 /* the program ---------------------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -158,6 +176,22 @@ take_stream (TholeSeat *self, TholeSlotResult *out)
   thole_seat_listen (self);
 }
 
+/* it was started for a session that has ended meanwhile */
+static void
+on_unwanted_killed (gpointer user_data, const GError *error)
+{
+  Asked *asked = user_data;
+  TholeSeat *self = asked->seat;
+  g_autoptr (GError) why = g_error_new_literal (THOLE_ERROR, THOLE_ERROR_CONFLICT, "the workload stopped meanwhile");
+
+  if (error != NULL && !g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND)
+      && !g_error_matches (error, THOLE_ERROR, THOLE_ERROR_CONFLICT))
+    g_log_structured ("thole", G_LOG_LEVEL_WARNING, "MESSAGE", "%s: its program may be left in %s: %s", self->now->id,
+                      self->now->workload, error->message);
+  thole_seat_drop (self, THOLE_VIEWER_WORKLOAD_GONE, why->message);
+  asked_end (asked, why);
+}
+
 static void
 opened (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -169,11 +203,9 @@ opened (GObject *source, GAsyncResult *result, gpointer user_data)
   if (thole_backend_call_finish (asked->backend, result, &out, &error))
     take_stream (self, &out);
   if (self->hold != NULL && !thole_seat_is_live (self))
-    {
-      g_set_error (&error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "the workload stopped meanwhile");
-      thole_seat_drop (self, THOLE_VIEWER_WORKLOAD_GONE, error->message);
-    }
-  asked_end (asked, error);
+    send_signal (self, SIGKILL, on_unwanted_killed, asked);
+  else
+    asked_end (asked, error);
 }
 
 static GVariant *
@@ -233,12 +265,6 @@ thole_seat_run (TholeSeat *self)
     thole_hold_begin (self->hold, g_steal_pointer (&self->stream));
 }
 
-static const char *
-exec_of (TholeSeat *self)
-{
-  return self->exec != NULL ? self->exec : self->now->exec;
-}
-
 static void
 resized (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -265,18 +291,6 @@ thole_seat_resize (TholeSeat *self, guint rows, guint cols, TholeSeatDone done, 
   self->resize_rows = rows;
   self->resize_cols = cols;
   thole_backend_call_async (backend, THOLE_SLOT_EXEC_RESIZE, &args, NULL, resized, asked_new (self, backend, done, user_data));
-}
-
-static void
-send_signal (TholeSeat *self, int signal, TholeSeatDone done, gpointer user_data)
-{
-  TholeBackend *backend = backend_of (self);
-  TholeSlotArgs args = { .id = self->now->workload, .text = exec_of (self), .signal = thole_signal_name (signal) };
-
-  if (backend == NULL)
-    refuse (done, user_data);
-  else
-    thole_backend_call_async (backend, THOLE_SLOT_EXEC_SIGNAL, &args, NULL, answered, asked_new (self, backend, done, user_data));
 }
 
 void

@@ -266,6 +266,12 @@ take_place (TholeSeat *self, Queued *queued)
     }
   else
     thole_seat_arm (self);
+  if (self->stop_due && self->now->state == THOLE_SESSION_STATE_RUNNING && !self->gone)
+    {
+      self->stop_due = FALSE;
+      if (thole_desk_viewers (self->desk) == 0)
+        thole_seat_stop (self);
+    }
 }
 
 static gboolean
@@ -437,6 +443,11 @@ thole_seat_stop (TholeSeat *self)
 {
   if (!thole_seat_is_live (self) || self->closing)
     return;
+  if (self->now->state == THOLE_SESSION_STATE_STARTING)
+    {
+      self->stop_due = TRUE;
+      return;
+    }
   self->closing = TRUE;
   if (is_held_here (self))
     thole_seat_kill_alone (self);

@@ -46,6 +46,7 @@ struct _TholeSeat
   gboolean gone;           /* its row is removed */
   gboolean opening;        /* its program is being started */
   gboolean closing;        /* and this one, being ended */
+  gboolean stop_due;       /* nobody looks at it any more: it is stopped as soon as its program can be reached */
   gint64 output, active_at; /* as the agent told last */
   TholeDeadline deadline;
   GSource *again;          /* for a change that could not be stored */
@@ -72,7 +73,7 @@ void        thole_seat_change  (TholeSeat *self, const TholeSeatChange *change);
 /* Stores that it has ended. @reason: a word, and perhaps a colon and text. @end: why its viewers are closed; THOLE_VIEWER_ENDED leaves
  * them alone, since they see the end themselves. */
 void        thole_seat_end     (TholeSeat *self, const char *actor, const char *reason, int code, int signal, TholeViewerEnd end);
-/* Ends its program for want of viewers. */
+/* Ends its program for want of viewers, one that is being started as soon as that runs. */
 void        thole_seat_stop    (TholeSeat *self);
 /* What the agent tells of it. */
 void        thole_seat_note    (TholeSeat *self, GVariant *told);

@@ -172,11 +172,17 @@ static void
 held_here (TholeSeat *seat, gpointer user_data, const GError *error)
 {
   TholeCall *call = user_data;
+  g_autoptr (GError) late = NULL;
 
-  if (error != NULL)
-    failed (call, error);
-  else
-    open_here (call);
+  if (error == NULL && thole_seat_is_live (seat))
+    {
+      open_here (call);
+      return;
+    }
+  seat->opening = FALSE;
+  if (error == NULL)
+    late = g_error_new_literal (THOLE_ERROR, THOLE_ERROR_CONFLICT, "the session ended before its program was started");
+  failed (call, error != NULL ? error : late);
 }
 
 /* no agent can be in this workload: the daemon holds it, which is stored before anything runs */

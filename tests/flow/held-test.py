@@ -202,6 +202,25 @@ def _(t):
     t.until(lambda: t.signals() > before, 20, "its program is ended")
 
 
+@case("the last viewer's time is over while it is being started: it is stopped once it runs", "TE-26 row:30")
+def _(t):
+    workload = t.run(FOREVER)
+    before = t.signals()
+    t.order("faults", "exec.open:delay=3000:times=1")
+    answers = []
+    opening = threading.Thread(target=lambda: answers.append(t.open("forever", workload=workload)))
+    opening.start()
+    session = t.until(lambda: t.thole.listed(f"/v1/workloads/{workload['id']}/sessions"), 20, "it is there")[0]
+    t.equal(session["state"], "starting")
+    t.thole.patch(f"/v1/sessions/{session['id']}", {"on_detach": "stop-after", "stop_after": 1}).expect(200)
+    opening.join()
+    t.equal([answer["state"] for answer in answers], ["running"])
+    t.holds(t.ended(session)["reason"], "detached")
+    t.until(lambda: t.signals() > before, 20, "its program is ended")
+    types = [event["type"] for event in t.events_of(session)]
+    t.true(types.index("session.started") < types.index("session.ended"), types)
+
+
 @case("a workload that stops takes it along", "TE-25")
 def _(t):
     workload = t.run(FOREVER)
