@@ -255,6 +255,15 @@ thole_flow_beat (TholeFlow *self)
 }
 
 void
+thole_flow_refuse (TholeFlow *self, const GError *error)
+{
+  if (self->stream == NULL)
+    return;
+  append_failure (self, error);
+  close_stream (self);
+}
+
+void
 thole_flow_stop (TholeFlow *self)
 {
   close_stream (self);

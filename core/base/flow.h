@@ -32,5 +32,7 @@ void       thole_flow_free (TholeFlow *self);
 gssize     thole_flow_read (TholeFlow *self, char *buffer, gsize size);
 /* Something to say while nothing happens; only events have it. */
 void       thole_flow_beat (TholeFlow *self);
+/* Ends after what is already formatted, as a stream that failed with @error. */
+void       thole_flow_refuse (TholeFlow *self, const GError *error);
 /* Ends after what is already formatted. */
 void       thole_flow_stop (TholeFlow *self);

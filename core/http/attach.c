@@ -16,6 +16,7 @@ struct _TholeAttach
   TholeConn *conn;
   TholeWs *ws;
   TholeDialog *dialog;
+  TholeStanding standing;
   GSource *reap; /* (nullable): it is over */
 };
 
@@ -146,6 +147,7 @@ thole_attach_begin (TholeRequest *request, int fd, const char *extra, gsize leng
   self->conn->attach = self;
   self->ws = thole_ws_new (fd, http->options.clock, &limits, &handler, self);
   self->dialog = thole_dialog_new (request->upgrade.codec, session, call->target != NULL ? call->target : "", &wire, self);
+  thole_standing_begin (&self->standing, request);
   self->dialog->from = from;
   self->dialog->seq = seq;
   http->n_sockets++;
@@ -165,9 +167,25 @@ thole_attach_ready (TholeAttach *self, guint32 events)
   thole_ws_ready (self->ws, (GIOCondition) events & (G_IO_IN | G_IO_OUT | G_IO_HUP | G_IO_ERR));
 }
 
+/* one that may go on as somebody else comes back by itself */
+static void
+look_again (TholeAttach *self)
+{
+  g_autoptr (GError) error = thole_standing_check (&self->standing, self->conn->http);
+
+  if (error == NULL)
+    return;
+  thole_standing_clear (&self->standing);
+  if (error->code == THOLE_ERROR_INTERRUPTED)
+    thole_dialog_refuse (self->dialog, thole_close_code (THOLE_VIEWER_LOST), thole_close_word (THOLE_VIEWER_LOST), error->message);
+  else
+    thole_dialog_refuse (self->dialog, 4000 + thole_error_status (error->code), thole_error_word (error->code), error->message);
+}
+
 void
 thole_attach_tick (TholeAttach *self)
 {
+  look_again (self);
   thole_ws_tick (self->ws);
 }
 
@@ -183,6 +201,7 @@ thole_attach_free (TholeAttach *self)
   TholeConn *conn = self->conn;
 
   thole_source_clear (&self->reap);
+  thole_standing_clear (&self->standing);
   conn->http->n_sockets--;
   /* the dialog may still write */
   thole_dialog_free (self->dialog);

@@ -163,6 +163,8 @@ on_tick (gpointer user_data)
           continue;
         }
       watch (self, conn);
+      if (conn->request != NULL && conn->phase == THOLE_CONN_STREAM)
+        thole_request_look_again (conn->request);
       if (conn->deadline == 0 || now < conn->deadline)
         continue;
       if (conn->phase == THOLE_CONN_STREAM)

@@ -162,8 +162,10 @@ static ssize_t
 on_read (void *cls, uint64_t position, char *buffer, size_t size)
 {
   TholeRequest *request = cls;
-  gssize n = thole_flow_read (request->flow, buffer, size);
+  gssize n;
 
+  thole_request_look_again (request);
+  n = thole_flow_read (request->flow, buffer, size);
   switch (n)
     {
     case THOLE_FLOW_WAIT:

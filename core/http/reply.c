@@ -208,6 +208,7 @@ stream_answer (TholeRequest *request)
   else
     {
       request->flow = thole_flow_new (stream, form, on_wake, request);
+      thole_standing_begin (&request->standing, request);
       request->http->n_streams++;
     }
 }

@@ -585,6 +585,19 @@ thole_request_gone (TholeRequest *request, gboolean wholly)
 }
 
 void
+thole_request_look_again (TholeRequest *request)
+{
+  g_autoptr (GError) error = request->http != NULL && request->flow != NULL ? thole_standing_check (&request->standing, request->http) : NULL;
+
+  if (error == NULL)
+    return;
+  thole_standing_clear (&request->standing);
+  thole_flow_refuse (request->flow, error);
+  if (request->suspended)
+    thole_listener_resume (request->http->listener, request);
+}
+
+void
 thole_request_hurry (TholeRequest *request)
 {
   if (request->waiting && request->call->cancellable != NULL)
@@ -614,6 +627,7 @@ thole_request_end (TholeRequest *request)
   if (request->flow != NULL && request->http != NULL)
     request->http->n_streams--;
   g_clear_pointer (&request->flow, thole_flow_free);
+  thole_standing_clear (&request->standing);
   if (request->waiting)
     {
       /* the call comes back to on_done(), which frees the rest; cancelling may do that at once */

@@ -61,6 +61,14 @@ struct _TholeHttp
   GSource *cancelled, *finish;
 };
 
+/* As what somebody was let in who stays. */
+typedef struct
+{
+  TholePrincipal *principal; /* (nullable): NULL = nobody stays */
+  const char *permission;
+  guint looked;              /* thole_identity_changes() at the last look */
+} TholeStanding;
+
 typedef enum
 {
   THOLE_CONN_HEAD,   /* at the door: the first head is not complete */
@@ -154,6 +162,7 @@ struct _TholeRequest
   TholeAnswer answer;
   TholeFlow *flow;         /* (nullable): the body is a stream */
   gboolean bounded;        /* the stream ends by itself, and soon */
+  TholeStanding standing;  /* of who reads it */
 };
 
 /* http.c */
@@ -207,12 +216,21 @@ gboolean      thole_request_body   (TholeRequest *request, const char *data, gsi
 void          thole_request_run    (TholeRequest *request);
 /* The client has gone. @wholly: in both directions. */
 void          thole_request_gone   (TholeRequest *request, gboolean wholly);
+/* Ends a stream whose reader may not have it any more. */
+void          thole_request_look_again (TholeRequest *request);
 /* The daemon shuts down. */
 void          thole_request_hurry  (TholeRequest *request);
 /* The connection needs it no more. */
 void          thole_request_end    (TholeRequest *request);
 /* The server needs it no more. */
 void          thole_request_orphan (TholeRequest *request);
+
+/* standing.c */
+/* To be called when @request is answered by something that lasts. */
+void          thole_standing_begin (TholeStanding *self, TholeRequest *request);
+void          thole_standing_clear (TholeStanding *self);
+/* Returns: (transfer full) (nullable): why it is not to go on. It costs nothing while no account changes. */
+GError       *thole_standing_check (TholeStanding *self, TholeHttp *http);
 
 /* attach.c */
 /* The request was answered with 101. Takes @fd; @extra: what came after the head. */
