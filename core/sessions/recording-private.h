@@ -57,7 +57,7 @@ struct _TholeRecording
   guint *busy;
   TholeViewer *viewer; /* (nullable) */
   gboolean held;
-  TholeSession *source; /* (nullable): of one that is held */
+  TholeSession *source; /* (nullable): of one that is held, or that came while a piece was being written */
   GSource *retry;      /* (nullable): of one that is held, after the disk refused */
   gboolean resting;
   gboolean freed, removed, writing, failed, ending;

@@ -19,6 +19,7 @@ typedef struct
 } Piece;
 
 static void write_on (TholeRecording *self);
+static void listen_on (TholeRecording *self);
 static void retry_later (TholeRecording *self);
 
 void
@@ -115,6 +116,7 @@ on_written (GObject *source, GAsyncResult *result, gpointer user_data)
     unlink_files (self);
   else
     write_on (self);
+  listen_on (self);
   thole_recording_wake (self);
   thole_recording_unref (self);
 }
@@ -245,6 +247,17 @@ may_listen (TholeRecording *self)
   return self->viewer == NULL && !self->writing && !self->ending && !self->resting && self->mark.state == THOLE_RECORDING_OPEN;
 }
 
+/* with the source that came while it was not possible */
+static void
+listen_on (TholeRecording *self)
+{
+  if (self->source == NULL || self->failed || self->retry != NULL || !may_listen (self))
+    return;
+  look_on (self, self->source);
+  if (!self->held)
+    g_clear_pointer (&self->source, thole_session_unref);
+}
+
 static gboolean
 on_retry (gpointer user_data)
 {
@@ -269,11 +282,15 @@ void
 thole_recording_listen (TholeRecording *self, TholeSession *source)
 {
   gboolean early = self->failed && thole_clock_monotonic (self->clock) - self->failed_at < PAUSE;
+  gboolean wanted = self->held || (self->writing && !early);
 
   if (source != NULL && !early && may_listen (self))
     look_on (self, source);
-  if (self->held && self->source == NULL && self->mark.state == THOLE_RECORDING_OPEN)
-    self->source = source;
+  if (source != NULL && wanted && self->mark.state == THOLE_RECORDING_OPEN)
+    {
+      g_clear_pointer (&self->source, thole_session_unref);
+      self->source = source;
+    }
   else
     thole_session_unref (source);
 }
@@ -353,7 +370,7 @@ thole_recording_state (TholeRecording *self)
 gboolean
 thole_recording_listens (TholeRecording *self)
 {
-  return self->viewer != NULL || self->retry != NULL;
+  return self->viewer != NULL || self->retry != NULL || self->writing;
 }
 
 guint64
