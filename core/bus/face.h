@@ -26,6 +26,11 @@ struct _TholeBus
   TholeBusInlet *inlet;
   TholeBusOutlet *outlet;
   guint filter, names, rules; /* of the connection */
+  gulong gone;              /* likewise */
+  char *address;
+  GSource *again;           /* (nullable): until the bus is tried again */
+  GCancellable *joining;    /* (nullable): it is being tried */
+  guint tries;              /* in a row */
   GHashTable *methods;      /* "Workload.Start" -> TholeOperationDef */
   GHashTable *callers;      /* unique name -> TholeBusCaller */
   GHashTable *calls;        /* of TholeBusCall: no answer yet */
@@ -80,6 +85,17 @@ void thole_bus_problem (TholeBusCall *call, const TholeProblem *problem);
 void thole_bus_fail    (TholeBusCall *call, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
 /* Its answer was sent in another way. */
 void thole_bus_call_free (TholeBusCall *call);
+
+/* @message: a call of one of ours */
+void thole_bus_begin_call (TholeBus *self, GDBusMessage *message);
+
+/* link.c */
+gboolean thole_bus_link_begin (TholeBus *self, TholeBusWhich which, const char *address, GError **error);
+/* Gives the name back. */
+void     thole_bus_link_drain (TholeBus *self);
+/* Nothing comes in any more; what was sent still goes out, until thole_bus_link_end(). */
+void     thole_bus_link_quiet (TholeBus *self);
+void     thole_bus_link_end   (TholeBus *self);
 
 /* caller.c */
 /* Returns: (transfer none) (nullable): NULL when there are too many */

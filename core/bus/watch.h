@@ -44,6 +44,8 @@ typedef struct
 TholeBusWatchers *thole_bus_watchers_new  (TholeBus *bus);
 /* They are told that this is the end. */
 void              thole_bus_watchers_free (TholeBusWatchers *self);
+/* They have all left: the bus has gone. */
+void              thole_bus_watchers_leave (TholeBusWatchers *self);
 /* Tells everybody who may know. */
 void              thole_bus_watchers_tell (TholeBusWatchers *self, const TholeBusNewsItem *item);
 /* Ends those who may see something else than before: before a round of telling. */

@@ -46,6 +46,14 @@ thole_bus_watchers_free (TholeBusWatchers *self)
   g_free (self);
 }
 
+void
+thole_bus_watchers_leave (TholeBusWatchers *self)
+{
+  g_ptr_array_set_size (self->gone, 0);
+  g_hash_table_remove_all (self->all);
+  thole_bus_news_look (self->bus->news, FALSE);
+}
+
 static void
 forget_gone (TholeBusWatchers *self)
 {

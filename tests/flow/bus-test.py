@@ -538,6 +538,33 @@ def _(t):
         Daemon.bus = None
 
 
+@case("a bus that comes back has the daemon on it, which knows nothing of who called before", proves="127")
+def _(t):
+    bus = PrivateBus()
+    Daemon.bus = bus.address
+    try:
+        with Daemon({"memory": {"driver": "memory", "default": "true"}}) as daemon:
+            for number in range(3):
+                client = BusClient(bus.address)
+                t.until(client.owner, what="the name")
+                client.listen()
+                client.objects()
+                path = path_of("workload", daemon.create({"image": "demo"}, name=f"w{number}")["id"])
+                t.until(lambda: [one for one in client.named("InterfacesAdded") if one[0] == path], what="InterfacesAdded")
+                t.equal(len([one for one in client.objects() if "/workload/" in one]), number + 1)
+                # a call that is not answered yet, and one who watches
+                client.connection.call(THOLE, path, f"{THOLE}.Workload", "Get",
+                                       GLib.Variant("(a{sv})", ({"wait": GLib.Variant("s", "deleted")},)), None, 0, -1, None, None)
+                client.connection.flush_sync(None)
+                bus.stop()
+                daemon.get("/v1/me").expect(200)
+                bus.start()
+            t.until(lambda: daemon.output().count("on the bus again") == 3, what="a word about it")
+    finally:
+        Daemon.bus = None
+        bus.close()
+
+
 @case("a daemon that is going down refuses calls by name")
 def _(t):
     bus = PrivateBus()

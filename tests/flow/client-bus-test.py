@@ -47,4 +47,29 @@ def _(t):
     t.refused(thole.ClientError.NOT_FOUND, t.client.get_workload, "a/../b", None)
 
 
+@case("a list and events go on after the bus was away, without loss", proves="row:116")
+def _(t):
+    first = t.made(name="one")
+    begin = t.thole.events(None)[-1]["seq"]
+    model = t.client.follow_workloads()
+    client_cases.as_listed(t, model)
+    currents = []
+    model.connect("notify::current", lambda m, _: currents.append(m.props.current))
+    events = t.client.open_events(begin, options(type="workload.*"))
+    first.stop(options(wait="stopped"), None)
+    seen = [events.next(None)]
+    t.bus.stop()
+    t.turn(lambda: currents == [False], "that the daemon cannot be reached")
+    for number in range(5):
+        t.thole.create({"image": "demo"}, name=f"away-{number}")
+    t.bus.start()
+    client_cases.as_listed(t, model)
+    t.equal(currents, [False, True])
+    first.start(options(wait="running"), None)
+    stored = [event["seq"] for event in t.thole.events(begin) if event["type"].startswith("workload.")]
+    while seen[-1].props.seq < stored[-1]:
+        seen.append(events.next(None))
+    t.equal([event.props.seq for event in seen], stored)
+
+
 main(OnBus)

@@ -44,17 +44,25 @@ class PrivateBus:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="thole-bus-")
         os.chmod(self.folder, 0o755)
-        config = os.path.join(self.folder, "bus.conf")
-        with open(config, "w", encoding="utf-8") as file:
+        self.config = os.path.join(self.folder, "bus.conf")
+        with open(self.config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(folder=self.folder))
-        self.process = subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile", "--print-address"],
+        self.start()
+
+    def start(self):
+        """Also again after stop(), in the same place."""
+        self.process = subprocess.Popen(["dbus-daemon", f"--config-file={self.config}", "--nofork", "--nopidfile", "--print-address"],
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.address = self.process.stdout.readline().decode().strip()
 
-    def close(self):
+    def stop(self):
         self.process.terminate()
         self.process.wait()
         self.process.stdout.close()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
