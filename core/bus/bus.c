@@ -7,6 +7,11 @@
 #include "bus/handover.h"
 #include "bus/value.h"
 #include "bus/watch.h"
+#include "bus/wire.h"
+
+#define HEAD 256 /* bytes of a message beside its body, about */
+#define MOST_TURNED 10000 /* calls without a sign of life */
+#define UNREAD "too much that was sent is unread: a sign of life (org.freedesktop.DBus.Peer.Ping) is awaited"
 
 /* calls -------------------------------------------------------------------------------------------------------- */
 
@@ -27,29 +32,75 @@ thole_bus_call_free (TholeBusCall *call)
   g_free (call);
 }
 
-static void
-send_reply (TholeBusCall *call, GDBusMessage *reply)
+static gboolean
+is_awaited (const TholeBusCall *call)
 {
-  if (call->bus != NULL && !call->caller->gone
-      && !(g_dbus_message_get_flags (call->message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED))
+  return call->bus != NULL && !call->caller->gone
+         && !(g_dbus_message_get_flags (call->message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+}
+
+static void
+send_reply (TholeBusCall *call, GDBusMessage *reply, gsize size)
+{
+  if (is_awaited (call))
     {
       thole_bus_outlet_push (call->bus->outlet);
       g_dbus_connection_send_message (call->bus->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+      thole_bus_owe (call->caller, size + HEAD);
     }
   g_object_unref (reply);
   thole_bus_call_free (call);
 }
 
+/* FALSE: it was refused */
+static gboolean
+may_answer (TholeBusCall *call, gsize size)
+{
+  if (size > THOLE_BUS_MAX_ANSWER)
+    thole_bus_fail (call, THOLE_ERROR_TOO_LARGE, "the answer is too long for one message; lists come page by page");
+  else if (!thole_bus_may_owe (call->caller, size))
+    thole_bus_refuse (call, "org.freedesktop.DBus.Error.LimitsExceeded", "%s", UNREAD);
+  else
+    return TRUE;
+  return FALSE;
+}
+
 void
 thole_bus_return (TholeBusCall *call, GVariant *body, GUnixFDList *descriptors)
 {
-  GDBusMessage *reply = g_dbus_message_new_method_reply (call->message);
+  g_autoptr (GVariant) owned = body != NULL ? g_variant_ref_sink (body) : NULL;
+  gsize size = owned != NULL ? g_variant_get_size (owned) : 0;
+  GDBusMessage *reply;
 
-  if (body != NULL)
-    g_dbus_message_set_body (reply, body);
+  if (!may_answer (call, size))
+    return;
+  reply = g_dbus_message_new_method_reply (call->message);
+  if (owned != NULL)
+    g_dbus_message_set_body (reply, owned);
   if (descriptors != NULL)
     g_dbus_message_set_unix_fd_list (reply, descriptors);
-  send_reply (call, reply);
+  send_reply (call, reply, size);
+}
+
+void
+thole_bus_return_wire (TholeBusCall *call, const char *signature, const GByteArray *body)
+{
+  g_autoptr (GByteArray) message = NULL;
+  TholeWireHeader header = { .type = G_DBUS_MESSAGE_TYPE_METHOD_RETURN, .destination = call->caller->name, .signature = signature };
+
+  if (!may_answer (call, body->len))
+    return;
+  if (is_awaited (call))
+    {
+      header.serial = thole_bus_outlet_serial (call->bus->outlet);
+      header.reply_serial = g_dbus_message_get_serial (call->message);
+      message = g_byte_array_sized_new (body->len + HEAD);
+      thole_wire_header (message, &header, body->len);
+      g_byte_array_append (message, body->data, body->len);
+      thole_bus_outlet_add (call->bus->outlet, message->data, message->len);
+      thole_bus_owe (call->caller, message->len);
+    }
+  thole_bus_call_free (call);
 }
 
 void
@@ -61,7 +112,7 @@ thole_bus_refuse (TholeBusCall *call, const char *name, const char *format, ...)
   va_start (arguments, format);
   text = g_strdup_vprintf (format, arguments);
   va_end (arguments);
-  send_reply (call, g_dbus_message_new_method_error_literal (call->message, name, text));
+  send_reply (call, g_dbus_message_new_method_error_literal (call->message, name, text), strlen (text));
 }
 
 void
@@ -70,7 +121,7 @@ thole_bus_problem (TholeBusCall *call, const TholeProblem *problem)
   g_autofree char *name = thole_bus_error_name (problem->code);
   g_autofree char *text = thole_bus_problem_text (problem);
 
-  send_reply (call, g_dbus_message_new_method_error_literal (call->message, name, text));
+  send_reply (call, g_dbus_message_new_method_error_literal (call->message, name, text), strlen (text));
 }
 
 void
@@ -98,6 +149,17 @@ turn_away (TholeBus *self, GDBusMessage *message, const char *name, const char *
     g_dbus_connection_send_message (self->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
 }
 
+/* who does not read is not even told after a while. @caller: (nullable) */
+static void
+refuse_call (TholeBus *self, TholeBusCaller *caller, GDBusMessage *message, const char *text)
+{
+  if (caller != NULL && caller->turned++ >= MOST_TURNED)
+    return;
+  turn_away (self, message, "org.freedesktop.DBus.Error.LimitsExceeded", text);
+  if (caller != NULL)
+    thole_bus_owe (caller, HEAD);
+}
+
 void
 thole_bus_begin_call (TholeBus *self, GDBusMessage *message)
 {
@@ -117,7 +179,12 @@ thole_bus_begin_call (TholeBus *self, GDBusMessage *message)
   caller = thole_bus_caller_get (self, sender);
   if (caller == NULL || caller->calls >= THOLE_BUS_MAX_CALLS)
     {
-      turn_away (self, message, "org.freedesktop.DBus.Error.LimitsExceeded", "too many calls at once");
+      refuse_call (self, caller, message, "too many calls at once");
+      return;
+    }
+  if (!thole_bus_may_call (caller))
+    {
+      refuse_call (self, caller, message, UNREAD);
       return;
     }
   call = g_new0 (TholeBusCall, 1);
@@ -140,6 +207,7 @@ drop_caller (gpointer data)
 {
   TholeBusCaller *caller = data;
 
+  thole_bus_owe_nothing (caller);
   caller->bus = NULL;
   thole_bus_caller_unref (caller);
 }

@@ -10,7 +10,9 @@
 
 #include "bus/handover.h"
 #include "bus/value.h"
+#include "bus/wire.h"
 #include "thole-dict.h"
+#include "thole-json.h"
 
 static gboolean
 may_answer (const TholeOperationDef *def, guint status)
@@ -63,56 +65,70 @@ thole_bus_results (const TholeOperationDef *def)
 
 /* the answer --------------------------------------------------------------------------------------------------- */
 
-static GVariant *
-result_of (const TholeReply *reply)
+static void
+write_bytes (GByteArray *out, const TholeReply *reply)
 {
+  g_autoptr (GVariant) result = NULL;
   GVariantDict dict;
   gsize length;
-  gconstpointer data;
+  gconstpointer data = g_bytes_get_data (reply->body, &length);
 
-  if (reply->kind != THOLE_REPLY_BYTES)
-    return thole_bus_dictionary (reply->body);
-  data = g_bytes_get_data (reply->body, &length);
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "type", "s", reply->type);
   g_variant_dict_insert_value (&dict, "data", g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, data, length, 1));
-  return g_variant_dict_end (&dict);
+  result = g_variant_ref_sink (g_variant_dict_end (&dict));
+  thole_wire_value (out, result);
 }
 
-/* Returns: (transfer full): of what was made; also when an idempotency key says that it was made before */
+/* Returns: (transfer full): of what was made; also when an idempotency key says that it was made before. @json: (nullable) */
 static char *
-path_of_made (const TholeCall *call, GVariant *result)
+path_of_made (const TholeCall *call, GVariant *json)
 {
   TholeBusKind kind = strcmp (call->def->name, "session.create") == 0 ? THOLE_BUS_SESSION : THOLE_BUS_WORKLOAD;
-  const char *id = thole_dict_string (result, "id", NULL);
+  const char *id = json != NULL ? thole_dict_string (json, "id", NULL) : NULL;
 
   if (call->reply.location != NULL || !call->reply.replayed || id == NULL)
     return thole_bus_path_of (call->reply.location);
   return thole_bus_path (kind, id);
 }
 
+/* Returns: (transfer full) (nullable) */
+static GVariant *
+json_of (const TholeReply *reply)
+{
+  gsize length = 0;
+  const char *text = reply->kind != THOLE_REPLY_BYTES && reply->body != NULL ? g_bytes_get_data (reply->body, &length) : NULL;
+
+  return text != NULL ? thole_json_parse (text, length, NULL) : NULL;
+}
+
 static void
 answer (TholeBusCall *self, const TholeCall *call)
 {
   const TholeReply *reply = &call->reply;
-  g_autoptr (GVariant) result = g_variant_ref_sink (result_of (reply));
-  GVariantBuilder builder;
+  g_autoptr (GVariant) json = json_of (reply);
+  g_autoptr (GByteArray) body = g_byte_array_new ();
+  g_autofree char *signature = thole_bus_results (call->def);
 
-  g_variant_builder_init (&builder, G_VARIANT_TYPE_TUPLE);
   if (thole_bus_creates (call->def))
     {
-      g_autofree char *path = path_of_made (call, result);
+      g_autofree char *path = path_of_made (call, json);
 
-      g_variant_builder_add (&builder, "o", path);
+      thole_wire_string (body, path);
     }
-  g_variant_builder_add_value (&builder, result);
+  if (reply->kind == THOLE_REPLY_BYTES)
+    write_bytes (body, reply);
+  else
+    thole_wire_object (body, json);
   if (thole_bus_begins (call->def))
     {
       g_autofree char *path = reply->operation != NULL ? thole_bus_path (THOLE_BUS_OPERATION, reply->operation) : g_strdup ("/");
 
-      g_variant_builder_add (&builder, "o", path);
+      thole_wire_string (body, path);
     }
-  thole_bus_return (self, g_variant_builder_end (&builder), NULL);
+  /* without its brackets */
+  signature[strlen (signature) - 1] = '\0';
+  thole_bus_return_wire (self, signature + 1, body);
 }
 
 static void

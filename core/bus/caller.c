@@ -64,7 +64,7 @@ make_room (TholeBus *bus)
     {
       TholeBusCaller *caller = value;
 
-      if (caller->calls == 0 && (oldest == NULL || caller->used_at < oldest->used_at))
+      if (caller->calls == 0 && thole_bus_may_forget (caller) && (oldest == NULL || caller->used_at < oldest->used_at))
         oldest = caller;
     }
   return oldest != NULL && g_hash_table_remove (bus->callers, oldest->name);

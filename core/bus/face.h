@@ -11,6 +11,7 @@
 
 #define THOLE_BUS_MAX_CALLERS 1024 /* whose credentials are remembered */
 #define THOLE_BUS_MAX_CALLS 128    /* of one caller without an answer */
+#define THOLE_BUS_MAX_ANSWER (24 * 1024 * 1024) /* bytes: system buses carry no message above 32 MiB */
 
 typedef struct _TholeBusCaller TholeBusCaller;
 typedef struct _TholeBusCall TholeBusCall;
@@ -40,6 +41,8 @@ struct _TholeBus
   TholeBusNews *news;
   TholeBusWatchers *watchers;
   gint64 no_polkit_until;   /* µs monotonic: it was not there */
+  gsize owed;               /* debt.c: bytes of answers that perhaps nobody has read */
+  guint questions;          /* callers that are asked whether they have */
   gboolean draining;
 };
 
@@ -55,6 +58,9 @@ struct _TholeBusCaller
   uid_t uid;
   guint calls;
   gboolean listing;         /* it has asked for a list of all objects */
+  gsize owed;               /* bytes of answers since its last sign of life */
+  gsize asked;              /* of them those before the question that it has not answered; 0 = there is none */
+  guint turned;             /* calls that were turned away since that sign */
   gint64 used_at;           /* µs monotonic */
   GQueue waiting;           /* of TholeBusCall, until it is known */
   GHashTable *verdicts;     /* action -> µs monotonic until when polkit's consent counts */
@@ -80,6 +86,8 @@ struct _TholeBusCall
 
 /* bus.c: each ends the call. */
 void thole_bus_return  (TholeBusCall *call, GVariant *body /* a tuple; floating, nullable */, GUnixFDList *descriptors /* nullable */);
+/* The same of a body in wire form. @signature: without brackets */
+void thole_bus_return_wire (TholeBusCall *call, const char *signature, const GByteArray *body);
 void thole_bus_refuse  (TholeBusCall *call, const char *name, const char *format, ...) G_GNUC_PRINTF (3, 4);
 void thole_bus_problem (TholeBusCall *call, const TholeProblem *problem);
 void thole_bus_fail    (TholeBusCall *call, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
@@ -111,6 +119,20 @@ void            thole_bus_caller_gone  (TholeBusCaller *self);
 /* Calls @then with call->principal set once it is known who it is and whether polkit lets it do what @def is; the
  * principal may still lack the permission. */
 void            thole_bus_permit       (TholeBusCall *call, const TholeOperationDef *def, void (*then) (TholeBusCall *call));
+
+/* debt.c */
+/* May it call? */
+gboolean        thole_bus_may_call     (TholeBusCaller *self);
+/* May it be sent so much more? */
+gboolean        thole_bus_may_owe      (TholeBusCaller *self, gsize size);
+/* It was. */
+void            thole_bus_owe          (TholeBusCaller *self, gsize size);
+/* It is none of the bus' callers any more. */
+void            thole_bus_owe_nothing  (TholeBusCaller *self);
+/* May it be forgotten for another? */
+gboolean        thole_bus_may_forget   (const TholeBusCaller *self);
+/* Does @error say that somebody did not answer? @error: (nullable) */
+gboolean        thole_bus_is_silence   (const GError *error);
 
 /* polkit.c: asks whether @name may do @action. The answer comes later, with FALSE also when there is no polkit. */
 void thole_bus_polkit_ask (TholeBusCall *call, const char *action, void (*answered) (TholeBusCall *call, gboolean good));

@@ -12,6 +12,7 @@
 #include "bus/watch.h"
 
 #define OWN_NAME_PATIENCE (10 * 1000) /* ms */
+#define FLUSH_PATIENCE (2 * 1000)     /* ms */
 #define DO_NOT_QUEUE 4u
 #define PRIMARY_OWNER 1u
 #define FIRST_PAUSE (100 * 1000)          /* µs before the bus is tried again */
@@ -208,13 +209,47 @@ drop_connection (TholeBus *self)
   g_clear_object (&self->connection);
 }
 
+static void
+flushed (GObject *source, GAsyncResult *result, gpointer over)
+{
+  g_dbus_connection_flush_finish (G_DBUS_CONNECTION (source), result, NULL);
+  *(gboolean *) over = TRUE;
+}
+
+static gboolean
+time_over (gpointer connection)
+{
+  /* what is written fails then, which ends the wait */
+  g_socket_shutdown (g_socket_connection_get_socket (connection), TRUE, TRUE, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+/* a bus that takes nothing more keeps nobody from going down */
+static void
+flush (GDBusConnection *connection)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  GSource *timer = g_timeout_source_new (FLUSH_PATIENCE);
+  gboolean over = FALSE;
+
+  g_source_set_callback (timer, time_over, g_dbus_connection_get_stream (connection), NULL);
+  g_source_attach (timer, context);
+  g_main_context_push_thread_default (context);
+  g_dbus_connection_flush (connection, NULL, flushed, &over);
+  while (!over)
+    g_main_context_iteration (context, TRUE);
+  g_main_context_pop_thread_default (context);
+  g_source_destroy (timer);
+  g_source_unref (timer);
+}
+
 void
 thole_bus_link_end (TholeBus *self)
 {
   if (self->connection != NULL)
     {
       thole_bus_outlet_push (self->outlet);
-      g_dbus_connection_flush_sync (self->connection, NULL, NULL);
+      flush (self->connection);
       g_dbus_connection_close_sync (self->connection, NULL, NULL);
       drop_connection (self);
     }
@@ -236,9 +271,9 @@ is_owner (GVariant *answer, GError **error)
   g_autoptr (GVariant) owned = answer;
   guint32 outcome = 0;
 
-  if (answer == NULL)
+  if (owned == NULL)
     return FALSE;
-  g_variant_get (answer, "(u)", &outcome);
+  g_variant_get (owned, "(u)", &outcome);
   if (outcome == PRIMARY_OWNER)
     return TRUE;
   g_set_error (error, THOLE_ERROR, THOLE_ERROR_EXISTS, "the name %s has another owner on this bus", THOLE_BUS_NAME);

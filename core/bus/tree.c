@@ -15,7 +15,6 @@
 #include "bus/wire.h"
 
 #define PIECE 100                    /* objects made at a time */
-#define LIST_MAX (24 * 1024 * 1024)  /* bytes of a list: system buses carry no message above 32 MiB */
 #define LONG (256 * 1024)            /* bytes of a list whose memory is given back at once */
 #define LISTS 4                      /* made at the same time, each of one caller */
 #define WAITING 64                   /* that wait for their turn */
@@ -177,10 +176,18 @@ listing_end (TholeBusCall *call)
   Listing *self = call->state;
   gsize size = self->out->len;
 
+  if (!thole_bus_may_owe (call->caller, size))
+    {
+      thole_bus_refuse (call, "org.freedesktop.DBus.Error.LimitsExceeded", "a list that was sent before is unread");
+      return;
+    }
   thole_wire_close (self->out, self->open, 8);
   thole_wire_resize (self->out, 0, size - self->body);
   if (!(g_dbus_message_get_flags (call->message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED))
-    thole_bus_outlet_take (call->bus->outlet, g_steal_pointer (&self->out));
+    {
+      thole_bus_outlet_take (call->bus->outlet, g_steal_pointer (&self->out));
+      thole_bus_owe (call->caller, size);
+    }
   if (size < LONG)
     thole_bus_call_free (call);
   else
@@ -219,7 +226,7 @@ next_piece (gpointer user_data)
     }
   for (guint i = 0; more && i < PIECE; i++)
     more = next_object (call);
-  if (self->out->len > LIST_MAX)
+  if (self->out->len > THOLE_BUS_MAX_ANSWER)
     thole_bus_fail (call, THOLE_ERROR_TOO_LARGE, "there are too many objects for one message; ListWorkloads gives them page by page");
   else if (more)
     return G_SOURCE_CONTINUE;

@@ -137,19 +137,6 @@ thole_bus_value_as (GVariant *json, const char *type)
   return g_variant_new_array (g_variant_type_element (G_VARIANT_TYPE (type)), NULL, 0);
 }
 
-GVariant *
-thole_bus_dictionary (GBytes *bytes)
-{
-  gsize length = 0;
-  const char *text = bytes != NULL ? g_bytes_get_data (bytes, &length) : NULL;
-  g_autoptr (GVariant) json = text != NULL ? thole_json_parse (text, length, NULL) : NULL;
-
-  if (json == NULL || !g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT))
-    return thole_bus_value_as (NULL, "a{sv}");
-  /* its members are as deep as properties are */
-  return dictionary (json, 0);
-}
-
 /* properties ------------------------------------------------------------------------------------------------- */
 
 const char *

@@ -18,8 +18,6 @@
 GVariant   *thole_bus_value      (GVariant *json);
 /* The same of the type @type: a{sv}, a{ss}, as or aa{sv}; what does not fit is left out. @json: (nullable) */
 GVariant   *thole_bus_value_as   (GVariant *json, const char *type);
-/* Returns: (transfer none) (floating): a{sv} of the JSON object in @bytes (nullable) */
-GVariant   *thole_bus_dictionary (GBytes *bytes);
 
 /* The type of a property. */
 const char *thole_bus_field_type (const TholeField *field);

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * One who is told what changes. Signals are not answered, so after WINDOW of them it is asked for a sign of life; until that comes
+ * One who is told what changes. Signals are not answered, so after WINDOW of them, or so many bytes, it is asked for a sign of life; until that comes
  * no more than WINDOW others follow. Of what changes while it cannot be told only the names are kept.
  */
 #include "bus/watch.h"
@@ -15,6 +15,7 @@
 #include "thole-json.h"
 
 #define WINDOW 256
+#define WINDOW_BYTES (256 * 1024)
 #define PATIENCE (30 * 1000) /* ms for a sign of life */
 #define MAX_MISSED 100000    /* names that are kept for it */
 
@@ -36,6 +37,7 @@ struct _TholeBusWatcher
   gboolean consented;
   guint held;
   guint sent;             /* since the last question */
+  gsize bytes;            /* of them */
   gboolean asking;
   GCancellable *cancel;
   GHashTable *missed;     /* id -> Missed */
@@ -55,9 +57,15 @@ missed_free (gpointer data)
 static void resume (TholeBusWatcher *self);
 
 static gboolean
+is_window_full (const TholeBusWatcher *self)
+{
+  return self->sent >= WINDOW || self->bytes >= WINDOW_BYTES;
+}
+
+static gboolean
 may_send (TholeBusWatcher *self)
 {
-  return self->held == 0 && !(self->asking && self->sent >= WINDOW);
+  return self->held == 0 && !(self->asking && is_window_full (self));
 }
 
 static void
@@ -71,8 +79,7 @@ alive (GObject *source, GAsyncResult *result, gpointer user_data)
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CLOSED))
     return;
   /* a refusal is a sign of life, too */
-  if (g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY) || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_TIMEOUT)
-      || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED))
+  if (thole_bus_is_silence (error))
     {
       thole_bus_unwatch (self->bus, self->name, "too-slow");
       return;
@@ -86,6 +93,7 @@ ask (TholeBusWatcher *self)
 {
   self->asking = TRUE;
   self->sent = 0;
+  self->bytes = 0;
   thole_bus_outlet_push (self->bus->outlet);
   g_dbus_connection_call (self->bus->connection, self->name, "/", "org.freedesktop.DBus.Peer", "Ping", NULL, NULL,
                           G_DBUS_CALL_FLAGS_NO_AUTO_START, PATIENCE, self->cancel, alive, self);
@@ -96,7 +104,8 @@ emit (TholeBusWatcher *self, const TholeBusSignal *signal)
 {
   thole_bus_signal_send (signal, self->bus->outlet, self->name);
   self->sent++;
-  if (!self->asking && self->sent >= WINDOW)
+  self->bytes += signal->body->len;
+  if (!self->asking && is_window_full (self))
     ask (self);
 }
 
@@ -212,7 +221,7 @@ send_event (TholeBusWatcher *self, const TholeItem *item)
   if (gap)
     thole_wire_fixed64 (signal.body, &number);
   else
-    thole_wire_json (signal.body, event, "a{sv}");
+    thole_wire_object (signal.body, event);
   emit (self, &signal);
 }
 

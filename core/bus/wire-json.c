@@ -235,3 +235,13 @@ thole_wire_json (GByteArray *out, GVariant *json, const char *type)
   else
     put_dictionary (out, span, 1);
 }
+
+void
+thole_wire_object (GByteArray *out, GVariant *json)
+{
+  Span span = { 0 };
+
+  if (json != NULL && g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT))
+    span = (Span) { g_variant_get_data (json), g_variant_get_size (json) };
+  put_dictionary (out, span, 0);
+}

@@ -88,6 +88,20 @@ test_values (void)
       }
 }
 
+static guint
+deepest (const char *text)
+{
+  guint depth = 0, most = 0;
+
+  for (; text != NULL && *text != '\0'; text++)
+    {
+      depth += *text == '{' || *text == '[';
+      depth -= *text == '}' || *text == ']';
+      most = MAX (most, depth);
+    }
+  return most;
+}
+
 static void
 assert_json (const char *text, const char *type)
 {
@@ -100,6 +114,13 @@ assert_json (const char *text, const char *type)
   wanted = g_variant_ref_sink (thole_bus_value_as (json, type));
   thole_wire_json (body, json, type);
   assert_body (body, type, wanted);
+  if (strcmp (type, "a{sv}") != 0)
+    return;
+  g_byte_array_set_size (body, 0);
+  thole_wire_object (body, json);
+  /* deeper ones are text a level earlier */
+  if (deepest (text) < THOLE_BUS_MAX_DEPTH - 1)
+    assert_body (body, type, wanted);
 }
 
 static void

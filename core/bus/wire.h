@@ -40,3 +40,5 @@ void  thole_wire_value (GByteArray *out, GVariant *value);
 /* The same of JSON, as thole_json_parse() makes it, as a value of the type @type: a{sv}, a{ss}, as, av or aa{sv}; what does not fit is
  * left out, and null, too. @json: (nullable) */
 void  thole_wire_json  (GByteArray *out, GVariant *json, const char *type);
+/* The same of a whole object as a{sv}, whose members are properties elsewhere. */
+void  thole_wire_object (GByteArray *out, GVariant *json);

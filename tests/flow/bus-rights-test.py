@@ -12,7 +12,7 @@ import private_bus
 from bus_user import BusUser
 from daemon import SOURCE, Daemon, sanitized
 from memory import FOREVER, Memory, Skip, case, main
-from private_bus import ROOT, BusClient, GLib, PrivateBus
+from private_bus import ROOT, BusClient, DeafClient, GLib, PrivateBus
 
 ALICE, BOB, CAROL, NOBODY = 1, 2, 3, 65534 # a bus lets nobody in whom the machine does not know: daemon, bin, sys, nobody
 ACTION = "org.thole.thole1."
@@ -323,6 +323,32 @@ def _(t):
         else:
             os.close(t.client.descriptor(path, "Workload.Logs", {"follow": True}))
         crowd.close()
+
+
+def rss(pid):
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@case("who calls for long answers and lists and reads none of them costs a little memory, and others are served", proves="127")
+def _(t):
+    labels = {f"key{number}": "x" * 60 for number in range(60)}
+    for _ in range(100):
+        t.thole.post("/v1/workloads", {"spec": {"image": "app"}, "start": False, "labels": labels}).expect(201, 202)
+    before, wanted = (t.thole.rss(), rss(t.bus.process.pid)), len(t.client.objects())
+    deaf = [DeafClient(t.bus.address) for _ in range(2)]
+    for _ in range(500):
+        deaf[0].call(ROOT, "org.thole.Thole1.Root.ListWorkloads", GLib.Variant("(a{sv})", ({},)))
+    for _ in range(500):
+        deaf[1].call(ROOT, "org.freedesktop.DBus.ObjectManager.GetManagedObjects", None)
+        t.equal(t.bob.call(ROOT, "Root.GetMe")[1], None)
+    t.equal(len(t.client.objects()), wanted, "what others are told")
+    # all of these answers were 500 MB
+    rose = [after - then for after, then in zip((t.thole.rss(), rss(t.bus.process.pid)), before)]
+    print(f"# memory rose by {[size >> 20 for size in rose]} MiB")
+    t.true(sanitized() or max(rose) < 96 * 1024 * 1024, f"memory rose by {rose} bytes")
+    for one in deaf:
+        one.close()
 
 
 @case("giant arguments are refused, and others are served")
