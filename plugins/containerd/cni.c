@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#define RUN_SECONDS 30.0
 #define WORDS_MAX 400
 #define PROGRAMS "/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -66,7 +65,7 @@ on_ended (GObject *source, GAsyncResult *result, gpointer user_data)
 
   thole_timer_clear (&self->deadline);
   if (self->late)
-    wrong = g_error_new (THOLE_ERROR, THOLE_ERROR_TIMEOUT, "%s takes longer than %g s", self->what, RUN_SECONDS);
+    wrong = g_error_new (THOLE_ERROR, THOLE_ERROR_TIMEOUT, "%s takes too long", self->what);
   else if (!ended)
     wrong = g_error_new (THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", self->what, error->message);
   else if (!g_subprocess_get_successful (self->program))
@@ -92,7 +91,8 @@ on_deadline (gpointer user_data)
 }
 
 static void
-run (GTask *task, GSubprocessLauncher *launcher, const char *const *words, const char *what, const char *input, CtrNext next)
+run (GTask *task, GSubprocessLauncher *launcher, const char *const *words, const char *what, const char *input, double seconds,
+     CtrNext next)
 {
   TholeDriver *driver = ctr_driver_of (task);
   /* not the caller's cancellable: what has begun comes to its end, and is undone by another call */
@@ -110,7 +110,7 @@ run (GTask *task, GSubprocessLauncher *launcher, const char *const *words, const
       run_end (inner, NULL, wrong);
       return;
     }
-  self->deadline = ctr_timer (driver, RUN_SECONDS, on_deadline, inner);
+  self->deadline = ctr_timer (driver, seconds, on_deadline, inner);
   g_subprocess_communicate_utf8_async (self->program, input, NULL, on_ended, g_object_ref (inner));
 }
 
@@ -166,13 +166,13 @@ ctr_cni_call (GTask *task, const CtrCni *call, CtrNext next)
   g_subprocess_launcher_setenv (launcher, "CNI_NETNS", call->netns, TRUE);
   g_subprocess_launcher_setenv (launcher, "CNI_IFNAME", CTR_CNI_INTERFACE, TRUE);
   g_subprocess_launcher_setenv (launcher, "CNI_PATH", path, TRUE);
-  run (task, launcher, (const char *const[]){ program, NULL }, what, call->config, next);
+  run (task, launcher, (const char *const[]){ program, NULL }, what, call->config, CTR_RUN_SECONDS, next);
 }
 
 void
-ctr_cni_run (GTask *task, const char *const *words, CtrNext next)
+ctr_cni_run (GTask *task, const char *const *words, double seconds, CtrNext next)
 {
   g_autoptr(GSubprocessLauncher) launcher = launcher_new (FALSE);
 
-  run (task, launcher, words, words[0], NULL, next);
+  run (task, launcher, words, words[0], NULL, seconds, next);
 }

@@ -8,6 +8,7 @@
 
 #include "agent.h"
 #include "content.h"
+#include "health.h"
 #include "lease.h"
 #include "net.h"
 #include "place.h"
@@ -17,6 +18,7 @@
 #include "tar.h"
 #include "thing.h"
 #include "unpack.h"
+#include "volume.h"
 
 #define FILES_MAX (64 * 1024 * 1024)
 #define APPLY_SECONDS 120.0
@@ -230,7 +232,8 @@ make_spec (Create *self, GError **error)
   };
 
   if (!ctr_place_make (driver, self->container, self->id, hostname, host_network, error)
-      || !ctr_net_plan (driver, self->container, self->spec, error))
+      || !ctr_health_plan (driver, self->container, self->spec, error)
+      || !ctr_volumes_note (driver, self->container, self->spec, error) || !ctr_net_plan (driver, self->container, self->spec, error))
     return NULL;
   ctr_agent_open (self->agent, self->user->uid, self->user->gid);
   return ctr_spec_make (self->spec, self->image, &place, error);
@@ -495,6 +498,18 @@ on_leased (GTask *task, gpointer value, GError *error)
     ctr_image_load (task, name, on_image);
 }
 
+static gboolean
+resolve_volumes (Create *self, GError **error)
+{
+  GVariant *resolved = ctr_volumes_resolve (self->job.driver, self->spec, error);
+
+  if (resolved == NULL)
+    return FALSE;
+  g_variant_unref (self->spec);
+  self->spec = resolved;
+  return TRUE;
+}
+
 static void
 on_looked (GTask *task, gpointer value, GError *error)
 {
@@ -505,7 +520,7 @@ on_looked (GTask *task, gpointer value, GError *error)
     succeed (task, TRUE);
   else if (!ctr_is (error, THOLE_ERROR_NOT_FOUND))
     ctr_fail (task, error);
-  else if (!ctr_spec_check (self->spec, ctr_net_is_bridged (self->job.driver->config, self->spec), &wrong))
+  else if (!resolve_volumes (self, &wrong) || !ctr_spec_check (self->spec, ctr_net_is_bridged (self->job.driver->config, self->spec), &wrong))
     g_task_return_error (task, wrong);
   else
     ctr_lease_make (task, self->container, on_leased);

@@ -47,6 +47,7 @@ struct _TholeDriver
   GHashTable *creating;  /* container -> GPtrArray of GTask that wait for another create of the same */
   GHashTable *ends;      /* container -> CtrEnd, told and not yet written down */
   GHashTable *oom;       /* containers that were told to want memory */
+  GHashTable *health;    /* container -> CtrHealth, of those that run and are checked */
   GHashTable *execs;     /* ids of the further programs that are ours */
   GHashTable *names;     /* container -> CtrName, of all that were seen */
   guint serial;          /* for names of what lives shortly */
@@ -79,3 +80,4 @@ extern const TholeWorkloadOps ctr_workload_ops;
 extern const TholeExecOps ctr_exec_ops;
 extern const TholeAgentOps ctr_agent_ops;
 extern const TholeImageOps ctr_image_ops;
+extern const TholeVolumeOps ctr_volume_ops;

@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "exec.h"
+#include "health.h"
 #include "net.h"
 #include "proto/events.pb-c.h"
 #include "reap.h"
 #include "remains.h"
 #include "thing.h"
+#include "volume.h"
 
 #define OWN_TOPIC "/thole/listening"
 #define KNOCK_PAUSE 0.1
@@ -169,6 +171,8 @@ on_heard (CtrEvents *self)
   /* what somebody of ours left behind before this */
   ctr_exec_sweep (self->driver);
   ctr_net_sweep (self->driver);
+  ctr_health_sweep (self->driver);
+  ctr_volumes_sweep (self->driver);
   ctr_remains_sweep (self->driver);
   if (again)
     tell (self, "resync", NULL);

@@ -64,6 +64,33 @@ is_legal (const char *reference)
          && strstr (reference, "//") == NULL && strstr (reference, "..") == NULL && !g_str_has_suffix (reference, "/");
 }
 
+/* lower-case words, parted by slashes, each of which begins and ends with a letter or digit */
+static gboolean
+is_repository (const char *path)
+{
+  g_auto(GStrv) parts = g_strsplit (path, "/", -1);
+  static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+  for (guint i = 0; parts[i] != NULL; i++)
+    {
+      gsize length = strlen (parts[i]);
+
+      if (length == 0 || strchr (plain, parts[i][0]) == NULL || strchr (plain, parts[i][length - 1]) == NULL
+          || strspn (parts[i], "abcdefghijklmnopqrstuvwxyz0123456789._-") != length)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* a tag or a digest */
+static gboolean
+is_version (const char *version)
+{
+  gsize length = strlen (version);
+
+  return ctr_digest_valid (version) || (length > 0 && length <= 128 && version[0] != '.' && version[0] != '-' && strpbrk (version, ":/@[]") == NULL);
+}
+
 char *
 ctr_reference_parse (const char *reference, char **registry, char **repository, char **version, GError **error)
 {
@@ -87,7 +114,7 @@ ctr_reference_parse (const char *reference, char **registry, char **repository, 
       mark = mark != NULL && strchr (mark, '/') == NULL ? mark : NULL;
     }
   tag = g_strdup (mark != NULL ? mark + 1 : "latest");
-  if (!is_legal (reference) || tag[0] == '\0' || (mark != NULL && *mark == '@' && !ctr_digest_valid (tag)))
+  if (!is_legal (reference) || !is_version (tag) || (mark != NULL && *mark == '@' && !ctr_digest_valid (tag)))
     {
       g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "not an image reference: \"%.200s\"", reference);
       return NULL;
@@ -99,6 +126,11 @@ ctr_reference_parse (const char *reference, char **registry, char **repository, 
   if (mark != NULL && strchr (mark, '/') == NULL)
     *mark = '\0';
   path = strcmp (host, DEFAULT_REGISTRY) == 0 && strchr (rest, '/') == NULL ? g_strconcat ("library/", rest, NULL) : g_strdup (rest);
+  if (!is_repository (path))
+    {
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "not an image reference: \"%.200s\"", reference);
+      return NULL;
+    }
   g_free (rest);
   rest = g_strdup_printf ("%s/%s%c%s", host, path, ctr_digest_valid (tag) ? '@' : ':', tag);
   if (registry != NULL)

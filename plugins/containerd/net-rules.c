@@ -84,7 +84,7 @@ run (GTask *task, const char *command, CtrNext next)
     { "iptables", "-w", "10", command, "FORWARD", "-o", bridge, "-j", "ACCEPT", NULL },
   };
 
-  ctr_cni_run (task, rules[self->rule], next);
+  ctr_cni_run (task, rules[self->rule], CTR_RUN_SECONDS, next);
 }
 
 static void

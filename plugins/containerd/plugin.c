@@ -11,6 +11,7 @@
 
 #include "call.h"
 #include "events.h"
+#include "health.h"
 #include "net.h"
 #include "remains.h"
 
@@ -36,6 +37,7 @@ driver_clear (gpointer box)
   g_clear_pointer (&self->oom, g_hash_table_unref);
   g_clear_pointer (&self->creating, g_hash_table_unref);
   g_clear_pointer (&self->execs, g_hash_table_unref);
+  g_clear_pointer (&self->health, g_hash_table_unref);
   g_clear_pointer (&self->nets, ctr_nets_free);
   g_free (self->subnet);
   g_clear_pointer (&self->names, g_hash_table_unref);
@@ -116,6 +118,7 @@ ctr_open (TholeHost *host, const TholeHostOps *ops, GVariant *config, GError **e
   self->ends = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->oom = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->creating = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
+  self->health = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, ctr_health_free);
   self->nets = ctr_nets_new ();
   self->execs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, name_free);
@@ -131,6 +134,7 @@ ctr_close_async (TholeDriver *self, GAsyncReadyCallback callback, gpointer user_
 
   ctr_events_stop (self);
   ctr_remains_stop (self);
+  g_hash_table_remove_all (self->health);
   ctr_channel_reset (self->channel, closed);
   self->host = NULL;
   g_task_return_boolean (task, TRUE);
@@ -253,7 +257,7 @@ static const TholeDriverOps driver_ops = {
 
 static const TholeInterface interfaces[] = {
   { "workload/1", &ctr_workload_ops }, { "exec/1", &ctr_exec_ops }, { "agent/1", &ctr_agent_ops },
-  { "image/1", &ctr_image_ops },       { NULL, NULL },
+  { "image/1", &ctr_image_ops },       { "volume/1", &ctr_volume_ops }, { NULL, NULL },
 };
 
 THOLE_DRIVER_DEFINE (containerd, THOLE_VERSION, &driver_ops, interfaces)

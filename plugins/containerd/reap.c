@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "health.h"
 #include "net.h"
 
 /* the engine gives a logger up to 12 s to come to its end */
@@ -75,6 +76,8 @@ release (GTask *task, GError *error)
 {
   Reap *self = g_task_get_task_data (task);
 
+  if (!g_hash_table_contains (self->job.driver->starting, self->container))
+    ctr_health_end (self->job.driver, self->container);
   if (error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND))
     reap_end (task, error);
   else if (g_hash_table_contains (self->job.driver->starting, self->container))

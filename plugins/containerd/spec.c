@@ -66,7 +66,7 @@ put_mount (GString *out, const char *target, const char *type, const char *sourc
   g_string_append_c (out, '}');
 }
 
-/* what can be made ------------------------------------------------------------------------------------ */
+/* pieces of a spec ------------------------------------------------------------------------------------ */
 
 static GVariant *
 options_of (GVariant *spec)
@@ -74,94 +74,6 @@ options_of (GVariant *spec)
   GVariant *options = thole_dict_value (spec, "backend_options", "a{sv}");
 
   return options != NULL ? options : g_variant_ref_sink (g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0));
-}
-
-static gboolean
-check_options (GVariant *spec, GError **error)
-{
-  g_autoptr(GVariant) options = options_of (spec);
-  GVariantIter iter;
-  const char *key;
-  static const char *const known[] = { "shm_size", "sysctls", "tmpfs", NULL };
-
-  g_variant_iter_init (&iter, options);
-  while (g_variant_iter_next (&iter, "{&sv}", &key, NULL))
-    if (!g_strv_contains (known, key))
-      {
-        g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "backend_options: \"%s\" is not known", key);
-        return FALSE;
-      }
-  return TRUE;
-}
-
-static gboolean
-check_mounts (GVariant *spec, GError **error)
-{
-  g_autoptr(GVariant) mounts = thole_dict_value (spec, "mounts", "aa{sv}");
-
-  for (gsize i = 0; mounts != NULL && i < g_variant_n_children (mounts); i++)
-    {
-      g_autoptr(GVariant) mount = g_variant_get_child_value (mounts, i);
-      const char *source = thole_dict_string (mount, "source", "");
-
-      if (thole_dict_string (mount, "volume", "")[0] != '\0')
-        {
-          g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "mounts: containerd has no volumes");
-          return FALSE;
-        }
-      if (source[0] != '/' || thole_dict_string (mount, "target", "")[0] != '/' || access (source, F_OK) != 0)
-        {
-          g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "mounts: \"%s\" is not there", source);
-          return FALSE;
-        }
-    }
-  return TRUE;
-}
-
-static gboolean
-check_ports (GVariant *spec, gboolean bridged, GError **error)
-{
-  g_autoptr(GVariant) ports = thole_dict_value (spec, "ports", "aa{sv}");
-  gsize n = ports != NULL ? g_variant_n_children (ports) : 0;
-
-  if (n > 0 && !bridged && strcmp (thole_dict_string (spec, "network", ""), "host") != 0)
-    {
-      g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "ports: they are of networks \"bridge\" and \"host\" only");
-      return FALSE;
-    }
-  for (gsize i = 0; i < n; i++)
-    {
-      g_autoptr(GVariant) port = g_variant_get_child_value (ports, i);
-      gint64 inside = thole_dict_int (port, "container", 0), outside = thole_dict_int (port, "host", 0);
-      const char *protocol = thole_dict_string (port, "protocol", "tcp");
-
-      if (inside < 1 || inside > 65535 || outside < 0 || outside > 65535)
-        g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_INVALID, "ports: a port is a number from 1 to 65535");
-      else if (!g_strv_contains ((const char *const[]){ "tcp", "udp", "sctp", NULL }, protocol))
-        g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "ports: \"%s\" is not a protocol", protocol);
-      else
-        continue;
-      return FALSE;
-    }
-  return TRUE;
-}
-
-gboolean
-ctr_spec_check (GVariant *spec, gboolean bridged, GError **error)
-{
-  g_autoptr(GVariant) health = thole_dict_value (spec, "health", "a{sv}");
-  g_auto(GStrv) health_command = health != NULL ? thole_dict_strv (health, "command") : NULL;
-  const char *network = thole_dict_string (spec, "network", "default");
-
-  if (thole_dict_string (spec, "image", "")[0] == '\0')
-    g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_INVALID, "image: containerd runs nothing without one");
-  else if (!g_strv_contains ((const char *const[]){ "default", "none", "host", "bridge", "", NULL }, network))
-    g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "network: there is no \"%s\"", network);
-  else if (health_command != NULL && health_command[0] != NULL)
-    g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "health: containerd has no health checks by command");
-  else
-    return check_ports (spec, bridged, error) && check_options (spec, error) && check_mounts (spec, error);
-  return FALSE;
 }
 
 /* the process ----------------------------------------------------------------------------------------- */

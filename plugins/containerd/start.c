@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "health.h"
 #include "net.h"
 #include "place.h"
 #include "reap.h"
@@ -121,6 +122,7 @@ look_whether_runs (gpointer user_data)
       return G_SOURCE_REMOVE;
     }
   unmark (self);
+  ctr_health_begin (self->job.driver, self->container, FALSE);
   g_task_return_boolean (task, TRUE);
   return G_SOURCE_REMOVE;
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "health.h"
 #include "net.h"
 #include "place.h"
 #include "reap.h"
@@ -202,6 +203,7 @@ on_net_down (GTask *task, gpointer value, GError *error)
 {
   Stop *self = g_task_get_task_data (task);
 
+  ctr_health_end (self->job.driver, self->container);
   ctr_place_remove (self->job.driver, self->container);
   ctr_thing_tell (self->job.driver, self->container, "remove");
   ctr_thing_forget (self->job.driver, self->container);

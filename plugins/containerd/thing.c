@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "health.h"
 #include "net.h"
 
 #define NAME_MAX_ID 60 /* the engine allows 76 in all */
@@ -262,6 +263,7 @@ ctr_thing_show (TholeDriver *driver, const Ctr__Container *container, const Ctr_
   g_variant_dict_insert (&out, "engine_id", "s", container->id);
   g_variant_dict_insert (&out, "state", "s", state);
   ctr_net_show (driver, container->id, strcmp (state, "running") == 0 || strcmp (state, "paused") == 0, &out);
+  g_variant_dict_insert (&out, "health", "s", ctr_health_of (driver, container->id));
   if (strcmp (state, "exited") == 0)
     put_end (&out, container);
   else if (strcmp (state, "created") == 0)

@@ -144,7 +144,7 @@ def _(t):
 
 @case("what the kernel does not let it do", "LC-13")
 def _(t):
-    said = t.output("mount -t tmpfs x /tmp 2>&1; unshare -n true 2>&1; chroot / true && echo may; cat /proc/kcore 2>&1 | head -c 10; "
+    said = t.output("exec 2>&1; mount -t tmpfs x /tmp 2>&1; unshare -n true 2>&1; chroot / true && echo may; cat /proc/kcore 2>&1 | head -c 10; "
                     "touch /proc/sys/kernel/x 2>&1; mknod /dev/mine b 8 0 2>&1; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status; "
                     "ls /sys/class/net")
     t.equal(said.count("permitted"), 3, said)
@@ -167,7 +167,7 @@ def _(t):
 
 @case("what this engine cannot do is refused with its name", "LC-13")
 def _(t):
-    for spec, word in (({"ports": [{"container": 80}]}, "ports"), ({"health": {"command": ["true"]}}, "health"),
+    for spec, word in (({"ports": [{"container": 80}]}, "ports"), ({"network": "mine"}, "mine"),
                        ({"backend_options": {"volume_driver": "x"}}, "volume_driver")):
         workload = t.thole.create(t.spec("true", **spec), wait="error,running,stopped")
         t.made.append(workload["id"])
@@ -323,6 +323,31 @@ def _(t):
     t.equal(t.engine.shims(), [])
     folders = [os.path.join(path, name) for path, names, _ in os.walk(t.thole.state) for name in names if name.startswith("thole-")]
     t.equal(folders, [])
+
+
+@case("a health check by command turns healthy, then unhealthy, and a restart of the daemon forgets neither", "LC-17 row:109")
+def _(t):
+    health = {"command": ["test", "-e", "/ok"], "interval": 0.2, "timeout": 5, "retries": 2}
+    workload = t.run("touch /ok; sleep 1000", health=health)
+    t.until(lambda: t.get(workload)["health"] == "healthy", 20, "healthy")
+    t.exec(workload, "rm /ok")
+    t.until(lambda: t.get(workload)["health"] == "unhealthy", 20, "unhealthy")
+    t.back("kill")
+    t.equal(t.get(workload)["health"], "unhealthy")
+    t.exec(workload, "touch /ok")
+    t.until(lambda: t.get(workload)["health"] == "healthy", 20, "healthy again")
+
+
+@case("a volume outlives its workloads, and goes when nobody has it", "LC-13")
+def _(t):
+    mount = {"volume": "kept", "target": "/v"}
+    t.output("echo kept words >/v/file", mounts=[mount])
+    for name in t.made:
+        t.thole.remove(name)
+    t.made = []
+    t.equal(t.output("cat /v/file; ! touch /v/x 2>/dev/null", mounts=[{**mount, "read_only": True}]), "kept words\n")
+    volumes = os.listdir(os.path.join(t.thole.state, "backends", "box", "volumes"))
+    t.equal(len(volumes), 1, volumes)
 
 
 @case("twenty at once", "LC-13")

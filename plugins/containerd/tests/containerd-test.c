@@ -12,11 +12,12 @@ extern const char *const engine_lacks[];
 void add_cancel_cases (void);
 void add_exec_cases (void);
 void add_log_cases (void);
+void add_volume_cases (void);
 void add_workload_cases (void);
 
 const char engine_name[] = "containerd";
-/* Docker's own words, health checks, published ports, an option of its driver */
-const char *const engine_lacks[] = { "probe", "bad-specs", "health", "ports", "exec/attach-once", NULL };
+/* Docker's own words, published ports, an option of its driver */
+const char *const engine_lacks[] = { "probe", "bad-specs", "ports", "exec/attach-once", NULL };
 
 int
 main (int argc, char **argv)
@@ -26,5 +27,6 @@ main (int argc, char **argv)
   add_log_cases ();
   add_exec_cases ();
   add_cancel_cases ();
+  add_volume_cases ();
   return g_test_run ();
 }

@@ -95,7 +95,7 @@ test_references (void)
     { "me/it", "docker.io/me/it:latest" }, { "localhost/x", "localhost/x:latest" }, { "h:5000/a/b:c", "h:5000/a/b:c" },
     { "ghcr.io/a@" DIGEST_A, "ghcr.io/a@" DIGEST_A }, { "ghcr.io/a:1@" DIGEST_A, "ghcr.io/a@" DIGEST_A },
   };
-  static const char *const bad[] = { "", "/x", "x/", "a//b", "a b", "x:", "x@sha256:12", "../x", "x@" };
+  static const char *const bad[] = { "Upper/Case:1", ":1", "x/-y:1", "x:.y", "", "/x", "x/", "a//b", "a b", "x:", "x@sha256:12", "../x", "x@" };
 
   for (guint i = 0; i < G_N_ELEMENTS (good); i++)
     {
@@ -244,9 +244,13 @@ test_refusals (void)
     { "{'image': <''>}", THOLE_ERROR_INVALID, "image" },
     { "{'image': <'x'>, 'network': <'mine'>}", THOLE_ERROR_INVALID, "network" },
     { "{'image': <'x'>, 'ports': <[{'container': <int64 80>}]>}", THOLE_ERROR_UNSUPPORTED, "ports" },
-    { "{'image': <'x'>, 'mounts': <[{'volume': <'v'>, 'target': <'/v'>}]>}", THOLE_ERROR_UNSUPPORTED, "mounts" },
+    { "{'image': <'x'>, 'mounts': <[{'volume': <'v'>, 'target': <'/v'>}]>}", THOLE_ERROR_INVALID, "mounts" },
     { "{'image': <'x'>, 'mounts': <[{'source': <'/no/such/thing'>, 'target': <'/v'>}]>}", THOLE_ERROR_INVALID, "mounts" },
-    { "{'image': <'x'>, 'health': <{'command': <['true']>}>}", THOLE_ERROR_UNSUPPORTED, "health" },
+    { "{'image': <'x'>, 'resources': <{'memory': <int64 -1>}>}", THOLE_ERROR_INVALID, "memory" },
+    { "{'image': <'x'>, 'stop': <{'signal': <'SIGNOTHING'>}>}", THOLE_ERROR_INVALID, "SIGNOTHING" },
+    { "{'image': <'x'>, 'env': <{'A=B': 'c'}>}", THOLE_ERROR_INVALID, "A=B" },
+    { "{'image': <'x'>, 'env': <{'': 'c'}>}", THOLE_ERROR_INVALID, "env" },
+    { "{'image': <'x'>, 'privileges': <{'capabilities': <['SYS_FLY']>}>}", THOLE_ERROR_INVALID, "SYS_FLY" },
     { "{'image': <'x'>, 'backend_options': <{'y': <1>}>}", THOLE_ERROR_INVALID, "\"y\"" },
   };
 
