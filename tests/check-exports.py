@@ -51,7 +51,8 @@ def _(t):
 
 def declared():
     names = set()
-    for path in ("thole-driver.h", "thole-dict.h", "thole-host.h", "thole-json.h"):
+    installed = re.search(r"^install_headers\((.*?)subdir", read("sdk/meson.build"), re.M | re.S)[1]
+    for path in re.findall(r"'([\w-]+\.h)'", installed):
         names |= set(re.findall(r"\b(thole_\w+)\s*\(", re.sub(r"/\*.*?\*/", "", read(f"sdk/{path}"), flags=re.S)))
     header = os.path.join(BUILD, "sdk", "thole-error.h")
     with open(header, encoding="utf-8") as file:
