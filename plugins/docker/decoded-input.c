@@ -78,6 +78,30 @@ on_ended (GObject *object, GAsyncResult *result, gpointer user_data)
   deliver (task);
 }
 
+static void
+on_again (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  TholeDockerInput *self = g_task_get_source_object (task);
+  GError *error = NULL;
+  g_autoptr(GInputStream) next = self->decoder->again_finish (self->state, result, &error);
+
+  if (error != NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  if (next == NULL)
+    {
+      self->ended = TRUE;
+      deliver (task);
+      return;
+    }
+  g_input_stream_close_async (self->source, G_PRIORITY_DEFAULT, NULL, NULL, NULL);
+  g_set_object (&self->source, next);
+  read_source (task);
+}
+
 /* Takes what is there already, so that many small pieces cost one turn of the loop. */
 static void
 drain_source (TholeDockerInput *self)
@@ -101,6 +125,11 @@ on_source_end (GTask *task)
   if (self->decoder->is_whole != NULL && !self->decoder->is_whole (self->state))
     {
       g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_UNAVAILABLE, "the connection to the engine was lost");
+      return;
+    }
+  if (self->decoder->again_async != NULL)
+    {
+      self->decoder->again_async (self->state, g_task_get_cancellable (task), on_again, g_object_ref (task));
       return;
     }
   if (self->decoder->end_async != NULL)

@@ -17,6 +17,10 @@ typedef struct
   /* (nullable): at the proper end of the other stream, for a last word */
   void     (*end_async)  (gpointer decoder, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
   void     (*end_finish) (gpointer decoder, GAsyncResult *result, GByteArray *out);
+  /* (nullable): at the proper end of the other stream: one that goes on behind it. Returns: (transfer full) (nullable): NULL = it is
+   * the end; an error is that of the reader */
+  void     (*again_async)  (gpointer decoder, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+  GInputStream *(*again_finish) (gpointer decoder, GAsyncResult *result, GError **error);
   /* (nullable): instead of closing the other stream */
   void     (*close)      (gpointer decoder);
   void     (*free)       (gpointer decoder);

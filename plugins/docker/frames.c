@@ -11,6 +11,8 @@
 #define MESSAGE_SIZE 16384
 /* "2026-11-21T08:00:00.000000000Z", or with an offset instead of the Z */
 #define TIME_MAX 40
+/* messages whose times are kept, to know them again */
+#define RECENT 1024
 
 gboolean
 docker_frames_feed (DockerFrames *self, const guint8 *data, gsize length, DockerFrameFunc function, gpointer user_data)
@@ -67,6 +69,13 @@ struct _DockerLogReader
   gboolean reading_stamp;
   gsize since_stamp;        /* terminal: bytes since the last time */
   GByteArray *out;          /* during feed */
+  gint64 recent[RECENT];    /* times (ns) of the last messages, in their order, from @first on around */
+  guint first, n_recent;
+  gint64 forgotten;         /* the latest time of those that are not kept, 0 = all are */
+  guint64 count;
+  guint known;              /* of @recent, those that come again: how many have passed */
+  gboolean repeats;         /* they come again */
+  gboolean dropping;        /* the present message is one of them */
 };
 
 DockerLogReader *
@@ -90,11 +99,74 @@ emit (DockerLogReader *self, guint8 stream, const guint8 *data, gsize length)
 {
   Channel *channel = &self->channels[stream];
 
-  if (length == 0)
+  if (length == 0 || self->dropping)
     return;
   /* 3 is a complaint of the engine in the midst of a log */
   thole_log_record_append (self->out, stream == 1 ? 1 : 2, channel->time, data, length);
   channel->within = data[length - 1] != '\n';
+}
+
+static gint64
+recent_at (const DockerLogReader *self, guint index)
+{
+  return self->recent[(self->first + index) % RECENT];
+}
+
+static void
+remember (DockerLogReader *self, gint64 time)
+{
+  if (self->n_recent == RECENT)
+    {
+      self->forgotten = MAX (self->forgotten, self->recent[self->first]);
+      self->first = (self->first + 1) % RECENT;
+      self->n_recent--;
+    }
+  self->recent[(self->first + self->n_recent++) % RECENT] = time;
+  self->count++;
+}
+
+/* The order is always the same, but the engine may have dropped the oldest, and times of two streams are not quite in order. */
+static gboolean
+came_before (DockerLogReader *self, gint64 time)
+{
+  gint64 latest = 0;
+
+  for (guint i = self->known; i < self->n_recent; i++)
+    {
+      if (recent_at (self, i) == time)
+        {
+          self->known = i + 1;
+          self->repeats = self->known < self->n_recent;
+          return TRUE;
+        }
+      latest = MAX (latest, recent_at (self, i));
+    }
+  self->repeats = time <= latest;
+  return self->repeats;
+}
+
+static void
+begin_message (DockerLogReader *self, gint64 time)
+{
+  self->dropping = self->repeats && came_before (self, time);
+  if (!self->dropping)
+    remember (self, time);
+}
+
+/* thole_time_parse() has found it good */
+static gint64
+nanoseconds (const char *stamp, gint64 time)
+{
+  const char *digit = strchr (stamp, '.');
+  gint64 unit = 100, rest = 0;
+
+  for (guint i = 1; digit != NULL && i <= 9 && g_ascii_isdigit (digit[i]); i++)
+    if (i > 6)
+      {
+        rest += (digit[i] - '0') * unit;
+        unit /= 10;
+      }
+  return time * 1000 + rest;
 }
 
 /* Takes bytes of the time; returns how many. */
@@ -113,13 +185,15 @@ read_stamp (DockerLogReader *self, guint8 stream, const guint8 *data, gsize leng
   self->reading_stamp = FALSE;
   self->since_stamp = 0;
   time = n < length && data[n] == ' ' ? thole_time_parse (self->stamp) : 0;
+  if (time != 0)
+    begin_message (self, nanoseconds (self->stamp, time));
   if (time == 0)
     {
       /* no time here: it is text */
       self->since_stamp = self->stamped;
       emit (self, stream, (const guint8 *) self->stamp, self->stamped);
     }
-  else if (!channel->within)
+  else if (!channel->within && !self->dropping)
     channel->time = time;
   self->stamped = 0;
   return time == 0 ? n : n + 1;
@@ -181,4 +255,40 @@ docker_log_reader_feed (DockerLogReader *self, const guint8 *data, gsize length,
     return docker_frames_feed (&self->frames, data, length, on_piece, self);
   feed_terminal (self, data, length);
   return TRUE;
+}
+
+void
+docker_log_reader_again (DockerLogReader *self)
+{
+  self->frames = (DockerFrames) { .left = 0 };
+  self->reading_stamp = self->tty;
+  self->stamped = 0;
+  self->since_stamp = 0;
+  self->known = 0;
+  self->repeats = self->n_recent > 0;
+  self->dropping = FALSE;
+}
+
+gint64
+docker_log_reader_since (const DockerLogReader *self)
+{
+  gint64 since = self->n_recent > 0 ? recent_at (self, 0) : 0;
+
+  if (self->forgotten != 0)
+    return self->forgotten;
+  for (guint i = 1; i < self->n_recent; i++)
+    since = MIN (since, recent_at (self, i));
+  return since;
+}
+
+guint64
+docker_log_reader_count (const DockerLogReader *self)
+{
+  return self->count;
+}
+
+gboolean
+docker_log_reader_is_between (const DockerLogReader *self)
+{
+  return self->tty ? self->stamped == 0 : self->frames.left == 0 && self->frames.have == 0;
 }

@@ -33,4 +33,14 @@ void             docker_log_reader_free (DockerLogReader *self);
 
 /* Appends log records (sdk/schema.md) to @out. Returns FALSE when this is not a log. */
 gboolean         docker_log_reader_feed (DockerLogReader *self, const guint8 *data, gsize length, GByteArray *out);
+
+/* What follows is another reading of the same log, which begins at docker_log_reader_since() or before: messages that came already
+ * are passed over. */
+void             docker_log_reader_again (DockerLogReader *self);
+/* ns since the epoch; 0 = from the beginning: nothing has come. */
+gint64           docker_log_reader_since (const DockerLogReader *self);
+/* Messages so far. */
+guint64          docker_log_reader_count (const DockerLogReader *self);
+/* FALSE: in the midst of a message. */
+gboolean         docker_log_reader_is_between (const DockerLogReader *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DockerLogReader, docker_log_reader_free)
