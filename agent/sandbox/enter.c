@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,12 +21,74 @@
 
 /* descriptors for bwrap begin here */
 #define FIRST 10
+/* bwrap mounts its own over it, but sees what was there */
+#define STAGE "/tmp"
 
 static bool
 fail (const char *what)
 {
   dprintf (2, "%s: %s\n", what, strerror (errno));
   return false;
+}
+
+/* What is shown in a sandbox may lie where the one who starts bwrap may not go. So root joins all of it to a folder that everybody
+ * reaches, in a mount namespace that only bwrap is to see. */
+static bool
+stage_begin (void)
+{
+  return (unshare (CLONE_NEWNS) == 0 && mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0) || fail ("a mount namespace");
+}
+
+/* Its place there. */
+static char *
+stage (int fd, const char *path)
+{
+  static char places[PLAN_STRINGS][24];
+  static int n;
+  char source[32], *place = places[n];
+  struct stat what;
+
+  snprintf (source, sizeof source, "/proc/self/fd/%d", fd);
+  snprintf (place, sizeof places[0], STAGE "/%d", n++);
+  if (fstat (fd, &what) < 0 || (S_ISDIR (what.st_mode) ? mkdir (place, 0755) : mknod (place, S_IFREG | 0644, 0)) < 0
+      || mount (source, place, NULL, MS_BIND | MS_REC, NULL) < 0)
+    {
+      fail (path);
+      return NULL;
+    }
+  return place;
+}
+
+/* The places of the command line, in their order: opened before anything is mounted over them. */
+static bool
+stage_all (const SandboxPlan *plan, char **places)
+{
+  static int fds[PLAN_STRINGS];
+  int n = 0;
+
+  if (plan->uid < 0)
+    {
+      for (int i = 0; i < plan->n_engine; i++)
+        if (plan->engine[i][0] == 'f')
+          places[n++] = (char *) plan->engine[i] + 2;
+      return true;
+    }
+  if (!stage_begin ())
+    return false;
+  for (int i = 0; i < plan->n_engine; i++)
+    if (plan->engine[i][0] == 'f' && (fds[n++] = open (plan->engine[i] + 2, O_PATH | O_CLOEXEC)) < 0)
+      return fail (plan->engine[i] + 2);
+  if (mount ("thole", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") < 0)
+    return fail (STAGE);
+  n = 0;
+  for (int i = 0; i < plan->n_engine; i++)
+    if (plan->engine[i][0] == 'f')
+      {
+        places[n] = stage (fds[n], plan->engine[i] + 2);
+        if (places[n++] == NULL)
+          return false;
+      }
+  return true;
 }
 
 /* The descriptor's number as a word; it is inherited. */
@@ -49,14 +113,15 @@ open_word (const char *path, int flags)
 static bool
 make_command (const SandboxPlan *plan, char **argv)
 {
-  int n = 0;
+  static char *places[PLAN_STRINGS];
+  int n = 0, place = 0;
 
   argv[n++] = (char *) "bwrap";
   for (int i = 0; i < plan->n_engine; i++)
     {
       const char *entry = plan->engine[i], *value = entry + 2;
 
-      argv[n++] = entry[0] == 'b' ? (char *) value : open_word (value, entry[0] == 'f' ? O_PATH : O_RDONLY);
+      argv[n++] = entry[0] == 'b' ? (char *) value : entry[0] == 'f' ? (char *) value : open_word (value, O_RDONLY);
       if (argv[n - 1] == NULL)
         return false;
     }
@@ -67,6 +132,11 @@ make_command (const SandboxPlan *plan, char **argv)
       if (argv[n - 1] == NULL)
         return false;
     }
+  if (!stage_all (plan, places))
+    return false;
+  for (int i = 0, at = 1; i < plan->n_engine; i++, at++)
+    if (plan->engine[i][0] == 'f')
+      argv[at] = places[place++];
   argv[n++] = (char *) "--";
   argv[n++] = (char *) THOLE_SANDBOX_INIT;
   argv[n++] = (char *) "init";

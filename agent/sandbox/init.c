@@ -145,6 +145,15 @@ join_variables (Init *self, OpenWords *words, char **out, unsigned size)
   out[n] = NULL;
 }
 
+static void
+append_variable (char **variables, char *text)
+{
+  while (*variables != NULL)
+    variables++;
+  variables[0] = text;
+  variables[1] = NULL;
+}
+
 static const char *
 value_of (char *const *variables, const char *name)
 {
@@ -172,7 +181,7 @@ static void
 open_program (Init *self)
 {
   static OpenWords words;
-  static char *variables[2 * THOLE_SANDBOX_STRINGS + 2];
+  static char *variables[2 * THOLE_SANDBOX_STRINGS + 3], place[4096 + 8];
   const TholeSandboxHead *head = &self->message.head;
   Account account = { .uid = geteuid (), .gid = getegid () };
   Program *program = find_free (self);
@@ -186,10 +195,17 @@ open_program (Init *self)
       tell (head->number, THOLE_SANDBOX_FAILED, program == NULL ? THOLE_AGENT_LIMIT : THOLE_AGENT_INVALID, 0, NULL, 0);
       return;
     }
-  join_variables (self, &words, variables, sizeof variables / sizeof variables[0]);
+  join_variables (self, &words, variables, sizeof variables / sizeof variables[0] - 1);
   if (head->number == 0)
     keep_base (self, &words);
   home = value_of (variables, "HOME");
+  /* a folder that is reached by a link keeps its name for who asks a shell where he is */
+  if (words.folder[0] == '/' && strlen (words.folder) <= 4096)
+    {
+      memcpy (place, "PWD=", 4);
+      strcpy (place + 4, words.folder);
+      append_variable (variables, place);
+    }
   plan = (Plan){ .argv = words.arguments, .env = variables, .folder = words.folder[0] != '\0' ? words.folder : home != NULL ? home : "/",
                  .account = &account, .tty = (head->value & THOLE_SANDBOX_TTY) != 0, .rows = head->extra >> 16, .cols = head->extra & 0xffff };
   error = spawn (&plan, &program->joint);

@@ -26,7 +26,7 @@ typedef struct
   char *bytes;
   const char *groups[PLAN_GROUPS];      /* cgroup=: folders of control groups that are made, joined and removed again */
   const char *settings[2 * PLAN_GROUPS]; /* set=PATH=VALUE: written there before anything is started */
-  const char *engine[PLAN_STRINGS];     /* b=WORD, f=PATH (opened as a place), d=PATH (opened to be read): of bwrap's command line */
+  const char *engine[PLAN_STRINGS];     /* b=WORD, f=PATH (a place), d=PATH (a descriptor from which it is read): of bwrap's command line */
   const char *arguments[PLAN_STRINGS];  /* arg= */
   const char *variables[PLAN_STRINGS];  /* env= */
   const char *limits[PLAN_LIMITS];              /* rlimit=NUMBER:VALUE, of what is inside */

@@ -275,6 +275,19 @@ local_box_make (TholeDriver *driver, const char *id, GVariant *record, GByteArra
   return FALSE;
 }
 
+/* Its supervisor has removed them, unless it was killed. */
+static void
+remove_groups (TholeDriver *driver, const char *name)
+{
+  for (guint i = 0; i < LOCAL_GROUPS; i++)
+    {
+      g_autofree char *path = local_groups_path (&driver->groups, i, name, NULL);
+
+      if (path != NULL)
+        g_rmdir (path);
+    }
+}
+
 void
 local_box_remove (TholeDriver *driver, const char *id)
 {
@@ -284,6 +297,7 @@ local_box_remove (TholeDriver *driver, const char *id)
 
   if (g_rename (folder, gone) == 0 || errno != ENOENT)
     remove_tree (gone, DEPTH);
+  remove_groups (driver, name);
 }
 
 void

@@ -248,7 +248,7 @@ local_plan_limit (TholeDriver *driver, const char *id, const char *plan, gsize l
 static void
 bind (Plan *self, gboolean writable, const char *source, const char *target)
 {
-  words (self, writable ? "--bind-fd" : "--ro-bind-fd", NULL);
+  words (self, writable ? "--bind" : "--ro-bind", NULL);
   add (self->out, "f", source);
   words (self, target, NULL);
 }

@@ -229,7 +229,7 @@ static const TholeDriverOps driver_ops = {
 };
 
 static const TholeInterface interfaces[] = {
-  { "workload/1", &local_workload_ops }, { NULL, NULL },
+  { "workload/1", &local_workload_ops }, { "exec/1", &local_exec_ops }, { "agent/1", &local_agent_ops }, { NULL, NULL },
 };
 
 THOLE_DRIVER_DEFINE (local, THOLE_VERSION, &driver_ops, interfaces)

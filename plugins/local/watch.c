@@ -9,6 +9,9 @@
 #include "box.h"
 #include "talk.h"
 
+#define LOOK_MS 5
+#define LOOKS 1000
+
 typedef struct
 {
   GTask *task;
@@ -23,6 +26,7 @@ struct _LocalWatch
   char *id;
   int fd;
   GSource *source;
+  guint looks;
   GPtrArray *waiting;  /* of Waiting */
 };
 
@@ -47,18 +51,13 @@ local_watch_free (LocalWatch *self)
   g_free (self);
 }
 
-static gboolean
-on_news (int fd, GIOCondition condition, gpointer user_data)
+static void
+tell_end (LocalWatch *self)
 {
-  LocalWatch *self = user_data;
   g_autoptr(TholeDriver) driver = local_driver_ref (self->driver);
   g_autoptr(GPtrArray) waiting = NULL;
   g_autofree char *id = g_strdup (self->id);
-  char rest[64];
-  gssize n = read (fd, rest, sizeof rest);
 
-  if (n > 0 || (n < 0 && (condition & (G_IO_HUP | G_IO_ERR)) == 0))
-    return G_SOURCE_CONTINUE;
   waiting = g_steal_pointer (&self->waiting);
   self->waiting = g_ptr_array_new ();
   g_hash_table_remove (driver->watches, id);
@@ -70,6 +69,38 @@ on_news (int fd, GIOCondition condition, gpointer user_data)
       thole_timer_clear (&one->cancel);
       one->next (one->task);
     }
+}
+
+static gboolean
+look_again (gpointer user_data)
+{
+  LocalWatch *self = user_data;
+
+  if (self->looks++ < LOOKS && local_box_runs (self->driver, self->id))
+    return G_SOURCE_CONTINUE;
+  tell_end (self);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_news (int fd, GIOCondition condition, gpointer user_data)
+{
+  LocalWatch *self = user_data;
+  char rest[64];
+  gssize n = read (fd, rest, sizeof rest);
+
+  if (n > 0 || (n < 0 && (condition & (G_IO_HUP | G_IO_ERR)) == 0))
+    return G_SOURCE_CONTINUE;
+  if (!local_box_runs (self->driver, self->id))
+    {
+      tell_end (self);
+      return G_SOURCE_REMOVE;
+    }
+  /* the kernel closes what a process had in no order: its lock may follow */
+  thole_timer_clear (&self->source);
+  self->source = g_timeout_source_new (LOOK_MS);
+  g_source_set_callback (self->source, look_again, self, NULL);
+  g_source_attach (self->source, g_main_context_get_thread_default ());
   return G_SOURCE_REMOVE;
 }
 

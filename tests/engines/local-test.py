@@ -1,11 +1,17 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The Thole authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Sandboxes of this machine, without any engine, through the daemon."""
+"""Sandboxes of this machine, without any engine, through the daemon. With THOLE_LONG=1: 50 kills of the daemon, 100 sandboxes."""
 import os
 import subprocess
+import sys
+import threading
 
 from real_local import BUILD, Bench, case, main
+from ws_client import Thole
+
+LONG = os.environ.get("THOLE_LONG") == "1" or "--long" in sys.argv
+KILLS, SANDBOXES = (50, 100) if LONG else (3, 20)
 
 THOLECTL = os.path.join(BUILD, "cli", "tholectl")
 COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
@@ -17,6 +23,12 @@ class Here(Bench):
         getattr(self.thole, how)()
         self.thole.start()
         self.wait_ready()
+
+    def open(self, workload, *command, **body):
+        if len(command) == 1:
+            command = ("sh", "-c", *command)
+        body.setdefault("tty", False)
+        return self.thole.post(f"/v1/workloads/{workload['id']}/sessions", {"command": list(command), **body}).expect(201).json
 
 
 @case("tholectl run: a program of this machine, without an image and without an engine", "LC-13 LC-14")
@@ -86,6 +98,195 @@ def _(t):
     lines = t.logs(counter).split("\n")[:-1]
     t.equal(lines, [str(i + 1) for i in range(len(lines))])
     t.verb(counter, "stop", wait="stopped,crashed")
+
+
+@case("what is paused stands still, and can be stopped", "LC-13")
+def _(t):
+    workload = t.run(COUNT)
+    t.verb(workload, "pause", wait="paused")
+    said = t.until(lambda: t.logs(workload), 10, "output")
+    t.equal(t.get(workload)["state"], "paused")
+    t.back("kill")
+    t.equal(t.get(workload)["state"], "paused")
+    t.equal(t.logs(workload), said)
+    t.verb(workload, "unpause", wait="running")
+    t.until(lambda: len(t.logs(workload)) > len(said), 10, "further output")
+    t.verb(workload, "pause", wait="paused")
+    t.verb(workload, "stop", wait="stopped,crashed")
+
+
+@case("commands beside it: code, streams, input, folder, environment, a limit of time", "TE-06")
+def _(t):
+    workload = t.run(env={"A": "from the spec"})
+    done = t.exec(workload, "echo out; echo err >&2; exit 5")
+    t.equal((done["exit_code"], done["stdout"], done["stderr"]), (5, "out\n", "err\n"))
+    t.equal(t.exec(workload, ["cat"], stdin="some words")["stdout"], "some words")
+    t.equal(t.exec(workload, "echo $A $B $(id -un) $(pwd)", env={"B": "and more"}, working_dir="/tmp")["stdout"],
+            "from the spec and more thole /tmp\n")
+    t.equal(len(t.exec(workload, "yes | head -c 300000")["stdout"]), 300000)
+    t.exec(workload, "sleep 30", timeout=1, status=(504,))
+    t.until(lambda: t.exec(workload, "ps ax | grep -c '[s]leep 30'")["stdout"] == "0\n", 10, "the end of what took too long")
+    t.exec(workload, ["/no/such/program"], status=(422,))
+    t.exec(workload, ["true"], user="nobody", status=(501,))
+    t.exec(t.ended("true"), ["true"], status=(409,))
+
+
+@case("who it is, host name, folder, files and secrets, a mount of the machine", "CF-10")
+def _(t):
+    t.equal(t.output("id -u; id -un; echo $HOME; pwd"), "1000\nthole\n/home/thole\n/home/thole\n")
+    t.equal(t.output("id -u", user="root") + t.output("id -u; id -g", user="5:7"), "0\n5\n7\n")
+    t.holds(t.run(user="stranger-of-nowhere", wait="error")["state_reason"], "stranger-of-nowhere")
+    t.equal(t.output("hostname; cat /etc/hostname; pwd", hostname="inside", working_dir="/tmp"), "inside\ninside\n/tmp\n")
+    t.thole.post("/v1/secrets", {"name": "here-secret", "value": "a $value"}).expect(201)
+    said = t.output("cat /srv/deep/er/file; printf \"$TOKEN\"; stat -c ' %a %u' /run/key", env={"TOKEN": {"secret": "here-secret"}},
+                    files=[{"path": "/srv/deep/er/file", "content": "given\n"}, {"path": "/run/key", "secret": "here-secret"}])
+    t.equal(said, "given\na $value 400 1000\n")
+    folder = os.path.join(t.directory, "given")
+    os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o777)
+    t.output("echo written >/there/file; ! touch /fixed/x", mounts=[{"source": folder, "target": "/there"},
+                                                                    {"source": folder, "target": "/fixed", "read_only": True}])
+    with open(os.path.join(folder, "file"), encoding="utf-8") as file:
+        t.equal(file.read(), "written\n")
+
+
+@case("what a sandbox cannot have is refused with its name", "LC-13")
+def _(t):
+    for spec, word in (({"ports": [{"container": 80}]}, "ports"), ({"health": {"command": ["true"]}}, "health"), ({"image": "/etc"}, "image"),
+                       ({"backend_options": {"shm": 1}}, "shm"), ({"privileges": {"capabilities": ["SYS_ADMIN"]}}, "capabilities")):
+        workload = t.thole.create(t.spec("true", **spec), wait="error,running,stopped")
+        t.made.append(workload["id"])
+        t.holds(workload["state_reason"], word)
+    t.holds(t.thole.post("/v1/images/pull", {"image": "x"}).expect(501).text, "image")
+    t.holds(t.run(["/no/such/program"], wait="error")["state_reason"], "/no/such/program")
+
+
+@case("sessions: a terminal that is typed into and resized, input that ends, an end that is told", "TE-08 TE-18 TE-19 TE-21")
+def _(t):
+    workload = t.run()
+    session = t.open(workload, "sh", "-i", tty=True, rows=30, cols=90, env={"PS1": "ready> "})
+    t.equal((session["durability"], session["state"]), ("agent", "running"))
+    viewer = Thole(t.thole, session["id"])
+    while b"ready> " not in viewer.output:
+        viewer.step()
+    viewer.input(b"echo $((6*7)); stty size; tty; exit 3\n")
+    t.equal(viewer.until("exit")["code"], 3)
+    t.holds(viewer.output, b"42\r\n30 90\r\n/dev/pts/")
+    viewer = Thole(t.thole, t.open(workload, "cat", "-")["id"])
+    viewer.input(b"some words")
+    viewer.input(b"")
+    t.equal((viewer.until("exit")["code"], viewer.output), (0, b"some words"))
+
+
+@case("sessions of a sandbox whose user calls himself root", "TE-06")
+def _(t):
+    viewer = Thole(t.thole, t.open(t.run(user="root"), "id -u; exit 4")["id"])
+    t.equal((viewer.until("exit")["code"], viewer.output), (4, b"0\n"))
+
+
+@case(f"a terminal that counts goes on over {KILLS} kills of the daemon: each number is seen once", "TE-04 TE-15 TE-25")
+def _(t):
+    workload = t.run()
+    session = t.open(workload, COUNT, tty=True)
+    seen, at = b"", 0
+    for _ in range(KILLS):
+        viewer = Thole(t.thole, session["id"], seq=at)
+        t.equal((viewer.seq, viewer.gaps), (at, []), "where it goes on")
+        wanted = len(seen) + 40
+        while len(seen) + len(viewer.output) < wanted:
+            viewer.step()
+        seen, at = seen + viewer.output, viewer.seq
+        t.back("kill")
+    numbers = seen.replace(b"\r", b"").split(b"\n")[:-1]
+    t.equal(numbers, [b"%d" % (i + 1) for i in range(len(numbers))])
+    t.equal([s["state"] for s in t.thole.get(f"/v1/workloads/{workload['id']}/sessions").expect(200).json["items"]], ["running"])
+
+
+ESCAPES = {
+    "read what is not for it": "cat /etc/shadow /etc/ssh/* /root/* /proc/kcore",
+    "see or signal other programs of the machine": "test $(ps ax -o pid= | wc -l) -gt 6 || kill -0 {pid}",
+    "look into its first process": "cat /proc/1/environ /proc/1/maps || ls /proc/1/root/ || ls /proc/1/fd/",
+    "trace its first process": "import ctypes; c = ctypes.CDLL(None, use_errno=True); assert c.ptrace(16, 1, 0, 0) == 0",
+    "mount": "import ctypes; c = ctypes.CDLL(None); assert c.mount(b'x', b'/tmp', b'tmpfs', 0, 0) == 0",
+    "unmount": "import ctypes; c = ctypes.CDLL(None); assert c.umount2(b'/home', 2) == 0",
+    "make namespaces": "unshare -U true || unshare -n true || unshare -r true",
+    "use keys of the kernel": "import ctypes; c = ctypes.CDLL(None); assert c.syscall(250, 0, -3, 1) >= 0 or c.syscall(248, b'user', b'a', b'b', 1, -3) >= 0",
+    "load programs into the kernel": "import ctypes; c = ctypes.CDLL(None); assert c.syscall(321, 0, 0, 0) >= 0",
+    "become somebody else": "import os; os.setuid(0)",
+    "make a device": "mknod /tmp/disk b 8 0",
+    "write to the machine": "touch /usr/x /etc/x /x /dev/x /.thole/x || touch /proc/sys/kernel/hostname && echo x >/proc/sys/kernel/core_pattern",
+    "reach the network": "import socket; socket.create_connection(('127.0.0.1', {port}), 3)",
+    "reach the supervisor": "import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect('{box}/control')",
+    "type into another terminal": "import fcntl, termios; fcntl.ioctl(open('/dev/tty', 'w'), termios.TIOCSTI, b'x')",
+}
+
+
+@case("attempts to get out of it fail", "LC-13", each=list(ESCAPES))
+def _(t, name):
+    box = os.path.join(t.directory, "thole")
+    attempt = ESCAPES[name].format(pid=t.thole.process.pid, port=t.thole.port, box=box) if "{" in ESCAPES[name] else ESCAPES[name]
+    command = ["python3", "-c", attempt] if attempt.startswith("import") else ["sh", "-c", attempt]
+    # it was tried, and came back with a failure of its own
+    ended = t.thole.wait(t.run(command), "stopped,crashed,error", 30)
+    t.equal(ended["state"], "crashed", f"{ended}: {t.logs(ended)}")
+    t.among(ended["exit_code"], (1, 2, 123), t.logs(ended))
+
+
+@case("bombs of processes, memory and files stay within their limits", "LC-13")
+def _(t):
+    forks = t.ended("for i in $(seq 200); do sleep 60 & done; echo all", resources={"pids": 30})
+    t.true("all" not in t.logs(forks) or "fork" in t.logs(forks).lower(), t.logs(forks))
+    hungry = t.ended(["python3", "-c", "x = []\nwhile True: x.append(bytearray(1 << 20))"], resources={"memory": "64MiB"})
+    t.among(hungry["exit_code"], (137, 1), str(hungry))
+    full = t.ended("head -c 50000000 /dev/zero >$HOME/a; head -c 50000000 /dev/zero >/tmp/b; cat $HOME/a /tmp/b | wc -c",
+                   resources={"disk": "8MiB"})
+    t.holds(t.logs(full), "No space left")
+    t.true(int(t.logs(full).split()[-1]) <= 8 << 20, t.logs(full))
+    shm = t.ended("head -c 100000000 /dev/zero >/dev/shm/a")
+    t.holds(t.logs(shm), "No space left")
+
+
+@case("what is used, and what is allowed", "LC-13")
+def _(t):
+    workload = t.run("while :; do :; done", resources={"memory": "64MiB", "pids": 20, "cpu": 0.5})
+    path = f"/v1/workloads/{workload['id']}/stats"
+    t.until(lambda: t.thole.get(path).expect(200).json.get("cpu_seconds", 0) > 0.1, 10, "use of the processor")
+    sample = t.thole.get(path).expect(200).json
+    t.true(sample["pids"] >= 1 and sample["memory"] > 0, str(sample))
+
+
+@case("a supervisor that is killed takes its sandbox with it, and what comes next works", "LC-13")
+def _(t):
+    workload = t.run()
+    for pid in t.supervisors():
+        os.kill(pid, 9)
+    ended = t.thole.wait(workload, "stopped,crashed", 20)
+    t.equal(ended["state"], "crashed", str(ended))
+    t.verb(workload, "start", wait="running")
+
+
+@case(f"{SANDBOXES} sandboxes, started and stopped: no process, mount, control group or file is left", "LC-13")
+def _(t):
+    faults = []
+
+    def some(count):
+        try:
+            for number in range(count):
+                workload = t.thole.create(t.spec("echo up; sleep 1000"), wait="running,error,crashed")
+                if number % 2:
+                    t.exec(workload, ["true"])
+                    t.verb(workload, "stop", wait="stopped,crashed")
+                t.thole.remove(workload)
+        except BaseException as fault:
+            faults.append(fault)
+    threads = [threading.Thread(target=some, args=(SANDBOXES // 4,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults[0]
+    t.until(lambda: not any(t.left().values()), 20, "nothing that is left")
 
 
 if __name__ == "__main__":

@@ -85,6 +85,12 @@ class Bench(real_docker.Bench):
         boxes = [os.path.join(path, name) for path, names, _ in os.walk(self.thole.state) if os.path.basename(path) == "boxes" for name in names]
         return {"processes": list(self.supervisors().values()), "mounts": mounts, "groups": groups(self.name), "files": boxes}
 
+    def after(self):
+        if self.thole.process.poll() is not None:
+            self.thole.start()
+            self.wait_ready()
+        super().after()
+
     def close(self):
         try:
             if self.thole:

@@ -1,0 +1,415 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * "exec/1": the first process of the sandbox starts them, so they have all its limits. exec-run.c has run, attach.c the main program.
+ */
+#include "exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "box.h"
+#include "slots.h"
+#include "talk.h"
+#include "thole-agent-protocol.h"
+
+/* life ------------------------------------------------------------------------------------------------ */
+
+LocalExec *
+local_exec_ref (LocalExec *self)
+{
+  return g_rc_box_acquire (self);
+}
+
+static void
+exec_clear (gpointer box)
+{
+  LocalExec *self = box;
+  int fds[] = { self->talk, self->in, self->out, self->err };
+
+  thole_timer_clear (&self->source);
+  if (self->id != NULL && g_hash_table_lookup (self->driver->execs, self->id) == self)
+    g_hash_table_remove (self->driver->execs, self->id);
+  for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
+    if (fds[i] >= 0)
+      close (fds[i]);
+  g_free (self->workload);
+  g_free (self->id);
+  local_driver_unref (self->driver);
+}
+
+void
+local_exec_unref (LocalExec *self)
+{
+  g_rc_box_release_full (self, exec_clear);
+}
+
+static void
+on_killed (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  local_ask_finish (result, NULL, NULL);
+}
+
+void
+local_exec_kill (LocalExec *self)
+{
+  if (!self->exited)
+    local_ask_async (self->driver, self->workload, THOLE_SANDBOX_SIGNAL, self->number, SIGKILL, 0, NULL, on_killed, NULL);
+}
+
+/* Its end; without one the whole sandbox has ended, and it by force. */
+static gboolean
+on_end (int fd, GIOCondition condition, gpointer user_data)
+{
+  LocalExec *self = user_data;
+  LocalWords words;
+  int n = local_talk_receive (fd, &words);
+
+  if (n == 0)
+    return G_SOURCE_CONTINUE;
+  self->exited = TRUE;
+  self->code = n > 0 ? words.head.value : 128 + SIGKILL;
+  self->signal = n > 0 ? (guint8) words.head.extra : SIGKILL;
+  close (self->talk);
+  self->talk = -1;
+  thole_timer_clear (&self->source);
+  if (self->changed != NULL)
+    self->changed (self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* starting -------------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  LocalJob job;
+  LocalExec *exec;
+  gboolean input;
+  GSource *source, *cancel;
+} Start;
+
+static void
+start_clear (gpointer data)
+{
+  Start *self = data;
+
+  thole_timer_clear (&self->source);
+  thole_timer_clear (&self->cancel);
+  g_clear_pointer (&self->exec, local_exec_unref);
+}
+
+static void
+append (GByteArray *out, const char *text)
+{
+  g_byte_array_append (out, (const guint8 *) text, (guint) strlen (text) + 1);
+}
+
+/* Returns: (transfer full): an OPEN, NULL when it has no words or too many */
+static GByteArray *
+make_payload (GVariant *command)
+{
+  g_auto(GStrv) words = thole_dict_strv (command, "command");
+  g_autoptr(GVariant) env = thole_dict_value (command, "env", "a{ss}");
+  gboolean term = thole_dict_boolean (command, "tty", FALSE) && (env == NULL || !g_variant_lookup (env, "TERM", "s", NULL));
+  TholeSandboxOpen head = { g_strv_length (words), (env != NULL ? (guint32) g_variant_n_children (env) : 0) + (term ? 1 : 0) };
+  GByteArray *out;
+
+  if (head.n_arguments == 0 || head.n_arguments > THOLE_SANDBOX_STRINGS || head.n_variables > THOLE_SANDBOX_STRINGS)
+    return NULL;
+  out = g_byte_array_new ();
+  g_byte_array_append (out, (const guint8 *) &head, sizeof head);
+  append (out, thole_dict_string (command, "working_dir", ""));
+  for (guint i = 0; words[i] != NULL; i++)
+    append (out, words[i]);
+  for (gsize i = 0; env != NULL && i < g_variant_n_children (env); i++)
+    {
+      const char *name, *value;
+      g_autofree char *text = NULL;
+
+      g_variant_get_child (env, i, "{&s&s}", &name, &value);
+      text = g_strconcat (name, "=", value, NULL);
+      append (out, text);
+    }
+  if (term)
+    append (out, "TERM=xterm-256color");
+  return out;
+}
+
+static void
+refuse (GTask *task, const TholeSandboxHead *head)
+{
+  switch (head->value)
+    {
+    case THOLE_AGENT_NO_PROGRAM:
+    case THOLE_AGENT_NO_FOLDER:
+    case THOLE_AGENT_DENIED:
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "%s: %s", head->value == THOLE_AGENT_NO_FOLDER ? "its folder" : "the program",
+                               g_strerror ((int) head->extra));
+      break;
+    case THOLE_AGENT_LIMIT:
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_LIMIT, "%d programs run in the sandbox already", THOLE_SANDBOX_PROGRAMS);
+      break;
+    default:
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "it does not start: %s", g_strerror ((int) head->extra));
+    }
+}
+
+static void
+take_streams (Start *self, LocalWords *words)
+{
+  LocalExec *exec = self->exec;
+
+  exec->out = words->fds[0];
+  exec->err = words->fds[1];
+  exec->in = exec->tty && exec->out >= 0 ? fcntl (exec->out, F_DUPFD_CLOEXEC, 3) : words->fds[2];
+  if (!self->input && !exec->tty && exec->in >= 0)
+    {
+      close (exec->in);
+      exec->in = -1;
+    }
+}
+
+static gboolean
+on_started (int fd, GIOCondition condition, gpointer user_data)
+{
+  g_autoptr(GTask) task = g_object_ref (user_data);
+  Start *self = g_task_get_task_data (task);
+  LocalExec *exec = self->exec;
+  LocalState state;
+  LocalWords words;
+  int n = local_talk_receive (fd, &words);
+
+  if (n == 0)
+    return G_SOURCE_CONTINUE;
+  thole_timer_clear (&self->source);
+  thole_timer_clear (&self->cancel);
+  if (n < 0)
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it does not run");
+  else if (words.head.type != THOLE_SANDBOX_STARTED)
+    refuse (task, &words.head);
+  else
+    {
+      take_streams (self, &words);
+      local_box_state (exec->driver, exec->workload, &state);
+      exec->number = words.head.number;
+      exec->id = g_strdup_printf ("%" G_GINT64_FORMAT ".%u", state.started, exec->number);
+      g_hash_table_insert (exec->driver->execs, exec->id, exec);
+      exec->source = g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP);
+      g_source_set_callback (exec->source, G_SOURCE_FUNC (on_end), exec, NULL);
+      g_source_attach (exec->source, g_task_get_context (task));
+      g_task_return_pointer (task, g_steal_pointer (&self->exec), (GDestroyNotify) local_exec_unref);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  g_autoptr(GTask) task = g_object_ref (user_data);
+  Start *self = g_task_get_task_data (task);
+
+  thole_timer_clear (&self->source);
+  thole_timer_clear (&self->cancel);
+  g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+  return G_SOURCE_REMOVE;
+}
+
+/* Only one user is known in there. */
+static gboolean
+check_user (GVariant *record, GVariant *command, GError **error)
+{
+  const char *user = thole_dict_string (command, "user", "");
+
+  if (user[0] == '\0' || strcmp (user, thole_dict_string (record, "user", "")) == 0)
+    return TRUE;
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "user: a sandbox has one user, and that is not \"%s\"", user);
+  return FALSE;
+}
+
+static gboolean
+send_open (LocalExec *exec, GVariant *command, gboolean input, GError **error)
+{
+  g_autoptr(GByteArray) payload = make_payload (command);
+  guint rows = (guint) thole_dict_int (command, "rows", 24), cols = (guint) thole_dict_int (command, "cols", 80);
+
+  if (payload == NULL)
+    {
+      g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_INVALID, "the command has no words, or too many");
+      return FALSE;
+    }
+  exec->talk = local_talk_connect (exec->driver, exec->workload, error);
+  return exec->talk >= 0
+         && local_talk_send (exec->talk, THOLE_SANDBOX_OPEN, 0, (exec->tty ? THOLE_SANDBOX_TTY : 0) | (input ? THOLE_SANDBOX_STDIN : 0),
+                             (rows & 0xffff) << 16 | (cols & 0xffff), payload, error);
+}
+
+void
+local_exec_start_async (TholeDriver *driver, const char *id, GVariant *command, GCancellable *cancellable, GAsyncReadyCallback callback,
+                        gpointer user_data)
+{
+  g_autoptr(GTask) task = local_job_new (driver, id, sizeof (Start), start_clear, NULL, cancellable, callback, user_data);
+  Start *self = g_task_get_task_data (task);
+  GError *error = NULL;
+  g_autoptr(GVariant) record = local_box_record (driver, id, &error);
+  LocalExec *exec = self->exec = g_rc_box_new0 (LocalExec);
+
+  exec->driver = local_driver_ref (driver);
+  exec->workload = g_strdup (id);
+  exec->talk = exec->in = exec->out = exec->err = -1;
+  exec->tty = thole_dict_boolean (command, "tty", FALSE);
+  self->input = thole_dict_boolean (command, "stdin", FALSE);
+  if (record == NULL || !check_user (record, command, &error) || !send_open (exec, command, self->input, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  self->source = g_unix_fd_source_new (exec->talk, G_IO_IN | G_IO_HUP);
+  g_source_set_callback (self->source, G_SOURCE_FUNC (on_started), g_object_ref (task), g_object_unref);
+  g_source_attach (self->source, g_task_get_context (task));
+  if (cancellable == NULL)
+    return;
+  self->cancel = g_cancellable_source_new (cancellable);
+  g_source_set_callback (self->cancel, G_SOURCE_FUNC (on_cancelled), g_object_ref (task), g_object_unref);
+  g_source_attach (self->cancel, g_task_get_context (task));
+}
+
+LocalExec *
+local_exec_start_finish (GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/* open ------------------------------------------------------------------------------------------------ */
+
+typedef struct
+{
+  LocalJob job;
+  char *exec_id;
+} Open;
+
+static void
+open_clear (gpointer data)
+{
+  g_free (((Open *) data)->exec_id);
+}
+
+static void
+on_opened (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Open *self = g_task_get_task_data (task);
+  GError *error = NULL;
+  g_autoptr(LocalExec) exec = local_exec_start_finish (result, &error);
+
+  if (exec == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  self->exec_id = g_strdup (exec->id);
+  g_task_return_pointer (task, local_session_new (exec), g_object_unref);
+}
+
+static void
+exec_open_async (TholeDriver *self, const char *id, GVariant *command, GVariant *options, GCancellable *cancellable,
+                 GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GTask) task = local_job_new (self, id, sizeof (Open), open_clear, options, cancellable, callback, user_data);
+
+  if (task != NULL)
+    local_exec_start_async (self, id, command, cancellable, on_opened, g_object_ref (task));
+}
+
+static GIOStream *
+exec_open_finish (TholeDriver *self, GAsyncResult *result, char **exec_id, GError **error)
+{
+  Open *open = g_task_get_task_data (G_TASK (result));
+  GIOStream *stream = g_task_propagate_pointer (G_TASK (result), error);
+
+  if (stream != NULL)
+    *exec_id = g_strdup (open->exec_id);
+  return stream;
+}
+
+/* resize and signal ----------------------------------------------------------------------------------- */
+
+static void
+on_asked (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  GError *error = NULL;
+
+  if (local_ask_finish (result, NULL, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+exec_resize_async (TholeDriver *self, const char *id, const char *exec_id, guint rows, guint cols, GCancellable *cancellable,
+                   GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GTask) task = local_job_new (self, id, sizeof (LocalJob), NULL, NULL, cancellable, callback, user_data);
+  struct winsize size = { .ws_row = (unsigned short) rows, .ws_col = (unsigned short) cols };
+  LocalExec *exec = exec_id[0] != '\0' ? g_hash_table_lookup (self->execs, exec_id) : NULL;
+
+  if (rows == 0 || cols == 0 || rows > G_MAXUINT16 || cols > G_MAXUINT16)
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "a terminal has rows and columns");
+  else if (exec_id[0] == '\0')
+    local_ask_async (self, id, THOLE_SANDBOX_RESIZE, 0, 0, rows << 16 | cols, cancellable, on_asked, g_object_ref (task));
+  else if (exec == NULL)
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_NOT_FOUND, "there is no such program");
+  else if (exec->out < 0 || ioctl (exec->out, TIOCSWINSZ, &size) < 0)
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it has no terminal, or has ended");
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+static void
+exec_signal_async (TholeDriver *self, const char *id, const char *exec_id, const char *signal, GVariant *options, GCancellable *cancellable,
+                   GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GTask) task = local_job_new (self, id, sizeof (LocalJob), NULL, options, cancellable, callback, user_data);
+  const char *point = strchr (exec_id, '.');
+  guint64 number = point != NULL ? g_ascii_strtoull (point + 1, NULL, 10) : 0;
+  int wanted = thole_signal_number (signal);
+  GError *error = NULL;
+  g_autoptr(GVariant) record = task != NULL ? local_box_record (self, id, &error) : NULL;
+  LocalState state;
+
+  if (task == NULL)
+    return;
+  if (record == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  local_box_state (self, id, &state);
+  if (wanted == 0)
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "\"%s\" is not a signal", signal);
+  else if (number == 0 || number > G_MAXUINT32)
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_NOT_FOUND, "there is no program \"%s\"", exec_id);
+  else if (g_ascii_strtoll (exec_id, NULL, 10) != state.started)
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it has ended, with the sandbox that it was in");
+  else
+    local_ask_async (self, id, THOLE_SANDBOX_SIGNAL, (guint32) number, wanted, 0, cancellable, on_asked, g_object_ref (task));
+}
+
+const TholeExecOps local_exec_ops = {
+  .struct_size = sizeof local_exec_ops,
+  .run_async = local_run_async,
+  .run_finish = thole_finish_value,
+  .open_async = exec_open_async,
+  .open_finish = exec_open_finish,
+  .attach_async = local_attach_async,
+  .attach_finish = thole_finish_stream,
+  .resize_async = exec_resize_async,
+  .resize_finish = thole_finish_boolean,
+  .signal_async = exec_signal_async,
+  .signal_finish = thole_finish_boolean,
+};
