@@ -203,6 +203,53 @@ def _(t):
     t.equal(bare, [], "without a word about it")
 
 
+def walk(client, path):
+    """What a browser of the bus sees: {path: {interface: its element}}, from the children that each node names."""
+    node = tree.fromstring(client.introspect(path))
+    found = {path: {interface.get("name"): interface for interface in node.findall("interface")}}
+    for child in node.findall("node"):
+        found.update(walk(client, path.rstrip("/") + "/" + child.get("name")))
+    return found
+
+
+def shape(interface):
+    """An interface without its words: the names and types of all there is."""
+    return sorted((item.tag, item.get("name"), item.get("type"), item.get("direction"), item.get("access"),
+                   tuple((argument.get("name"), argument.get("type"), argument.get("direction")) for argument in item.findall("arg")))
+                  for item in interface if item.tag in ("method", "property", "signal"))
+
+
+@case("a walk from the root finds every object, whole and documented, as gdbus and busctl find it", proves="127")
+def _(t):
+    _, made = t.make()
+    t.thole.post(f"/v1/workloads/{made['id']}/sessions", {"command": ["cat"], "tty": False}).expect(200, 201)
+    t.until(lambda: not [path for path in t.client.objects() if "/operation/" in path], what="the end of what goes on")
+    listed, seen = t.client.objects(), walk(t.client, "/")
+    t.equal(sorted(set(listed) - set(seen)), [], "objects that a walk does not find")
+    with open(GOLDEN, encoding="utf-8") as file:
+        golden = {interface.get("name"): shape(interface) for interface in tree.parse(file).iter("interface")}
+    for path, interfaces in seen.items():
+        ours = [name for name in interfaces if name.startswith(THOLE)]
+        t.equal(len(ours), 1 if path == ROOT or path in listed else 0, f"{path}: interfaces of ours")
+        t.among("org.freedesktop.DBus.Introspectable", interfaces, path)
+        t.equal("org.freedesktop.DBus.ObjectManager" in interfaces, path == ROOT, f"{path}: ObjectManager")
+        for name in ours:
+            t.equal(shape(interfaces[name]), golden[name], f"{path}: {name}")
+            t.equal([item.get("name") for item in interfaces[name] if item.tag in ("method", "property", "signal")
+                     and item.find("annotation") is None], [], f"{path}: without a word about it")
+            properties = {item.get("name"): item.get("type") for item in interfaces[name].findall("property")}
+            values = t.client.raw(path, "org.freedesktop.DBus.Properties.GetAll", GLib.Variant("(s)", (name,)))[0].get_child_value(0)
+            given = {(entry := values.get_child_value(i)).get_child_value(0).get_string(): entry.get_child_value(1).get_variant().get_type_string()
+                     for i in range(values.n_children())}
+            t.equal(given, properties, f"{path}: properties as introspected")
+    text = subprocess.run(["gdbus", "introspect", "--address", t.bus.address, "--dest", THOLE, "--object-path", "/", "--recurse"],
+                          capture_output=True, text=True, timeout=60, check=True).stdout
+    t.equal([path for path in listed if f"node {path} " not in text], [], "what gdbus introspect --recurse does not show")
+    text = subprocess.run(["busctl", f"--address={t.bus.address}", "--list", "tree", THOLE], capture_output=True, text=True, timeout=60,
+                          check=True).stdout
+    t.equal([path for path in listed if path not in text.split()], [], "what busctl tree does not show")
+
+
 @case("every operation of the list but those of HTTP alone is a method with its name")
 def _(t):
     with open(os.path.join(SOURCE, "core", "operations", "operations.list"), encoding="utf-8") as file:
