@@ -13,6 +13,7 @@
 
 #define OWN_NAME_PATIENCE (10 * 1000) /* ms */
 #define FLUSH_PATIENCE (2 * 1000)     /* ms */
+#define TRIM_PAUSE 1000               /* ms */
 #define DO_NOT_QUEUE 4u
 #define PRIMARY_OWNER 1u
 #define FIRST_PAUSE (100 * 1000)          /* µs before the bus is tried again */
@@ -81,18 +82,29 @@ is_ours (GDBusMessage *message)
          && strcmp (g_dbus_message_get_member (message), "Introspect") == 0;
 }
 
-/* Such a message takes many times its size here. It is not worth a trip to the main context, and its memory is given back. */
+static gboolean
+trim (gpointer user_data)
+{
+  malloc_trim (0);
+  return G_SOURCE_REMOVE;
+}
+
+/* Such a message takes many times its size here. It is not worth a trip to the main context. Its memory is given back when the thread
+ * that read it has let go of it, too.
+ */
 static void
-refuse_giant (GDBusConnection *connection, GDBusMessage *message, gsize max)
+refuse_giant (TholeBusInlet *inlet, GDBusConnection *connection, GDBusMessage *message)
 {
   g_autofree char *name = thole_bus_error_name (THOLE_ERROR_TOO_LARGE);
   g_autoptr (GDBusMessage) reply =
-    g_dbus_message_new_method_error (message, name, "The arguments may have %" G_GSIZE_FORMAT " bytes", max);
+    g_dbus_message_new_method_error (message, name, "The arguments may have %" G_GSIZE_FORMAT " bytes", inlet->max_body);
+  g_autoptr (GSource) later = g_timeout_source_new (TRIM_PAUSE);
 
   if (!(g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED))
     g_dbus_connection_send_message (connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
   g_object_unref (message);
-  malloc_trim (0);
+  g_source_set_callback (later, trim, NULL, NULL);
+  g_source_attach (later, inlet->context);
 }
 
 /* in the thread of the connection */
@@ -109,7 +121,7 @@ take_message (GDBusConnection *connection, GDBusMessage *message, gboolean incom
     return message;
   if (g_dbus_message_get_body (message) != NULL && g_variant_get_size (g_dbus_message_get_body (message)) > inlet->max_body)
     {
-      refuse_giant (connection, message, inlet->max_body);
+      refuse_giant (inlet, connection, message);
       return NULL;
     }
   arrival = g_new (Arrival, 1);
