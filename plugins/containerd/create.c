@@ -36,6 +36,7 @@ typedef struct
   gboolean leased;
   gboolean first;     /* others that want the same wait for this one */
   gboolean again;     /* a snapshot was left behind, and is being made anew */
+  gboolean unpacked;  /* the layers were looked at */
 } Create;
 
 static void look (GTask *task);
@@ -398,6 +399,7 @@ write_files (GTask *task)
 /* the snapshot ---------------------------------------------------------------------------------------- */
 
 static void prepare (GTask *task);
+static void on_unpacked (GTask *task, gpointer value, GError *error);
 
 static void
 on_old_removed (GTask *task, gpointer value, GError *error)
@@ -426,6 +428,13 @@ on_prepared (GTask *task, gpointer value, GError *error)
       request.snapshotter = self->job.driver->config->snapshotter;
       request.key = self->container;
       call_leased (task, "Snapshots/Remove", &request.base, NULL, 0, on_old_removed);
+      return;
+    }
+  /* most images lie unpacked: only without its parent are the layers looked at */
+  if (ctr_is (error, THOLE_ERROR_NOT_FOUND) && !self->unpacked)
+    {
+      self->unpacked = TRUE;
+      ctr_unpack (task, self->image, self->container, on_unpacked);
       return;
     }
   if (error != NULL)
@@ -475,7 +484,7 @@ on_image (GTask *task, gpointer value, GError *error)
       return;
     }
   self->image = ctr_image_ref (value);
-  ctr_unpack (task, self->image, self->container, on_unpacked);
+  prepare (task);
 }
 
 static void

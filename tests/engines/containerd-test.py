@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from real_containerd import BUILD, Bench, Pusher, Registry, busybox_root, case, layer, main
+from real_containerd import BUILD, Bench, Pusher, Registry, busybox_root, case, layer, main, sha256
 from real_docker import SlowWire
 from ws_client import Thole
 
@@ -30,6 +30,12 @@ class Box(Bench):
         name = operation.json["id"] if operation.json["id"].startswith("op-") else operation.headers["thole-operation"]
         query = f"?wait={wait}&timeout=60" if wait else ""
         return self.thole.get(f"/v1/operations/{name}{query}").expect(200).json
+
+    def pusher_layer(self, name):
+        """Pushes an image of one layer that nobody else has; the layer's digest is the name of its snapshot."""
+        data = layer({**busybox_root(), "said": (0o644, f"of {name}\n".encode())})
+        self.pusher.image(name, "1", [data])
+        return sha256(data)
 
     def open(self, workload, *command, **body):
         if len(command) == 1:
@@ -247,6 +253,16 @@ def _(t):
     missing = t.thole.create(t.spec("true", image=f"{t.registry.address}/nowhere:1"), wait="error,running,stopped")
     t.made.append(missing["id"])
     t.holds(missing["state_reason"], "image_not_found")
+
+
+@case("an image whose snapshot somebody removed is unpacked again", "CF-09")
+def _(t):
+    chain = "sha256:" + t.pusher_layer("unpacked")
+    name = f"{t.registry.address}/unpacked:1"
+    t.equal(t.pull(name)["state"], "succeeded")
+    t.engine.ctr("snapshots", "delete", chain)
+    t.true(chain not in t.engine.ctr("snapshots", "list"), "it is gone")
+    t.equal(t.output("cat /said", image=name), "of unpacked\n")
 
 
 @case("a registry with a password: with the right one, a wrong one and none; nobody is told it", "CF-10")

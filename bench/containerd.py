@@ -1,0 +1,85 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Create to end of a program on containerd, through Thole against `ctr run`, in turns; then many at the same time."""
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+from measure import ROOT, SMOKE, report
+
+sys.path.insert(0, os.path.join(ROOT, "tests", "engines"))
+from real_containerd import NAMESPACE, Bench  # noqa: E402
+
+ROUNDS, MANY = (3, 10) if SMOKE else (40, 100)
+
+
+class Box(Bench):
+    keys = {"default_network": "none"}
+    settings = {**Bench.settings, "limits.workloads": "0"}
+
+
+def through_thole(box):
+    begin = time.monotonic()
+    made = box.thole.create(box.spec(["true"], pull="never"), wait="stopped,crashed,error", timeout=60)
+    took = time.monotonic() - begin
+    if made["state"] != "stopped":
+        raise AssertionError(str(made))
+    return took, made
+
+
+def by_ctr(box, number, *flags):
+    begin = time.monotonic()
+    subprocess.run(["ctr", "--address", box.engine.address, "--namespace", NAMESPACE, "run", *flags, box.image, f"direct-{number}", "true"],
+                   check=True, timeout=60, stdin=subprocess.DEVNULL)
+    return time.monotonic() - begin
+
+
+def at_once(count, work):
+    """Seconds until the last of them is through, and how many failed."""
+    failures = []
+
+    def one(number):
+        try:
+            work(number)
+        except Exception as error:  # pylint: disable=broad-except
+            failures.append(error)
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+    begin = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return round(time.monotonic() - begin, 2), failures
+
+
+def main():
+    box = Box()
+    try:
+        made = []
+        box.thole.remove(box.run("true"))
+        box.made = []
+        times = {"thole": [], "ctr": [], "ctr_with_seccomp": []}
+        for number in range(ROUNDS):
+            for name, flags in (("ctr", ()), ("ctr_with_seccomp", ("--seccomp",))):
+                times[name].append(by_ctr(box, number, *flags))
+                box.engine.ctr("containers", "delete", f"direct-{number}")
+            took, workload = through_thole(box)
+            times["thole"].append(took)
+            box.thole.remove(workload)
+        seconds = {name: round(statistics.median(values), 4) for name, values in times.items()}
+        thole, failed = at_once(MANY, lambda _: made.append(through_thole(box)[1]))
+        direct, failed_direct = at_once(MANY, lambda number: by_ctr(box, f"many-{number}"))
+        report("containerd", {"rounds": ROUNDS, "median_seconds": seconds, "ratio": round(seconds["thole"] / seconds["ctr_with_seccomp"], 3),
+                              "ratio_to_ctr_without_filter": round(seconds["thole"] / seconds["ctr"], 3),
+                              "at_once": {"count": MANY, "thole_seconds": thole, "ctr_seconds": direct, "thole_failed": len(failed),
+                                          "ctr_failed": len(failed_direct), "first_failure": str(failed[:1])}},
+               {"ratio": ("<=", 1.0), "at_once.thole_failed": ("<=", 0)})
+    finally:
+        box.close()
+
+
+main()
