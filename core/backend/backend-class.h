@@ -46,6 +46,7 @@ typedef struct
 
   GQueue calls;         /* TholeWatch: what has not come back, probe and close too */
   guint stuck;          /* of these, past their grace */
+  GQueue past;          /* TholeWatch: the last ones that came back */
   gboolean closing;
   gboolean driver_closing;
   GPtrArray *closers;   /* GTask */

@@ -503,7 +503,14 @@ thole_backend_finalize (GObject *object)
 {
   TholeBackendPrivate *private = thole_backend_private (THOLE_BACKEND (object));
 
-  /* a call that is on its way holds a reference, so there is none */
+  /* a call that is on its way holds a reference, so there is none; those that are over are their own links */
+  while (private->past.head != NULL)
+    {
+      TholeWatch *watch = private->past.head->data;
+
+      g_queue_unlink (&private->past, private->past.head);
+      g_free (watch);
+    }
   thole_source_clear (&private->retry);
   g_free (private->name);
   g_free (private->driver);
@@ -522,6 +529,7 @@ thole_backend_init (TholeBackend *self)
   private->state = THOLE_BACKEND_OPENING;
   private->reason = g_strdup ("");
   g_queue_init (&private->calls);
+  g_queue_init (&private->past);
 }
 
 static void

@@ -3,6 +3,10 @@
  */
 #include "backend/watch.h"
 
+#include "backend/backend-class.h"
+
+/* calls that are over, of which a driver may still call back a second time */
+#define MAX_PAST 256
 #define GRACE (2 * G_USEC_PER_SEC)
 
 static void
@@ -83,12 +87,34 @@ thole_watch_late (const TholeWatch *self)
   return self->stuck;
 }
 
+/* The driver has had the watch as its user data: what it does with it once more must hurt nobody. */
+static void
+put_by (TholeWatch *self)
+{
+  GQueue *past = &thole_backend_private (self->backend)->past;
+
+  self->back = TRUE;
+  g_queue_push_tail_link (past, &self->link);
+  while (past->length > MAX_PAST)
+    {
+      TholeWatch *oldest = past->head->data;
+
+      g_queue_unlink (past, &oldest->link);
+      g_free (oldest);
+    }
+}
+
 void
 thole_watch_back (GObject *source, GAsyncResult *result, gpointer watch)
 {
   TholeWatch *self = watch;
   TholeBackend *backend = self->backend;
 
+  if (self->back)
+    {
+      g_warning ("a driver called back twice from %s; the second answer is dropped", self->name);
+      return;
+    }
   if (self->starting)
     {
       g_warning ("backend %s: its driver called back from inside %s", thole_backend_get_name (backend), self->name);
@@ -101,8 +127,8 @@ thole_watch_back (GObject *source, GAsyncResult *result, gpointer watch)
   self->news (self, TRUE);
   g_clear_object (&self->task);
   g_clear_object (&self->early);
-  g_object_unref (self->cancellable);
-  g_free (self);
+  g_clear_object (&self->cancellable);
+  put_by (self);
   g_object_unref (backend);
 }
 

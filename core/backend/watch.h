@@ -32,6 +32,7 @@ struct _TholeWatch
   GSource *outer, *deadline, *grace;
   GAsyncResult *early;       /* the driver called back from inside the call */
   gboolean starting, cancelled, expired, stuck;
+  gboolean back;             /* it is over; kept for a while, for a driver that calls back twice */
 };
 
 /* Begins to watch; @outer (nullable) is the caller's cancellable. Then: the call itself with thole_watch_back() as its callback

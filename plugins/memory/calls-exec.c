@@ -265,6 +265,11 @@ work_resize (MemCall *call)
 
   if (workload == NULL)
     return;
+  if (call->rows == 0 || call->cols == 0 || call->rows > G_MAXUINT16 || call->cols > G_MAXUINT16)
+    {
+      mem_call_fail (call, THOLE_ERROR_INVALID, "not a legal size: %u rows, %u columns", call->rows, call->cols);
+      return;
+    }
   if (*call->text != '\0' && !mem_session_resize (call->driver, call->text, call->rows, call->cols))
     {
       mem_call_fail (call, THOLE_ERROR_NOT_FOUND, "no such exec: %s", call->text);

@@ -101,13 +101,21 @@ on_pulled (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+/* A name in lower case, path by path, and a tag or a whole digest. */
+static gboolean
+is_reference (const char *text)
+{
+  return g_regex_match_simple ("^[a-z0-9][a-z0-9._-]*(:[0-9]+/[a-z0-9][a-z0-9._-]*)?(/[a-z0-9][a-z0-9._-]*)*"
+                               "(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$", text, G_REGEX_DOLLAR_ENDONLY, 0);
+}
+
 static gboolean
 may_pull (MemCall *call)
 {
   g_autoptr (GVariant) credentials = thole_dict_value (call->options, "credentials", "a{sv}");
   const char *reference = call->text;
 
-  if (*reference == '\0' || strpbrk (reference, " \t\n") != NULL)
+  if (!is_reference (reference))
     mem_call_fail (call, THOLE_ERROR_INVALID, "not a reference: %s", reference);
   else if (g_str_has_prefix (reference, "missing/"))
     mem_call_fail (call, THOLE_ERROR_IMAGE_NOT_FOUND, "no such image in the registry: %s", reference);

@@ -113,7 +113,7 @@ mem_logs_lose (TholeDriver *driver)
       LogReader *reader = driver->log_readers.head->data;
 
       log_reader_leave (reader);
-      reader->end = reader->position;
+      reader->end = mem_log_end (reader->log);
     }
 }
 

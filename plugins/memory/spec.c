@@ -76,7 +76,7 @@ mem_spec_check (MemWorld *world, GVariant *spec, GError **error)
 {
   const char *image = thole_dict_string (spec, "image", "");
 
-  if (!check_options (spec, error) || !check_mounts (world, spec, error))
+  if (!mem_spec_check_values (spec, error) || !check_options (spec, error) || !check_mounts (world, spec, error))
     return FALSE;
   if (*image == '\0' || mem_world_image (world, image) != NULL)
     return TRUE;

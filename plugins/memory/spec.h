@@ -9,6 +9,8 @@
 
 /* Errors: INVALID, IMAGE_NOT_FOUND. */
 gboolean mem_spec_check       (MemWorld *world, GVariant *spec, GError **error);
+/* What does not depend on the world. Errors: INVALID. */
+gboolean mem_spec_check_values (GVariant *spec, GError **error);
 void     mem_spec_apply       (MemWorkload *workload, GVariant *spec);
 void     mem_spec_write_files (MemWorkload *workload, GVariant *spec, gint64 now);
 void     mem_spec_clear       (MemWorkload *workload);

@@ -264,10 +264,14 @@ void
 kit_legal_clear (Kit *self, TholeSlot slot, KitLegal *legal)
 {
   TholeTableId table = thole_slot_info (slot)->table;
-  const TholeSlotArgs paused = { .id = self->things[KIT_RUNNING] };
+  gboolean ends = slot == THOLE_SLOT_WORKLOAD_STOP || slot == THOLE_SLOT_WORKLOAD_KILL || slot == THOLE_SLOT_WORKLOAD_PAUSE;
 
-  if (slot == THOLE_SLOT_WORKLOAD_PAUSE && paused.id != NULL && !self->lost)
-    kit_call (self, THOLE_SLOT_WORKLOAD_UNPAUSE, &paused);
+  /* it may come to its end only now, so the next case gets another */
+  if (ends && self->things[KIT_RUNNING] != NULL)
+    {
+      kit_remove (self, self->things[KIT_RUNNING]);
+      g_clear_pointer (&self->things[KIT_RUNNING], g_free);
+    }
   g_clear_object (&legal->stream);
   if (legal->id != NULL && !self->lost && table == THOLE_TABLE_VOLUME)
     kit_call (self, THOLE_SLOT_VOLUME_REMOVE, &(TholeSlotArgs) { .id = legal->id });

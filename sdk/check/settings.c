@@ -21,10 +21,11 @@ static const struct
   { "flood", "prints %s bytes", "head -c %s /dev/zero | tr '\\0' x" },
   { "cat", "copies its input to its output", "cat" },
   { "greet", "prints `begin`, then a line of input, then exits with 8", "echo begin; read line; echo \"$line\"; exit 8" },
-  { "env", "prints the variable %s", "printenv %s" },
+  { "env", "prints the variable %s", "eval \"echo \\\"\\$%s\\\"\"" },
   { "write", "writes `kept` into the file %s", "echo kept >%s" },
   { "print", "prints the file %s", "cat %s" },
-  { "size", "prints rows and columns of its terminal", "stty size" },
+  { "size", "prints rows and columns of its terminal, once they are known",
+    "i=0; while [ $i -lt 100 ]; do s=$(stty size 2>/dev/null) && [ \"$s\" != \"0 0\" ] && break; i=$((i + 1)); sleep 0.1; done; echo \"$s\"" },
 };
 
 const char *

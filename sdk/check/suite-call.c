@@ -108,6 +108,14 @@ option (Kit *kit, const KitCase *one)
 }
 
 static void
+check_running (Kit *kit, const char *id)
+{
+  g_autoptr(GVariant) now = kit_inspect (kit, id);
+
+  KIT_CHECK (kit, now == NULL || g_strcmp0 (thole_dict_string (now, "state", ""), "running") == 0, "of many starts none has started it");
+}
+
+static void
 at_once (Kit *kit, const KitCase *one)
 {
   TholeSlot slot = (TholeSlot) one->row;
@@ -117,6 +125,9 @@ at_once (Kit *kit, const KitCase *one)
 
   if (!kit_legal (kit, slot, NULL, &legal))
     return;
+  /* one of them starts it, the others may be told so */
+  if (slot == THOLE_SLOT_WORKLOAD_START)
+    legal.outcomes |= KIT_CODE (BUSY);
   for (guint i = 0; i < n; i++)
     {
       g_autoptr(GCancellable) cancellable = g_cancellable_new ();
@@ -126,6 +137,8 @@ at_once (Kit *kit, const KitCase *one)
   for (guint i = 0; i < n && !kit->lost; i++)
     if (kit_wait (calls[i]) && kit_expect (calls[i], legal.outcomes) && calls[i]->out.value != NULL)
       fresh += !thole_dict_boolean (calls[i]->out.value, "adopted", FALSE);
+  if (slot == THOLE_SLOT_WORKLOAD_START && !kit_failed (kit))
+    check_running (kit, legal.args.id);
   if ((slot == THOLE_SLOT_WORKLOAD_CREATE || slot == THOLE_SLOT_VOLUME_CREATE) && !kit_failed (kit) && fresh != 1)
     kit_fault (kit, "of %u calls of %s with one id %u say that they made it", n, thole_slot_name (slot), fresh);
   kit_forget (kit);

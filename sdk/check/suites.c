@@ -14,6 +14,11 @@ static const struct
   { "call", suite_call, "each slot: one answer in the right place, unknown ids and options, at once, without leaks" },
   { "cancel", suite_cancel, "each slot: cancelled before, during and after" },
   { "workload", suite_workload, "each state and each operation on it; what create, start, stop and remove promise" },
+  { "spec", suite_spec, "what a workload is made of: values that cannot be, values that must work" },
+  { "exec", suite_exec, "commands: exit codes, signals, bytes both ways, half-close, slow readers, terminals" },
+  { "logs", suite_logs, "output that is kept: tail, since, streams, follow" },
+  { "event", suite_event, "what is told, from the first moment on, and when the engine goes away and comes back" },
+  { "goods", suite_goods, "files, images, volumes, the agent" },
 };
 
 const char *

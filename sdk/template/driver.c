@@ -208,7 +208,13 @@ example_list_async (TholeDriver *self, GVariant *options, GCancellable *cancella
   g_autoptr (GTask) task = thole_task_new (cancellable, callback, user_data);
   g_auto (GStrv) ids = g_key_file_get_groups (self->shelf, NULL);
   GVariantBuilder all;
+  GError *error = NULL;
 
+  if (!thole_options_check (options, NULL, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
   g_variant_builder_init (&all, G_VARIANT_TYPE ("aa{sv}"));
   for (guint i = 0; ids[i] != NULL; i++)
     if (shelf_has (self, ids[i]))
@@ -230,6 +236,18 @@ example_inspect_async (TholeDriver *self, const char *id, GVariant *options, GCa
     return_variant (task, describe (self, id));
 }
 
+/* What is meant for this driver alone must be known to it. */
+static gboolean
+check_own_options (GVariant *spec, GError **error)
+{
+  g_autoptr (GVariant) own = thole_dict_value (spec, "backend_options", "a{sv}");
+
+  if (own == NULL || g_variant_n_children (own) == 0)
+    return TRUE;
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "backend_options: this driver has none");
+  return FALSE;
+}
+
 /* May be asked for twice, when the first answer was lost: then it finds what it made. */
 static void
 example_create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant *options, GCancellable *cancellable,
@@ -240,7 +258,7 @@ example_create_async (TholeDriver *self, const char *id, GVariant *spec, GVarian
   gboolean adopted = shelf_has (self, id);
   GError *error = NULL;
 
-  if (!thole_options_check (options, NULL, &error))
+  if (!thole_options_check (options, NULL, &error) || !check_own_options (spec, &error))
     {
       g_task_return_error (task, error);
       return;
@@ -321,8 +339,11 @@ example_recover_async (TholeDriver *self, const char *id, GVariant *options, GCa
                        GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr (GTask) task = thole_task_new (cancellable, callback, user_data);
+  GError *error = NULL;
 
-  if (shelf_has (self, id))
+  if (!thole_options_check (options, NULL, &error))
+    g_task_return_error (task, error);
+  else if (shelf_has (self, id))
     return_variant (task, describe (self, id));
   else
     return_variant (task, g_variant_ref_sink (g_variant_new_parsed (
