@@ -216,7 +216,7 @@ typedef struct
                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
   gboolean   (*resize_finish) (TholeDriver *self, GAsyncResult *result, GError **error);
 
-  /* Sends @signal ("SIGTERM", ...) to the process group of what `open` started; SIGKILL ends every process that came of it.
+  /* Sends @signal ("SIGTERM", ...) to the process group of what `open` started (@exec_id, or `.` and the `mark` of its command); SIGKILL ends every process that came of it.
    * Also long after its stream has gone, in a later daemon. Errors: NOT_FOUND (no such exec), CONFLICT (has ended), UNSUPPORTED
    * (it cannot be reached and goes on). */
   void       (*signal_async)  (TholeDriver *self, const char *id, const char *exec_id, const char *signal, GVariant *options,

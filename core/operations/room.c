@@ -454,10 +454,9 @@ take_up (TholeSeat *seat)
     remove_seat (seat, "workload_deleted");
   else if (seat->now->durability == THOLE_SESSION_DURABILITY_DAEMON)
     {
-      /* the engine gives the name of a program only together with its stream */
       if (thole_seat_is_live (seat))
-        thole_seat_end (seat, "daemon", seat->now->exec[0] == '\0'
-                                          ? "daemon_restarted: while its program was being started, which may have been left"
+        thole_seat_end (seat, "daemon", seat->now->state == THOLE_SESSION_STATE_STARTING
+                                          ? "daemon_restarted: while its program was being started; what runs of it is ended"
                                           : "daemon_restarted: the daemon held this session; its program is ended",
                         -1, 0, THOLE_VIEWER_REMOVED);
       thole_seat_reap (seat);

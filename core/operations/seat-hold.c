@@ -240,6 +240,8 @@ command_of (TholeSeat *self, GVariant *arguments)
   g_variant_dict_insert (&dict, "user", "s", thole_dict_string (arguments, "user", ""));
   g_variant_dict_insert (&dict, "tty", "b", self->now->tty);
   g_variant_dict_insert (&dict, "stdin", "b", TRUE);
+  if (self->now->exec[0] == '.')
+    g_variant_dict_insert (&dict, "mark", "s", self->now->exec + 1);
   g_variant_dict_insert (&dict, "rows", "u", (guint) self->now->rows);
   g_variant_dict_insert (&dict, "cols", "u", (guint) self->now->cols);
   return g_variant_ref_sink (g_variant_dict_end (&dict));
@@ -472,8 +474,10 @@ static void
 reaped (gpointer user_data, const GError *error)
 {
   TholeSeat *self = user_data;
+  /* of one that was being started only its mark is known, which says nothing to some engines */
   gboolean known = error == NULL || g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND)
-                   || g_error_matches (error, THOLE_ERROR, THOLE_ERROR_CONFLICT);
+                   || g_error_matches (error, THOLE_ERROR, THOLE_ERROR_CONFLICT)
+                   || (self->now->exec[0] == '.' && g_error_matches (error, THOLE_ERROR, THOLE_ERROR_INVALID));
 
   if (known || g_error_matches (error, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED))
     {

@@ -45,6 +45,16 @@ json_of (GVariant *dict, const char *key, const char *type, const char *empty)
   return value != NULL ? thole_json_to_string (value) : g_strdup (empty);
 }
 
+/* by it the next daemon finds a program whose name at the engine was never stored */
+static char *
+mark_new (TholeOperations *operations)
+{
+  guint32 random[4];
+
+  operations->clock->random (operations->clock, random, sizeof random);
+  return g_strdup_printf (".%08x%08x%08x%08x", random[0], random[1], random[2], random[3]);
+}
+
 static TholeSessionRecord *
 make_record (TholeCall *call, TholeSubject *subject, gboolean agent)
 {
@@ -74,6 +84,11 @@ make_record (TholeCall *call, TholeSubject *subject, gboolean agent)
   record->flow = choice (body, "flow", tty ? "latest" : "lossless");
   record->durability = agent ? THOLE_SESSION_DURABILITY_AGENT : THOLE_SESSION_DURABILITY_DAEMON;
   record->recording = thole_dict_boolean (body, "record", FALSE);
+  if (!agent)
+    {
+      g_free (record->exec);
+      record->exec = mark_new (call->operations);
+    }
   record->exit_code = THOLE_RECORD_NULL;
   record->created_at = record->updated_at = record->last_activity = thole_clock_now (call->operations->clock);
   return record;
@@ -164,7 +179,10 @@ static void open_here (TholeCall *call);
 static gboolean
 edit_held_here (TholeSeat *seat, TholeSessionRecord *next, gpointer user_data)
 {
+  g_autofree char *mark = mark_new (seat->operations);
+
   next->durability = THOLE_SESSION_DURABILITY_DAEMON;
+  thole_record_set (&next->exec, mark);
   return next->state == THOLE_SESSION_STATE_STARTING;
 }
 

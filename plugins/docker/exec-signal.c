@@ -9,6 +9,8 @@
 #include "lookup.h"
 
 #define KILL_TIMEOUT 10.0
+#define HEXADECIMAL "0123456789abcdef"
+#define MARK_MAX 64
 /* twice, for what was born meanwhile; 3 = none of it was there */
 #define SCRIPT                                                                                                     \
   "n=3; for i in 1 2; do for d in /proc/[0-9]*; do "                                                               \
@@ -38,8 +40,10 @@ signal_free (Signal *self)
 }
 
 char *
-docker_exec_mark_new (void)
+docker_exec_mark_new (const char *wanted)
 {
+  if (wanted[0] != '\0' && strlen (wanted) <= MARK_MAX && strspn (wanted, HEXADECIMAL) == strlen (wanted))
+    return g_strdup (wanted);
   return g_strdup_printf ("%08x%08x%08x%08x", g_random_int (), g_random_int (), g_random_int (), g_random_int ());
 }
 
@@ -54,6 +58,8 @@ on_killed (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (code == 0)
     g_task_return_boolean (task, TRUE);
+  else if (code == 3 && self->exec_id[0] == '\0')
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_NOT_FOUND, "nothing in there carries its mark");
   else if (ended == NULL && !g_error_matches (error, THOLE_ERROR, THOLE_ERROR_INVALID))
     g_task_return_error (task, g_steal_pointer (&error));
   else
@@ -103,6 +109,35 @@ on_inspected (GObject *source, GAsyncResult *result, gpointer user_data)
     kill_inside (task, process != NULL ? thole_dict_string (process, "user", "") : "");
 }
 
+static gboolean
+carries (const char *pid, const char *mark)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%s/environ", pid), *wanted = g_strconcat (DOCKER_EXEC_MARK "=", mark, NULL);
+  g_autofree char *text = NULL;
+  gsize length = 0;
+
+  if (!g_file_get_contents (path, &text, &length, NULL))
+    return FALSE;
+  for (gsize at = 0; at < length; at += strlen (text + at) + 1)
+    if (strcmp (text + at, wanted) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* where the engine is on this machine. FALSE: none was found */
+static gboolean
+signal_marked (Signal *self)
+{
+  g_autoptr(GDir) proc = g_dir_open ("/proc", 0, NULL);
+  gboolean found = FALSE;
+  const char *pid;
+
+  while (proc != NULL && (pid = g_dir_read_name (proc)) != NULL)
+    if (g_ascii_isdigit (pid[0]) && carries (pid, self->mark))
+      found |= thole_process_signal ((pid_t) g_ascii_strtoll (pid, NULL, 10), self->engine_id, thole_signal_number (self->signal));
+  return found;
+}
+
 static void
 on_resolved (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -115,18 +150,22 @@ on_resolved (GObject *source, GAsyncResult *result, gpointer user_data)
   self->engine_id = docker_resolve_finish (self->driver, result, &error);
   if (self->engine_id == NULL)
     g_task_return_error (task, error);
-  else
+  else if (self->exec_id[0] != '\0')
     docker_call_async (self->driver, &request, g_task_get_cancellable (task), on_inspected, g_object_ref (task));
+  else if (self->driver->config->socket_path != NULL && signal_marked (self))
+    g_task_return_boolean (task, TRUE);
+  else
+    kill_inside (task, "0");
 }
 
-/* ID.MARK, both hexadecimal */
+/* ID.MARK or .MARK, all hexadecimal */
 static gboolean
 is_exec_id (const char *text)
 {
   const char *dot = strchr (text, '.');
 
-  return dot != NULL && dot > text && dot[1] != '\0' && strspn (text, "0123456789abcdef") == (gsize) (dot - text)
-         && strspn (dot + 1, "0123456789abcdef") == strlen (dot + 1);
+  return dot != NULL && dot[1] != '\0' && strspn (text, HEXADECIMAL) == (gsize) (dot - text)
+         && strspn (dot + 1, HEXADECIMAL) == strlen (dot + 1);
 }
 
 void

@@ -209,7 +209,7 @@ static void
 docker_open_async (TholeDriver *self, const char *id, GVariant *command, GVariant *options, GCancellable *cancellable,
                    GAsyncReadyCallback callback, gpointer user_data)
 {
-  g_autofree char *mark = docker_exec_mark_new ();
+  g_autofree char *mark = docker_exec_mark_new (thole_dict_string (command, "mark", ""));
 
   docker_exec_start_async (self, id, command, thole_dict_boolean (command, "stdin", FALSE), mark, options, cancellable,
                            callback, user_data);

@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: The Thole authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Sessions that the daemon holds itself over exec/1, where no agent can be: the same but for a restart of the daemon."""
+import http.client
 import json
 import os
 import threading
@@ -292,6 +293,30 @@ def _(t, how):
     t.holds(t.ended(session)["reason"], "daemon_restarted")
     t.until(lambda: t.signals() >= 1, 30, "the engine is asked to end what is left")
     t.thole.get(f"/v1/sessions/{session['id']}/snapshot").expect(410)
+    t.thole.delete(f"/v1/sessions/{session['id']}").expect(204)
+
+
+@case("a daemon that is killed while it starts a program: the next one ends what runs of it", "TE-25")
+def _(t):
+    workload = t.run(FOREVER)
+    t.order("faults", "exec.open:lose-answer:times=1")
+    before = t.calls("exec.open")
+
+    def ask():
+        try:
+            t.open("forever", workload=workload)
+        except (OSError, http.client.HTTPException):
+            pass
+    asking = threading.Thread(target=ask)
+    asking.start()
+    session = t.until(lambda: t.thole.listed(f"/v1/workloads/{workload['id']}/sessions"), 20, "it is there")[0]
+    t.until(lambda: t.calls("exec.open") > before, 20, "its program is started")
+    t.thole.kill()
+    asking.join()
+    t.thole.start()
+    t.till_ready()
+    t.holds(t.ended(session)["reason"], "while its program was being started")
+    t.until(lambda: t.signals() >= 1, 30, "the engine is asked to end what runs of it")
     t.thole.delete(f"/v1/sessions/{session['id']}").expect(204)
 
 

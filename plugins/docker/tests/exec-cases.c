@@ -291,6 +291,45 @@ test_open_closed_input (Bench *b)
 }
 
 static gboolean
+send_signal (Bench *b, const char *id, const char *exec_id, GError **error)
+{
+  g_autoptr(GVariant) options = dict ("@a{sv} {}");
+  g_autoptr(GAsyncResult) result = AWAIT (b->exec->signal_async, b->driver, id, exec_id, "SIGKILL", options, NULL);
+
+  return b->exec->signal_finish (b->driver, result, error);
+}
+
+/* one whose answer was lost is found by the mark that it was given */
+static void
+test_mark (Bench *b)
+{
+  g_autofree char *id = fresh_id ("mark"), *mark = g_strdup_printf ("%08x%08x", g_random_int (), g_random_int ());
+  g_autofree char *text = g_strdup_printf ("{'command': <['/bin/sh', '-c', 'sleep 100; true']>, 'mark': <'%s'>}", mark);
+  g_autofree char *exec_id = NULL, *marked = g_strconcat (".", mark, NULL);
+  g_autoptr(GVariant) command = dict (text);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GIOStream) stream = NULL;
+  Output output;
+
+  run_ok (b, id, "sleep 60", NULL);
+  stream = open_exec (b, id, command, &exec_id, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_str_has_suffix (exec_id, marked));
+  while (!send_signal (b, id, marked, &error))
+    {
+      /* it is still being started */
+      g_assert_error (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND);
+      g_clear_error (&error);
+    }
+  output = read_records (stream, NULL);
+  g_assert_cmpint (output.code, ==, 137);
+  output_clear (&output);
+  close_stream (stream);
+  g_assert_false (send_signal (b, id, marked, &error));
+  g_assert_error (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND);
+}
+
+static gboolean
 resize (Bench *b, const char *id, const char *exec_id, guint rows, guint cols, GError **error)
 {
   g_autoptr(GAsyncResult) result = AWAIT (b->exec->resize_async, b->driver, id, exec_id, rows, cols, NULL);
@@ -464,6 +503,7 @@ add_exec_cases (void)
   add_case ("exec/run-timeout", test_run_timeout);
   add_case ("exec/run-refused", test_run_refused);
   add_case ("exec/open", test_open);
+  add_case ("exec/mark", test_mark);
   add_case ("exec/open-closed-input", test_open_closed_input);
   add_case ("exec/terminal", test_terminal);
   add_case ("exec/exit-after-output", test_exit_after_output);
