@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * "image/1" pull. The engine has no client for registries, so: the documents, then each layer into its store, unpacked, and at last the
- * name; all under a lease.
+ * "image/1" pull. The engine has no client for registries, so: the documents, then the layers into its store, some at a time, unpacked, and
+ * at last the name; all under a lease.
  */
 #include <string.h>
 
@@ -13,6 +13,7 @@
 #include "unpack.h"
 
 #define PIECE (512 * 1024)
+#define LANES 3
 #define TELL_EVERY (G_USEC_PER_SEC / 5)
 #define ACCEPT "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, " \
                "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
@@ -33,14 +34,26 @@ typedef struct
   gboolean leased;
   Document index, manifest, config; /* the index is optional */
   CtrImage *image;
-  guint layer;
+  guint layer;                      /* the next one that nobody fetches yet */
+  guint lanes;                      /* how many fetch */
+  GCancellable *fetching;
+  gulong watch;                     /* of the pull's own cancellable */
+  GError *failure;                  /* the first one */
+  gint64 done, total, told;
+  guint64 token;
+} Pull;
+
+/* One of those that fetch layers, one after the other. */
+typedef struct
+{
+  CtrJob job;
+  GTask *outer;
+  CtrLayer *layer;
   CtrIngest *ingest;
   GInputStream *stream;
   guint8 *piece;
-  gint64 done, total, told;
   gint64 left;                      /* of the layer */
-  guint64 token;
-} Pull;
+} Lane;
 
 static void
 document_clear (Document *self)
@@ -57,14 +70,13 @@ pull_clear (gpointer data)
 
   if (self->leased)
     ctr_lease_drop (self->job.driver, self->lease);
-  g_clear_pointer (&self->ingest, ctr_ingest_free);
-  g_clear_object (&self->stream);
+  g_clear_object (&self->fetching);
+  g_clear_error (&self->failure);
   g_clear_pointer (&self->registry, ctr_registry_free);
   g_clear_pointer (&self->image, ctr_image_unref);
   document_clear (&self->index);
   document_clear (&self->manifest);
   document_clear (&self->config);
-  g_free (self->piece);
   g_free (self->name);
   g_free (self->version);
   g_free (self->lease);
@@ -190,52 +202,106 @@ on_config_stored (GTask *task, gpointer value, GError *error)
 
 /* layers ---------------------------------------------------------------------------------------------- */
 
-static void begin_layer (GTask *task);
+static void begin_layer (GTask *lane);
 
 static void
-end_layer (GTask *task)
+lane_clear (gpointer data)
 {
-  Pull *self = g_task_get_task_data (task);
+  Lane *self = data;
 
   g_clear_pointer (&self->ingest, ctr_ingest_free);
   g_clear_object (&self->stream);
-  self->layer++;
-  begin_layer (task);
+  g_object_unref (self->outer);
+  g_free (self->piece);
+}
+
+static Pull *
+pull_of (GTask *lane)
+{
+  return g_task_get_task_data (((Lane *) g_task_get_task_data (lane))->outer);
+}
+
+/* All have come to their end. */
+static void
+end_layers (GTask *task)
+{
+  Pull *self = g_task_get_task_data (task);
+
+  if (self->watch != 0)
+    g_signal_handler_disconnect (g_task_get_cancellable (task), self->watch);
+  if (self->failure != NULL)
+    {
+      g_task_return_error (task, g_steal_pointer (&self->failure));
+      return;
+    }
+  report (self, TRUE);
+  ctr_content_write (task, self->config.digest, self->config.bytes, NULL, self->lease, on_config_stored);
+}
+
+/* The first failure ends the others, too. */
+static void
+end_lane (GTask *lane, const GError *error)
+{
+  Lane *self = g_task_get_task_data (lane);
+  g_autoptr(GTask) task = g_object_ref (self->outer);
+  Pull *pull = g_task_get_task_data (task);
+
+  g_clear_pointer (&self->ingest, ctr_ingest_free);
+  g_clear_object (&self->stream);
+  pull->lanes--;
+  if (error != NULL && pull->failure == NULL)
+    {
+      pull->failure = g_error_copy (error);
+      g_cancellable_cancel (pull->fetching);
+    }
+  g_task_return_boolean (lane, TRUE);
+  if (pull->lanes == 0)
+    end_layers (task);
 }
 
 static void
-on_layer_committed (GTask *task, gpointer value, GError *error)
+end_layer (GTask *lane)
 {
-  if (error != NULL && !ctr_is (error, THOLE_ERROR_EXISTS))
-    ctr_fail (task, error);
-  else
-    end_layer (task);
+  Lane *self = g_task_get_task_data (lane);
+
+  g_clear_pointer (&self->ingest, ctr_ingest_free);
+  g_clear_object (&self->stream);
+  begin_layer (lane);
 }
 
-static void read_layer (GTask *task, gpointer value, GError *error);
+static void
+on_layer_committed (GTask *lane, gpointer value, GError *error)
+{
+  if (error != NULL && !ctr_is (error, THOLE_ERROR_EXISTS))
+    end_lane (lane, error);
+  else
+    end_layer (lane);
+}
+
+static void read_layer (GTask *lane, gpointer value, GError *error);
 
 static void
 on_layer_read (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr(GTask) task = user_data;
-  Pull *self = g_task_get_task_data (task);
-  GError *error = NULL;
-  gssize n = g_input_stream_read_finish (G_INPUT_STREAM (source), result, &error);
+  g_autoptr(GTask) lane = user_data;
+  Lane *self = g_task_get_task_data (lane);
+  Pull *pull = pull_of (lane);
+  GError *raw = NULL;
+  g_autoptr(GError) error = NULL;
+  gssize n = g_input_stream_read_finish (G_INPUT_STREAM (source), result, &raw);
 
   if (n < 0)
+    error = ctr_transport_error (raw);
+  else if (n > self->left)
+    error = g_error_new (THOLE_ERROR, THOLE_ERROR_FAILED, "the registry gives more of a layer of %s than its manifest says", pull->name);
+  if (error != NULL)
     {
-      g_task_return_error (task, ctr_transport_error (error));
-      return;
-    }
-  if (n > self->left)
-    {
-      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "the registry gives more of a layer of %s than its manifest says",
-                               self->name);
+      end_lane (lane, error);
       return;
     }
   self->left -= n;
-  self->done += n;
-  report (self, FALSE);
+  pull->done += n;
+  report (pull, FALSE);
   if (n > 0)
     ctr_ingest_write (self->ingest, self->piece, (gsize) n, read_layer);
   else
@@ -243,67 +309,98 @@ on_layer_read (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-read_layer (GTask *task, gpointer value, GError *error)
+read_layer (GTask *lane, gpointer value, GError *error)
 {
-  Pull *self = g_task_get_task_data (task);
+  Lane *self = g_task_get_task_data (lane);
 
   if (error != NULL)
-    ctr_fail (task, error);
+    end_lane (lane, error);
   else
-    g_input_stream_read_async (self->stream, self->piece, PIECE, G_PRIORITY_DEFAULT, g_task_get_cancellable (task), on_layer_read,
-                               g_object_ref (task));
+    g_input_stream_read_async (self->stream, self->piece, PIECE, G_PRIORITY_DEFAULT, g_task_get_cancellable (lane), on_layer_read,
+                               g_object_ref (lane));
 }
 
 static void
 on_layer_opened (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr(GTask) task = user_data;
-  Pull *self = g_task_get_task_data (task);
-  GError *error = NULL;
+  g_autoptr(GTask) lane = user_data;
+  Lane *self = g_task_get_task_data (lane);
+  g_autoptr(GError) error = NULL;
 
-  self->stream = ctr_registry_get_finish (self->registry, result, NULL, &error);
+  self->stream = ctr_registry_get_finish (pull_of (lane)->registry, result, NULL, &error);
   if (self->stream == NULL)
-    g_task_return_error (task, error);
+    end_lane (lane, error);
   else
-    read_layer (task, NULL, NULL);
+    read_layer (lane, NULL, NULL);
 }
 
 static void
-on_layer_wanted (GTask *task, gpointer value, GError *error)
+on_layer_wanted (GTask *lane, gpointer value, GError *error)
 {
-  Pull *self = g_task_get_task_data (task);
-  CtrLayer *layer = g_ptr_array_index (self->image->layers, self->layer);
-  g_autofree char *what = g_strconcat ("blobs/", layer->digest, NULL);
+  Lane *self = g_task_get_task_data (lane);
+  Pull *pull = pull_of (lane);
+  g_autofree char *what = g_strconcat ("blobs/", self->layer->digest, NULL);
 
   if (ctr_is (error, THOLE_ERROR_EXISTS))
     {
-      self->done += layer->size;
-      report (self, FALSE);
-      end_layer (task);
+      pull->done += self->layer->size;
+      report (pull, FALSE);
+      end_layer (lane);
     }
   else if (error != NULL)
-    ctr_fail (task, error);
+    end_lane (lane, error);
   else
-    ctr_registry_get_async (self->registry, what, "*/*", g_task_get_cancellable (task), on_layer_opened, g_object_ref (task));
+    ctr_registry_get_async (pull->registry, what, "*/*", g_task_get_cancellable (lane), on_layer_opened, g_object_ref (lane));
 }
 
 static void
-begin_layer (GTask *task)
+begin_layer (GTask *lane)
 {
-  Pull *self = g_task_get_task_data (task);
-  CtrLayer *layer;
+  Lane *self = g_task_get_task_data (lane);
+  Pull *pull = pull_of (lane);
 
-  if (self->layer == self->image->layers->len)
+  if (pull->layer == pull->image->layers->len || pull->failure != NULL)
     {
-      report (self, TRUE);
-      ctr_content_write (task, self->config.digest, self->config.bytes, NULL, self->lease, on_config_stored);
+      end_lane (lane, NULL);
       return;
     }
-  layer = g_ptr_array_index (self->image->layers, self->layer);
-  self->left = layer->size;
-  self->ingest = ctr_ingest_new (task, layer->digest, layer->size, self->lease);
+  self->layer = g_ptr_array_index (pull->image->layers, pull->layer++);
+  self->left = self->layer->size;
+  self->ingest = ctr_ingest_new (lane, self->layer->digest, self->layer->size, pull->lease);
   /* nothing as yet: it is known then whether the engine has it */
   ctr_ingest_write (self->ingest, NULL, 0, on_layer_wanted);
+}
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  g_cancellable_cancel (user_data);
+}
+
+static void
+fetch_layers (GTask *task)
+{
+  Pull *self = g_task_get_task_data (task);
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  guint lanes = MIN (LANES, self->image->layers->len);
+
+  self->fetching = g_cancellable_new ();
+  if (cancellable != NULL)
+    self->watch = g_signal_connect (cancellable, "cancelled", G_CALLBACK (on_cancelled), self->fetching);
+  if (g_cancellable_is_cancelled (cancellable))
+    g_cancellable_cancel (self->fetching);
+  self->lanes = lanes;
+  if (lanes == 0)
+    end_layers (task);
+  for (guint i = 0; i < lanes; i++)
+    {
+      g_autoptr(GTask) lane = ctr_job_new (self->job.driver, sizeof (Lane), lane_clear, NULL, self->fetching, NULL, NULL);
+      Lane *data = g_task_get_task_data (lane);
+
+      data->outer = g_object_ref (task);
+      data->piece = g_malloc (PIECE);
+      begin_layer (lane);
+    }
 }
 
 /* documents ------------------------------------------------------------------------------------------- */
@@ -354,8 +451,7 @@ on_config_read (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   self->total = self->image->size;
-  self->piece = g_malloc (PIECE);
-  begin_layer (task);
+  fetch_layers (task);
 }
 
 static void

@@ -35,7 +35,7 @@ ctr_registry_new (TholeDriver *driver, const char *host, const char *repository,
   CtrRegistry *self = g_new0 (CtrRegistry, 1);
   const char *real = strcmp (host, "docker.io") == 0 ? "registry-1.docker.io" : host;
 
-  self->session = soup_session_new_with_options ("timeout", IDLE_SECONDS, "idle-timeout", 5, "user-agent", "thole", NULL);
+  self->session = soup_session_new_with_options ("timeout", IDLE_SECONDS, "idle-timeout", 5, "max-conns-per-host", 4, "user-agent", "thole", NULL);
   self->base = g_strdup_printf ("%s://%s", is_plain (driver, host) ? "http" : "https", real);
   self->repository = g_strdup (repository);
   self->user = g_strdup (user);

@@ -31,6 +31,13 @@ class Box(Bench):
         query = f"?wait={wait}&timeout=60" if wait else ""
         return self.thole.get(f"/v1/operations/{name}{query}").expect(200).json
 
+    @staticmethod
+    def established(port):
+        """How many connections to a port of loopback stand, by their clients."""
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        return sum(row[2] == f"0100007F:{port:04X}" and row[3] == "01" for row in rows)
+
     def pusher_layer(self, name):
         """Pushes an image of one layer that nobody else has; the layer's digest is the name of its snapshot."""
         data = layer({**busybox_root(), "said": (0o644, f"of {name}\n".encode())})
@@ -300,6 +307,22 @@ def _(t):
     wire.stop()
     whole = t.pull(f"{t.registry.address}/large:1")
     t.equal((whole["state"], whole["progress"]["done"]), ("succeeded", whole["progress"]["total"]), str(whole))
+
+
+@case("layers are fetched three at a time, and a pull that is cancelled ends all of them", "row:86")
+def _(t):
+    layers = [layer({f"file{number}": (0o644, os.urandom(300_000)), **(busybox_root() if number == 0 else {})}) for number in range(7)]
+    t.pusher.image("many", "1", layers)
+    wire = SlowWire(t.registry.port, 400_000)
+    operation = t.pull(f"127.0.0.1:{wire.port}/many:1", wait=None)
+    open_ = t.until(lambda: t.established(wire.port) >= 3 and t.established(wire.port), 20, "three connections to the registry")
+    t.true(open_ <= 4, f"{open_} connections")
+    t.thole.post(f"/v1/operations/{operation['id']}/cancel").expect(200, 202)
+    t.equal(t.thole.get(f"/v1/operations/{operation['id']}?wait=cancelled,succeeded,failed&timeout=10").expect(200).json["state"], "cancelled")
+    wire.stop()
+    ended = t.pull(f"{t.registry.address}/many:1")
+    t.equal((ended["state"], ended["progress"]["done"]), ("succeeded", ended["progress"]["total"]), str(ended))
+    t.equal(t.output("ls / | grep -c file", image=f"{t.registry.address}/many:1"), "7\n")
 
 
 @case("a layer that is longer than its manifest says is not read to its end", "CF-09")
