@@ -146,6 +146,12 @@ on_done (TholeCall *call, gpointer user_data)
     thole_bus_pour (self, call);
   else if (call->reply.kind == THOLE_REPLY_VIEW)
     thole_bus_attached (self, call);
+  else if (thole_bus_redirected (self))
+    {
+      g_autoptr (GVariant) result = json_of (&call->reply);
+
+      thole_bus_redirect_output (self, result);
+    }
   else
     answer (self, call);
   thole_call_free (call);
@@ -231,10 +237,9 @@ http_path (const TholeOperationDef *def, const char *target)
 }
 
 static void
-dispatch (TholeBusCall *self)
+dispatch_with (TholeBusCall *self, GVariant *options)
 {
   GVariant *arguments = g_dbus_message_get_body (self->message);
-  g_autoptr (GVariant) options = g_variant_get_child_value (arguments, g_variant_n_children (arguments) - 1);
   TholeProblem *problem = NULL;
   g_autoptr (GVariant) json = thole_bus_options (options, &problem);
   TholeCall *call;
@@ -258,6 +263,19 @@ dispatch (TholeBusCall *self)
   call->user_data = self;
   sort_options (call, options, json);
   thole_operations_dispatch (self->bus->operations, call);
+}
+
+static void
+dispatch (TholeBusCall *self)
+{
+  GVariant *arguments = g_dbus_message_get_body (self->message);
+  g_autoptr (GVariant) options = g_variant_get_child_value (arguments, g_variant_n_children (arguments) - 1);
+  GUnixFDList *descriptors = g_dbus_message_get_unix_fd_list (self->message);
+
+  if (descriptors != NULL && g_unix_fd_list_get_length (descriptors) > 0)
+    thole_bus_redirect (self, options, dispatch_with);
+  else
+    dispatch_with (self, options);
 }
 
 void

@@ -31,5 +31,11 @@ void     thole_bus_stream_give  (TholeBusCall *call, int theirs);
 
 /* pour.c: the bytes of a log or a recording. */
 void     thole_bus_pour     (TholeBusCall *self, TholeCall *call);
+/* redirect.c: a command whose standard streams are descriptors that came with the call. Reads its input, then calls @then with the options
+ * that are left. */
+void     thole_bus_redirect        (TholeBusCall *call, GVariant *options, void (*then) (TholeBusCall *call, GVariant *options));
+/* Is @call one of those? Then its answer, of which output is written to them, is for thole_bus_redirect_output(). */
+gboolean thole_bus_redirected      (const TholeBusCall *call);
+void     thole_bus_redirect_output (TholeBusCall *call, GVariant *json /* nullable */);
 /* attached.c: a session, in frames of thole-agent. */
 void     thole_bus_attached (TholeBusCall *self, TholeCall *call);

@@ -108,6 +108,10 @@ describe_options (GString *out, const TholeSchema *schema)
     }
 }
 
+static const char redirection[] =
+  "; stdin, stdout, stderr (h): ends of pipes or stream sockets instead: input is read from one to its end, output is written there and is "
+  "not in the result";
+
 static void
 append_method (GString *out, const TholeOperationDef *def)
 {
@@ -120,6 +124,8 @@ append_method (GString *out, const TholeOperationDef *def)
 
   describe_options (options, def->query);
   describe_options (options, def->body);
+  if (strcmp (def->name, "workload.exec") == 0)
+    g_string_append (options, redirection);
   g_string_append_printf (out, "    <method name=\"%s\">\n", strchr (def->bus, '.') + 1);
   append_doc (out, "      ", doc);
   if (arguments[1] == 's')

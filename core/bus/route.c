@@ -172,18 +172,28 @@ route_member (TholeBusCall *call, const char *interface, const char *member)
     unknown_method (call);
 }
 
+/* the standard streams of a command; elsewhere none */
+static gboolean
+has_descriptors_to_spare (const TholeBusCall *call)
+{
+  GUnixFDList *descriptors = g_dbus_message_get_unix_fd_list (call->message);
+  const char *interface = g_dbus_message_get_interface (call->message);
+  gboolean takes = g_strcmp0 (interface, THOLE_BUS_NAME ".Workload") == 0 && strcmp (g_dbus_message_get_member (call->message), "Exec") == 0;
+
+  return descriptors != NULL && g_unix_fd_list_get_length (descriptors) > (takes ? 3 : 0);
+}
+
 /* as over HTTP: too many, too much */
 static gboolean
 is_acceptable (TholeBusCall *call)
 {
   TholeBusOptions *options = &call->bus->options;
-  GUnixFDList *descriptors = g_dbus_message_get_unix_fd_list (call->message);
   g_autoptr (TholePrincipal) principal = thole_identity_peer (options->identity, call->caller->uid);
   TholeRate rate = { 0 };
 
   if (options->rates != NULL && thole_rates_request (options->rates, principal, NULL, &rate) && rate.retry_after > 0)
     thole_bus_fail (call, THOLE_ERROR_RATE_LIMITED, "Too many requests; the limit is %" G_GINT64_FORMAT " a minute", rate.limit);
-  else if (descriptors != NULL && g_unix_fd_list_get_length (descriptors) > 0)
+  else if (has_descriptors_to_spare (call))
     thole_bus_refuse (call, WRONG_ARGUMENTS, "no file descriptor belongs here");
   else
     return TRUE;

@@ -11,6 +11,7 @@ import re
 import socket
 import struct
 import subprocess
+import threading
 import xml.etree.ElementTree as tree
 
 import private_bus
@@ -425,6 +426,155 @@ def _(t):
     t.equal((log.readline(), log.readline()), (b"one\n", b"two\n"))
     log.close()
     t.until(lambda: t.thole.descriptors() <= before, what="the daemon closes its end")
+
+
+def exec_with(t, path, command, ends, **options):
+    """Workload.Exec with descriptors; gives its result. They stay the caller's."""
+    descriptors = private_bus.Gio.UnixFDList.new()
+    given = {key: private_bus.variant(value) for key, value in {"command": command, **options}.items()}
+    given.update({name: GLib.Variant("h", descriptors.append(end)) for name, end in ends.items()})
+    try:
+        return t.client.connection.call_with_unix_fd_list_sync(
+            THOLE, path, f"{THOLE}.Workload", "Exec", GLib.Variant("(a{sv})", (given,)), None, 0, 60000, descriptors, None)[0].unpack()[0]
+    except GLib.Error as error:
+        name = private_bus.Gio.DBusError.get_remote_error(error)
+        private_bus.Gio.DBusError.strip_remote_error(error)
+        raise BusError(name, error.message) from None
+    finally:
+        # the list has copies, which an error would keep open with this frame
+        for copy in descriptors.steal_fds():
+            os.close(copy)
+
+
+def feeding(descriptor, data):
+    def feed():
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+        except OSError:
+            pass
+    thread = threading.Thread(target=feed)
+    thread.start()
+    return thread
+
+
+class Collecting(threading.Thread):
+    def __init__(self, descriptor):
+        super().__init__()
+        self.descriptor, self.data = descriptor, b""
+        self.start()
+
+    def run(self):
+        self.data = read_all(self.descriptor)
+
+
+def ends(kind):
+    """What the daemon is given of a way to it, and ours."""
+    if kind == "pipe":
+        return os.pipe()
+    pair = socket.socketpair()
+    return pair[0].detach(), pair[1].detach()
+
+
+def through(t, path, kind, command, data, **options):
+    """Bytes in, (result, bytes out, bytes of errors)."""
+    before = t.thole.descriptors()
+    theirs_in, ours_in = ends(kind)
+    ours_out, theirs_out = ends(kind)
+    ours_err, theirs_err = ends(kind)
+    feeder, out, errors = feeding(ours_in, data), Collecting(ours_out), Collecting(ours_err)
+    try:
+        result = exec_with(t, path, command, {"stdin": theirs_in, "stdout": theirs_out, "stderr": theirs_err}, **options)
+    finally:
+        for end in (theirs_in, theirs_out, theirs_err):
+            os.close(end)
+        for thread in (feeder, out, errors):
+            thread.join()
+    t.until(lambda: t.thole.descriptors() <= before, what="the daemon closes its ends")
+    return result, out.data, errors.data
+
+
+@case("a command takes its input and gives its output by descriptors", each=["pipe", "socket"], proves="128")
+def _(t, kind):
+    path, _ = t.make()
+    data = bytes(range(256)) * 4000
+    result, out, errors = through(t, path, kind, ["cat", ";", "error", "oh", ";", "exit", "3"], data, timeout=30)
+    t.equal((result["exit_code"], result["truncated"], errors), (3, False, b"oh\n"))
+    t.equal(out == data, True, f"{len(out)} bytes of {len(data)}")
+    t.equal(sorted(result), ["duration", "exit_code", "truncated"], "what went by descriptors is not told again")
+    result, out, errors = through(t, path, kind, ["print", "one"], b"")
+    t.equal((result["exit_code"], out, errors), (0, b"one\n", b""))
+
+
+@case("only standard output by a descriptor; one that nobody reads harms nobody")
+def _(t):
+    path, _ = t.make()
+    ours, theirs = os.pipe()
+    out = Collecting(ours)
+    result = exec_with(t, path, ["cat", ";", "error", "oh"], {"stdout": theirs}, stdin="in")
+    os.close(theirs)
+    out.join()
+    t.equal((out.data, result["stderr"], "stdout" in result), (b"in", "oh\n", False))
+    ours, theirs = os.pipe()
+    os.close(ours)
+    t.equal(exec_with(t, path, ["print", "one"], {"stdout": theirs})["exit_code"], 0, "nobody reads")
+    os.close(theirs)
+
+
+@case("descriptors of a command that cannot be used are refused, and so is too much input")
+def _(t):
+    path, _ = t.make()
+    wrong, before = "org.freedesktop.DBus.Error.InvalidArgs", t.thole.descriptors()
+    reader, writer = os.pipe()
+    null = os.open(os.devnull, os.O_RDWR)
+    datagrams = socket.socketpair(type=socket.SOCK_DGRAM)
+    for given in ({"stdin": null}, {"stdout": null}, {"stdout": reader}, {"stdin": writer}, {"stdout": datagrams[0].fileno()},
+                  {"command": reader}, {"user": reader}):
+        t.refused(wrong, lambda given=given: exec_with(t, path, ["print", "x"], given))
+    t.refused(wrong, lambda: exec_with(t, path, ["cat"], {"stdin": reader}, stdin_base64="eA=="))
+    t.refused(f"{THOLE}.Error.InvalidField", lambda: exec_with(t, path, ["print", "x"], {"stdout": writer}, bogus=1))
+    error = t.refused(f"{THOLE}.Error.InvalidField", lambda: through(t, path, "pipe", ["cat"], b"x" * (1024 * 1024 + 1)))
+    t.equal(error.pointers, ["/stdin"])
+    for end in (reader, writer, null):
+        os.close(end)
+    for one in datagrams:
+        one.close()
+    t.until(lambda: t.thole.descriptors() <= before, what="the daemon closes its ends")
+
+
+@case("commands whose input does not end are few, and end with their caller")
+def _(t):
+    path, _ = t.make()
+    before, client, descriptors = t.thole.descriptors(), BusClient(t.bus.address), private_bus.Gio.UnixFDList.new()
+    reader, writer = os.pipe()
+    given = {"command": GLib.Variant("as", ["cat"]), "stdin": GLib.Variant("h", descriptors.append(reader))}
+    told = []
+
+    def answered(connection, result):
+        try:
+            connection.call_with_unix_fd_list_finish(result)
+            told.append("")
+        except GLib.Error as error:
+            told.append(private_bus.Gio.DBusError.get_remote_error(error))
+    for _ in range(40):
+        client.connection.call_with_unix_fd_list(THOLE, path, f"{THOLE}.Workload", "Exec", GLib.Variant("(a{sv})", (given,)), None, 0, 60000,
+                                                 descriptors, None, answered)
+    t.until(lambda: client.connection and (GLib.MainContext.default().iteration(False), len(told) >= 8)[1], what="the refusals")
+    t.equal(set(told), {f"{THOLE}.Error.Overloaded"})
+    client.close()
+    os.close(reader)
+    t.until(lambda: t.thole.descriptors() <= before, what="the daemon lets go of what they gave")
+    t.equal(exec_with_input(t, path), "again")
+    os.close(writer)
+
+
+def exec_with_input(t, path):
+    theirs, ours = os.pipe()
+    feeder = feeding(ours, b"again")
+    result = exec_with(t, path, ["cat"], {"stdin": theirs})
+    os.close(theirs)
+    feeder.join()
+    return result["stdout"]
 
 
 def frame(kind, channel, payload):
