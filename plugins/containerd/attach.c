@@ -271,18 +271,6 @@ attach_clear (gpointer data)
 }
 
 /* An exec-like handle for the input of the main process. */
-static void
-end_input (gpointer exec)
-{
-  ctr_exec_end_input (exec);
-}
-
-static void
-exec_release (gpointer exec)
-{
-  ctr_exec_unref (exec);
-}
-
 static GOutputStream *
 open_input (Attach *self)
 {
@@ -295,7 +283,7 @@ open_input (Attach *self)
   exec->id = g_strdup ("");
   exec->out = exec->err = -1;
   exec->in = path != NULL ? open (path, O_RDWR | O_NONBLOCK | O_CLOEXEC) : -1;
-  return ctr_input_new (exec->in, FALSE, end_input, exec, exec_release);
+  return ctr_input_new (exec, FALSE);
 }
 
 static void

@@ -46,10 +46,9 @@ void     ctr_exec_forget   (CtrExec *self);
 
 /* A stream of records (sdk/schema.md) of and to @exec. Returns: (transfer full) */
 GIOStream     *ctr_session_new (CtrExec *exec);
-/* Takes records and writes their bytes to the pipe @fd, which stays the caller's; @ended: is called once, when the input has come to
- * its end; @by_closing: a stream that is closed ends it, too. Returns: (transfer full) */
-GOutputStream *ctr_input_new   (int fd, gboolean by_closing, void (*ended) (gpointer user_data), gpointer user_data,
-                                GDestroyNotify notify);
+/* Takes records and writes their bytes to the input of @exec (transfer full), which it ends with them; @by_closing: a stream that is
+ * closed ends it, too. Returns: (transfer full) */
+GOutputStream *ctr_input_new   (CtrExec *exec, gboolean by_closing);
 
 /* Slots that are told in files of their own. */
 void ctr_exec_signal_async (TholeDriver *self, const char *id, const char *exec_id, const char *signal, GVariant *options,

@@ -13,11 +13,9 @@
 struct _TholeCtrInput
 {
   GOutputStream parent;
-  int fd;                           /* of the pipe, not owned; -1 = the program takes none */
+  CtrExec *exec;
   gboolean by_closing;
-  void (*end) (gpointer user_data); /* NULL once called */
-  gpointer user_data;
-  GDestroyNotify notify;
+  gboolean ended;
   TholeRecordInput records;
 };
 
@@ -34,11 +32,9 @@ typedef struct
 static void
 end_input (TholeCtrInput *self)
 {
-  void (*end) (gpointer user_data) = self->end;
-
-  self->end = NULL;
-  if (end != NULL)
-    end (self->user_data);
+  if (!self->ended)
+    ctr_exec_end_input (self->exec);
+  self->ended = TRUE;
 }
 
 static void write_some (GTask *task);
@@ -54,7 +50,7 @@ static void
 wait_for_room (GTask *task)
 {
   TholeCtrInput *self = g_task_get_source_object (task);
-  GSource *source = g_unix_fd_source_new (self->fd, G_IO_OUT);
+  GSource *source = g_unix_fd_source_new (self->exec->in, G_IO_OUT);
   GCancellable *cancellable = g_task_get_cancellable (task);
 
   if (cancellable != NULL)
@@ -81,7 +77,7 @@ write_some (GTask *task)
 
   if (g_task_return_error_if_cancelled (task))
     return;
-  self->records.refuses = self->fd < 0 || self->end == NULL;
+  self->records.refuses = self->exec->in < 0 || self->ended;
   fits = thole_record_input_take (&self->records, job->data + job->taken, job->count - job->taken, &job->taken, &error);
   if (self->records.ended)
     end_input (self);
@@ -91,7 +87,7 @@ write_some (GTask *task)
     g_task_return_int (task, (gssize) job->taken);
   if (!fits || job->taken == job->count)
     return;
-  n = write (self->fd, job->data + job->taken, MIN (job->count - job->taken, self->records.left));
+  n = write (self->exec->in, job->data + job->taken, MIN (job->count - job->taken, self->records.left));
   if (n > 0)
     {
       self->records.left -= (gsize) n;
@@ -159,7 +155,7 @@ thole_ctr_input_finalize (GObject *object)
 {
   TholeCtrInput *self = THOLE_CTR_INPUT (object);
 
-  self->notify (self->user_data);
+  ctr_exec_unref (self->exec);
   G_OBJECT_CLASS (thole_ctr_input_parent_class)->finalize (object);
 }
 
@@ -183,14 +179,11 @@ thole_ctr_input_init (TholeCtrInput *self)
 }
 
 GOutputStream *
-ctr_input_new (int fd, gboolean by_closing, void (*ended) (gpointer user_data), gpointer user_data, GDestroyNotify notify)
+ctr_input_new (CtrExec *exec, gboolean by_closing)
 {
   TholeCtrInput *self = g_object_new (CTR_TYPE_INPUT, NULL);
 
-  self->fd = fd;
+  self->exec = exec;
   self->by_closing = by_closing;
-  self->end = ended;
-  self->user_data = user_data;
-  self->notify = notify;
   return G_OUTPUT_STREAM (self);
 }

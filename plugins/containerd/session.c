@@ -279,22 +279,10 @@ thole_ctr_session_init (TholeCtrSession *self)
   self->out = g_byte_array_new ();
 }
 
-static void
-end_input (gpointer exec)
-{
-  ctr_exec_end_input (exec);
-}
-
-static void
-exec_release (gpointer exec)
-{
-  ctr_exec_unref (exec);
-}
-
 GIOStream *
 ctr_session_new (CtrExec *exec)
 {
-  g_autoptr(GOutputStream) output = ctr_input_new (exec->in, TRUE, end_input, ctr_exec_ref (exec), exec_release);
+  g_autoptr(GOutputStream) output = ctr_input_new (ctr_exec_ref (exec), TRUE);
   g_autoptr(TholeCtrSession) self = g_object_new (CTR_TYPE_SESSION, NULL);
 
   self->exec = ctr_exec_ref (exec);
