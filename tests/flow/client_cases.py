@@ -412,6 +412,29 @@ def _(t):
             (100000, "line number 1 of this flood of many lines", "line number 100000 of this flood of many lines"))
 
 
+@case("what the program does not take is held to a bound, and all of it arrives when it does")
+def _(t):
+    workload = t.made()
+    command = ["sh", "-c", "trap 'exec wc -c' USR1; echo up; while :; do sleep 0.05; done"]
+    session = workload.create_session(options(command=command, tty=False), None)
+    attachment = session.attach(None, None)
+    t.equal(attachment.get_input_stream().read_bytes(3, None).get_data(), b"up\n")
+    writer, taken, quiet = attachment.get_output_stream(), 0, 0
+    # until nothing was taken for a while, or far more than may be
+    while quiet < 10 and taken < 8 << 20:
+        try:
+            taken += writer.write_nonblocking(b"x" * 65536, None)
+            quiet = 0
+        except GLib.Error as error:
+            t.true(error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.WOULD_BLOCK), str(error))
+            quiet += 1
+            time.sleep(0.05)
+    t.true(taken <= 2 << 20, f"{taken} bytes were taken for a program that reads nothing")
+    session.signal(options(signal="SIGUSR1"), None)
+    attachment.end_input()
+    t.equal(int(read_all(attachment.get_input_stream())), taken)
+
+
 @case("two at one terminal: one types, the other takes over; the size follows; a signal ends it")
 def _(t):
     workload = t.made()
