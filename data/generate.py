@@ -63,7 +63,8 @@ def conf(keys, _version, _folder):
             out += [f"# {key.doc} ({key.type_text()}{reload})", f"#{key.name}={key.default}", ""]
         out.pop()
     out += ["", "# One section for each engine; drivers are listed by: tholectl drivers",
-            "[backend docker]", "driver=docker", "default=true", "#url=unix:///var/run/docker.sock"]
+            "[backend docker]", "driver=docker", "default=true", "#url=unix:///var/run/docker.sock", "", "# without an engine: programs of this machine in sandboxes",
+            "#[backend local]", "#driver=local"]
     return "\n".join(out) + "\n"
 
 

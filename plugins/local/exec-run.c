@@ -133,10 +133,9 @@ read_more (GTask *task)
 static void
 on_written (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr(GTask) task = user_data;
-
   /* a program need not read what it is given */
   g_output_stream_write_all_finish (G_OUTPUT_STREAM (source), result, NULL, NULL);
+  g_object_unref (user_data);
 }
 
 static gboolean

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "box.h"
+#include "etc.h"
 #include "thole-sandbox-protocol.h"
 #include "user.h"
 
@@ -124,7 +125,7 @@ local_plan_check (TholeDriver *driver, GVariant *spec, GError **error)
   g_autoptr(GError) wrong = NULL;
   g_autofree char *root = find_root (driver, thole_dict_string (spec, "image", ""), &wrong);
 
-  if (wrong != NULL)
+  if (root == NULL && wrong != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&wrong));
       return FALSE;
@@ -178,13 +179,14 @@ limit_groups (Plan *self, gint64 memory, gint64 pids, double cpu)
   g_autofree char *name = local_box_name (self->driver, self->id);
   g_autofree char *swap = local_groups_path (&self->driver->groups, LOCAL_GROUP_MEMORY, "..", "memory.memsw.limit_in_bytes");
   gint64 quota = MAX ((gint64) (cpu * CPU_PERIOD), 1000);
+  gboolean wanted[LOCAL_GROUPS] = { memory > 0, pids > 0, cpu > 0, cpu > 0 };
 
   for (guint i = 0; i < LOCAL_GROUPS; i++)
     {
       g_autofree char *path = local_groups_path (&self->driver->groups, i, name, NULL);
 
-      /* without a limit there is nothing to be told of the processor's share */
-      if (path != NULL && !(unified && i > 0) && (i != LOCAL_GROUP_CPU || unified || cpu > 0))
+      /* each costs time at the start: only those that limit something */
+      if (path != NULL && (unified ? i == 0 && (memory > 0 || pids > 0 || cpu > 0) : wanted[i]))
         add (self->out, "cgroup", path);
     }
   if (memory > 0)
@@ -218,7 +220,7 @@ add_limits (Plan *self, GVariant *resources)
   gint64 pids = resources != NULL ? thole_dict_int (resources, "pids", 0) : 0;
 
   limit_groups (self, memory, pids, resources != NULL ? thole_dict_double (resources, "cpu", 0) : 0);
-  if (oom != NULL)
+  if (oom != NULL && memory > 0)
     add (self->out, "oom", oom);
   if (memory > 0 && groups->parents[LOCAL_GROUP_MEMORY] == NULL)
     add_format (self->out, "rlimit", "%d:%" G_GINT64_FORMAT, RLIMIT_AS, memory);
@@ -269,24 +271,23 @@ show (Plan *self, const char *root, const char *name)
     bind (self, FALSE, source, target);
 }
 
-/* What programs look up, nothing of what the machine keeps to itself. */
+/* What programs look up, out of the copy that etc.c made: one place, and links to it, for each place would cost time at every start. */
 static void
 show_etc (Plan *self)
 {
-  static const char *const names[] = {
-    "alternatives", "ca-certificates", "fonts", "gai.conf", "host.conf", "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
-    "magic", "mime.types", "nsswitch.conf", "perl", "pki", "protocols", "python3", "services", "ssl/certs", "ssl/openssl.cnf", "terminfo",
-  };
-  gboolean host = strcmp (thole_dict_string (self->spec, "network", "default"), "host") == 0;
+  g_autofree char *copy = g_build_filename (self->driver->config->state_dir, LOCAL_ETC, NULL);
 
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+  bind (self, FALSE, copy, LOCAL_ETC_INSIDE);
+  for (guint i = 0; local_etc_names[i] != NULL; i++)
     {
-      g_autofree char *path = g_build_filename ("/etc", names[i], NULL);
+      g_autofree char *source = g_build_filename (LOCAL_ETC_INSIDE, local_etc_names[i], NULL);
+      g_autofree char *target = g_build_filename ("/etc", local_etc_names[i], NULL), *there = g_build_filename (copy, local_etc_names[i], NULL);
 
-      if (access (path, R_OK) == 0)
-        bind (self, FALSE, path, path);
+      if (access (there, F_OK) == 0)
+        words (self, "--symlink", source, target, NULL);
     }
-  if (host && access ("/etc/resolv.conf", R_OK) == 0)
+  /* it may change while it runs */
+  if (strcmp (thole_dict_string (self->spec, "network", "default"), "host") == 0 && access ("/etc/resolv.conf", R_OK) == 0)
     bind (self, FALSE, "/etc/resolv.conf", "/etc/resolv.conf");
 }
 

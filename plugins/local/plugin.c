@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "box.h"
+#include "etc.h"
 #include "filter.h"
 #include "watch.h"
 
@@ -153,6 +154,7 @@ prepare (TholeDriver *self, GError **error)
 {
   g_autofree char *boxes = g_build_filename (self->config->state_dir, "boxes", NULL);
   g_autofree char *filter = g_build_filename (self->config->state_dir, "filter", NULL);
+  g_autofree char *etc = g_build_filename (self->config->state_dir, LOCAL_ETC, NULL);
   g_autoptr(GPtrArray) records = NULL;
 
   if (access (self->config->runner, X_OK) < 0)
@@ -170,7 +172,8 @@ prepare (TholeDriver *self, GError **error)
   records = local_box_list (self);
   for (guint i = 0; i < records->len; i++)
     local_watch (self, thole_dict_string (g_ptr_array_index (records, i), "id", ""));
-  return TRUE;
+  /* those that run look at the copy that is there */
+  return (g_hash_table_size (self->watches) > 0 && g_file_test (etc, G_FILE_TEST_IS_DIR)) || local_etc_copy (self->config->state_dir, error);
 }
 
 static void

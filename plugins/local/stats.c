@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * "workload/1" stats: of its control groups; without them of the processes that came of its first one.
+ * "workload/1" stats: of the processes that came of its first one; of its control groups where it has some.
  */
 #include <string.h>
 #include <unistd.h>
@@ -64,7 +64,8 @@ put_groups (TholeDriver *driver, const char *id, GVariantDict *out)
 
   if (used >= 0)
     put (out, "memory", MAX (used - MAX (cache, 0), 0));
-  put (out, "memory_limit", limit < NO_LIMIT ? MAX (limit, 0) : 0);
+  if (limit >= 0)
+    put (out, "memory_limit", limit < NO_LIMIT ? limit : 0);
   put (out, "pids", read_number (driver, id, LOCAL_GROUP_PIDS, "pids.current"));
   if (time >= 0)
     g_variant_dict_insert (out, "cpu_seconds", "d", (double) time / (two ? 1e6 : 1e9));
@@ -150,9 +151,7 @@ local_stats_async (TholeDriver *self, const char *id, GVariant *options, GCancel
       return;
     }
   g_variant_dict_insert (&out, "time", "x", thole_host_now (self->host, self->ops));
-  if (self->groups.parents[LOCAL_GROUP_MEMORY] != NULL)
-    put_groups (self, id, &out);
-  else
-    put_processes (state.pid, &out);
+  put_processes (state.pid, &out);
+  put_groups (self, id, &out);
   g_task_return_pointer (task, g_variant_ref_sink (g_variant_dict_end (&out)), (GDestroyNotify) g_variant_unref);
 }

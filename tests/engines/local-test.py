@@ -103,8 +103,9 @@ def _(t):
 @case("what is paused stands still, and can be stopped", "LC-13")
 def _(t):
     workload = t.run(COUNT)
+    t.until(lambda: t.logs(workload), 10, "output")
     t.verb(workload, "pause", wait="paused")
-    said = t.until(lambda: t.logs(workload), 10, "output")
+    said = t.logs(workload)
     t.equal(t.get(workload)["state"], "paused")
     t.back("kill")
     t.equal(t.get(workload)["state"], "paused")

@@ -1,0 +1,109 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "etc.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "thole-error.h"
+
+#define DEPTH 4
+#define FILE_MAX (1024 * 1024)
+#define ENTRIES_MAX 4096
+
+const char *const local_etc_names[] = {
+  "alternatives", "ca-certificates", "fonts", "gai.conf", "host.conf", "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
+  "magic", "mime.types", "nsswitch.conf", "perl", "pki/tls/certs", "protocols", "python3", "services", "ssl/certs", "ssl/openssl.cnf",
+  "terminfo", NULL,
+};
+
+static void
+copy_file (const char *from, const char *to)
+{
+  g_autofree char *bytes = NULL;
+  gsize length;
+
+  /* without a wait for the disk: the next probe makes it anew */
+  if (g_file_get_contents (from, &bytes, &length, NULL))
+    g_file_set_contents_full (to, bytes, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0644, NULL);
+}
+
+/* What everybody may read. */
+static void
+copy (const char *from, const char *to, guint depth, guint *left)
+{
+  g_autoptr(GDir) list = NULL;
+  g_autofree char *link = NULL;
+  struct stat what;
+  const char *name;
+
+  if (depth == 0 || *left == 0 || lstat (from, &what) < 0)
+    return;
+  --*left;
+  if (S_ISLNK (what.st_mode) && (link = g_file_read_link (from, NULL)) != NULL)
+    {
+      if (symlink (link, to) < 0)
+        g_debug ("%s: %s", to, g_strerror (errno));
+    }
+  else if (S_ISREG (what.st_mode) && (what.st_mode & S_IROTH) != 0 && what.st_size <= FILE_MAX)
+    copy_file (from, to);
+  else if (S_ISDIR (what.st_mode) && (what.st_mode & S_IROTH) != 0 && g_mkdir_with_parents (to, 0755) == 0)
+    {
+      list = g_dir_open (from, 0, NULL);
+      while (list != NULL && (name = g_dir_read_name (list)) != NULL)
+        {
+          g_autofree char *inner_from = g_build_filename (from, name, NULL), *inner_to = g_build_filename (to, name, NULL);
+
+          copy (inner_from, inner_to, depth - 1, left);
+        }
+    }
+}
+
+static void
+remove_tree (const char *path, guint depth)
+{
+  g_autoptr(GDir) list = depth > 0 ? g_dir_open (path, 0, NULL) : NULL;
+  const char *name;
+
+  while (list != NULL && (name = g_dir_read_name (list)) != NULL)
+    {
+      g_autofree char *child = g_build_filename (path, name, NULL);
+      struct stat what;
+
+      if (lstat (child, &what) == 0 && S_ISDIR (what.st_mode))
+        remove_tree (child, depth - 1);
+      else
+        g_unlink (child);
+    }
+  g_rmdir (path);
+}
+
+gboolean
+local_etc_copy (const char *folder, GError **error)
+{
+  g_autofree char *fresh = g_build_filename (folder, LOCAL_ETC ".new", NULL), *place = g_build_filename (folder, LOCAL_ETC, NULL);
+  g_autofree char *old = g_build_filename (folder, LOCAL_ETC ".old", NULL);
+  guint left = ENTRIES_MAX;
+  mode_t mask = umask (022);
+
+  remove_tree (fresh, DEPTH + 2);
+  for (guint i = 0; local_etc_names[i] != NULL; i++)
+    {
+      g_autofree char *from = g_build_filename ("/etc", local_etc_names[i], NULL), *to = g_build_filename (fresh, local_etc_names[i], NULL);
+      g_autofree char *parent = g_path_get_dirname (to);
+
+      if (g_mkdir_with_parents (parent, 0755) == 0)
+        copy (from, to, DEPTH, &left);
+    }
+  umask (mask);
+  if ((g_rename (place, old) < 0 && errno != ENOENT) || g_rename (fresh, place) < 0)
+    {
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", place, g_strerror (errno));
+      return FALSE;
+    }
+  remove_tree (old, DEPTH + 2);
+  return TRUE;
+}

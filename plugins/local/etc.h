@@ -1,0 +1,16 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include <glib.h>
+
+/* in the state folder, and where sandboxes see it */
+#define LOCAL_ETC "etc"
+#define LOCAL_ETC_INSIDE "/.thole/etc"
+
+/* NULL-terminated: what programs look up in /etc, and nothing of what the machine keeps to itself */
+extern const char *const local_etc_names[];
+
+/* Copies them into @folder/etc, in place of what is there: not while a sandbox looks at that. */
+gboolean local_etc_copy (const char *folder, GError **error);
