@@ -18,6 +18,7 @@ BUILD = os.path.abspath(os.environ.get("THOLE_BUILD", os.path.join(ROOT, "build"
 DATA = os.path.join(BUILD, "data")
 THOLED = os.path.join(BUILD, "core", "tholed")
 THOLECTL = os.path.join(BUILD, "cli", "tholectl")
+DRIVER_CHECK = os.path.join(BUILD, "sdk", "check", "thole-driver-check")
 
 
 def read(name):
@@ -81,6 +82,16 @@ def _(t):
     t.equal(named, options)
 
 
+@case("thole-driver-check(1) names every option and every suite of thole-driver-check, and no other")
+def _(t):
+    told = run(DRIVER_CHECK, "--help").stdout
+    options = set(re.findall(r"^  (?:-\w, )?--([a-z-]+)", told, re.M)) - {"help"}
+    page = read("thole-driver-check.1").replace("\\-", "-")
+    t.equal(set(re.findall(r"^\\fB--([a-z-]+)\\fR", page, re.M)), options)
+    suites = re.findall(r"^  (\w+) +", told.split("Suites:")[1].split("\n\n")[0], re.M)
+    t.equal(re.search(r"Only these suites: (.*)\.", page)[1].split(", "), suites)
+
+
 @case("tholectl(1) is the one that tholectl prints")
 def _(t):
     t.equal(read("tholectl.1"), run(THOLECTL, "help", "--man").stdout)
@@ -98,7 +109,7 @@ def _(t):
         t.holds(page, f".B {key}\n")
 
 
-@case("groff finds nothing in the pages", each=["tholectl.1", "thole.conf.5", "tholed.8", "thole-driver.7"])
+@case("groff finds nothing in the pages", each=["tholectl.1", "thole.conf.5", "tholed.8", "thole-driver.7", "thole-driver-check.1"])
 def _(t, page):
     if not shutil.which("groff"):
         raise Skip("groff is not installed")

@@ -184,8 +184,10 @@ docker_exec_signal_async (TholeDriver *self, const char *id, const char *exec_id
   g_task_set_task_data (task, data, (GDestroyNotify) signal_free);
   if (!thole_options_check (options, NULL, &error))
     g_task_return_error (task, error);
-  else if (!is_exec_id (exec_id) || !g_str_has_prefix (signal, "SIG") || thole_signal_number (signal) == 0)
-    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "not an exec, or not a signal");
+  else if (!g_str_has_prefix (signal, "SIG") || thole_signal_number (signal) == 0)
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "%s is not a signal", signal);
+  else if (!is_exec_id (exec_id))
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_NOT_FOUND, "no such exec: %s", exec_id);
   else
     docker_resolve_async (self, id, options, cancellable, on_resolved, g_steal_pointer (&task));
 }

@@ -342,9 +342,14 @@ docker_resize_async (TholeDriver *self, const char *id, const char *exec_id, gui
   g_autofree char *path = NULL, *own = g_strndup (exec_id, strcspn (exec_id, "."));
   DockerRequest request = { .method = "POST" };
 
-  if (rows == 0 || cols == 0 || rows > 65535 || cols > 65535 || strspn (own, "0123456789abcdef") != strlen (own))
+  if (rows == 0 || cols == 0 || rows > 65535 || cols > 65535)
     {
-      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "not a legal size, or not an exec");
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "not a legal size: %u rows, %u columns", rows, cols);
+      return;
+    }
+  if (strspn (own, "0123456789abcdef") != strlen (own))
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_NOT_FOUND, "no such exec: %s", exec_id);
       return;
     }
   if (exec_id[0] == '\0')

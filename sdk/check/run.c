@@ -284,6 +284,8 @@ make_folders (Run *self)
   self->folder = g_dir_make_tmp ("thole-check-XXXXXX", NULL);
   if (self->folder == NULL)
     g_error ("no folder for the driver can be made in %s", g_get_tmp_dir ());
+  /* what a driver gives to others of it may be reached by them; its own two folders stay its own */
+  g_chmod (self->folder, 0755);
   runtime = g_build_filename (self->folder, "run", NULL);
   state = g_build_filename (self->folder, "state", NULL);
   g_mkdir (runtime, 0700);

@@ -25,7 +25,7 @@ static const struct
   { "write", "writes `kept` into the file %s", "echo kept >%s" },
   { "print", "prints the file %s", "cat %s" },
   { "size", "prints rows and columns of its terminal, once they are known",
-    "i=0; while [ $i -lt 100 ]; do s=$(stty size 2>/dev/null) && [ \"$s\" != \"0 0\" ] && break; i=$((i + 1)); sleep 0.1; done; echo \"$s\"" },
+    "i=0; while [ $i -lt 100 ]; do s=$(stty size 2>/dev/null); [ -n \"$s\" ] && [ \"$s\" != \"0 0\" ] && break; i=$((i + 1)); sleep 0.1; done; echo \"$s\"" },
 };
 
 const char *

@@ -139,7 +139,8 @@ at_once (Kit *kit, const KitCase *one)
       fresh += !thole_dict_boolean (calls[i]->out.value, "adopted", FALSE);
   if (slot == THOLE_SLOT_WORKLOAD_START && !kit_failed (kit))
     check_running (kit, legal.args.id);
-  if ((slot == THOLE_SLOT_WORKLOAD_CREATE || slot == THOLE_SLOT_VOLUME_CREATE) && !kit_failed (kit) && fresh != 1)
+  /* of volumes some engines cannot tell who came first */
+  if (((slot == THOLE_SLOT_WORKLOAD_CREATE && fresh != 1) || (slot == THOLE_SLOT_VOLUME_CREATE && fresh < 1)) && !kit_failed (kit))
     kit_fault (kit, "of %u calls of %s with one id %u say that they made it", n, thole_slot_name (slot), fresh);
   kit_forget (kit);
   kit_legal_clear (kit, slot, &legal);
@@ -178,7 +179,7 @@ leaks (Kit *kit, const KitCase *one)
 
   if (!kit_legal (kit, slot, NULL, &legal))
     return;
-  kit_check_leaks (kit, thole_slot_name (slot), dear ? 5 : kit->settings->brief ? 20 : 100, call_again, &leak);
+  kit_check_leaks (kit, thole_slot_name (slot), dear ? 16 : kit->settings->brief ? 20 : 100, call_again, &leak);
   kit_legal_clear (kit, slot, &legal);
 }
 
