@@ -120,7 +120,7 @@ def main():
     finally:
         Daemon.bus = None
         bus.close()
-    report("bus", result, {"list.seconds": ("<=", 1), "list.grown_bytes_each": ("<=", 1024), "signals.untold": ("<=", 0)})
+    report("bus", result, {"list.seconds": ("<=", 1), "list.grown_bytes_each": ("<=", 1024), "signals.untold": ("<=", 0), "signals.lag_p50_ms": ("<=", 100)})
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ THOLE_ACCEPT=1 writes docs/org.thole.Thole1.xml anew.
 import json
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -759,6 +760,28 @@ def _(t):
             t.until(lambda: daemon.output().count("on the bus again") == 3, what="a word about it")
     finally:
         Daemon.bus = None
+        bus.close()
+
+
+@case("a bus that hangs keeps nobody from being served over HTTP, nor the daemon from going down")
+def _(t):
+    bus = PrivateBus()
+    Daemon.bus = bus.address
+    try:
+        with Daemon({"memory": {"driver": "memory", "default": "true"}}) as daemon:
+            client = BusClient(bus.address)
+            client.objects()
+            bus.process.send_signal(signal.SIGSTOP)
+            # more than its socket holds
+            for _ in range(100):
+                daemon.post("/v1/workloads", {"spec": {"image": "demo"}, "start": False, "labels": {f"k{n}": "x" * 60 for n in range(60)}})
+            daemon.get("/v1/me").expect(200)
+            t.until(lambda: len(daemon.listed("/v1/workloads")) == 100, what="all of them")
+            daemon.stop()
+            t.equal(daemon.process.returncode, 0)
+    finally:
+        Daemon.bus = None
+        bus.process.send_signal(signal.SIGCONT)
         bus.close()
 
 
