@@ -13,9 +13,9 @@
 
 #include "thole-agent-protocol.h"
 #include "thole-dict.h"
+#include "unacknowledged.h"
 
 #define CHANNEL 1
-#define INPUT_MAX_BYTES (256 * 1024) /* bytes that the program has not taken */
 #define WINDOW (256 * 1024)          /* output bytes that may be on their way */
 #define GRANT_STEP 65536
 #define ACK_BYTES 65536
@@ -47,10 +47,7 @@ typedef struct
   gboolean begun;
   guint64 held, arrived, acked;   /* output bytes: received; used by the reader; told */
   guint64 granted;                /* up to which number output may come */
-  GByteArray *input;              /* what the program has not taken */
-  guint64 input_at;               /* number of its first byte */
-  gsize sent;                     /* of it, over this socket */
-  gboolean input_ended, end_sent;
+  TholeUnacknowledged input;
   guint rows, cols;               /* 0 = not to be said */
   gboolean exited;
   int code, signal;
@@ -226,39 +223,26 @@ send_now (Wire *self)
 static void
 flush (Wire *self)
 {
+  const guint8 *data;
+  guint64 offset;
+  gsize length;
+
   if (self->socket == NULL || !self->begun)
     return;
-  while (self->sent < self->input->len)
+  while (thole_unacknowledged_next (&self->input, PIECE, &data, &length, &offset))
     {
-      gsize length = MIN (PIECE, self->input->len - self->sent);
-      guint64 offset = GUINT64_TO_BE (self->input_at + self->sent);
+      guint64 big = GUINT64_TO_BE (offset);
 
-      frame (self, THOLE_AGENT_INPUT, CHANNEL, (const guint8 *) &offset, sizeof offset, self->input->data + self->sent, length);
-      self->sent += length;
+      frame (self, THOLE_AGENT_INPUT, CHANNEL, (const guint8 *) &big, sizeof big, data, length);
     }
-  if (self->input_ended && !self->end_sent)
-    frame_number (self, THOLE_AGENT_INPUT_END, self->input_at + self->input->len, 8);
-  self->end_sent = self->input_ended;
-}
-
-/* the program has taken @count input bytes since it began */
-static void
-take_count (Wire *self, guint64 count)
-{
-  gsize taken = count > self->input_at ? (gsize) MIN (count - self->input_at, (guint64) self->input->len) : 0;
-
-  if (taken > 0)
-    g_byte_array_remove_range (self->input, 0, (guint) taken);
-  self->sent -= MIN (taken, self->sent);
-  self->input_at = MAX (self->input_at, count);
+  if (thole_unacknowledged_end (&self->input, &offset))
+    frame_number (self, THOLE_AGENT_INPUT_END, offset, 8);
 }
 
 static gsize
 wire_room (TholeWire *wire)
 {
-  Wire *self = (Wire *) wire;
-
-  return INPUT_MAX_BYTES - MIN (self->input->len, INPUT_MAX_BYTES);
+  return thole_unacknowledged_room (&((Wire *) wire)->input);
 }
 
 static void
@@ -268,7 +252,7 @@ wire_input (TholeWire *wire, const guint8 *data, gsize length)
 
   /* who only watches types into nothing */
   if (!self->watch)
-    g_byte_array_append (self->input, data, (guint) length);
+    thole_unacknowledged_add (&self->input, data, length);
   flush (self);
 }
 
@@ -277,7 +261,7 @@ wire_end_of_input (TholeWire *wire)
 {
   Wire *self = (Wire *) wire;
 
-  self->input_ended = !self->watch;
+  self->input.ended = !self->watch;
   flush (self);
 }
 
@@ -365,9 +349,7 @@ take_attached (Wire *self, const guint8 *data, gsize length)
   self->lost = 0;
   self->acked = self->arrived;
   self->granted = self->held;
-  self->sent = 0;
-  self->end_sent = FALSE;
-  take_count (self, field (data, length, THOLE_AGENT_TAG_TAKEN, 0));
+  thole_unacknowledged_resume (&self->input, field (data, length, THOLE_AGENT_TAG_TAKEN, 0));
   if (self->rows > 0)
     say_size (self);
   grant (self);
@@ -428,7 +410,7 @@ take_frame (Wire *self, guint8 type, const guint8 *data, gsize length)
     }
   else if (type == THOLE_AGENT_TAKEN && length >= 8)
     {
-      take_count (self, get (data, 8));
+      thole_unacknowledged_take (&self->input, get (data, 8));
       self->events->taken (self->user_data);
     }
   else if (type == THOLE_AGENT_EXIT && length == 16)
@@ -707,7 +689,7 @@ wire_free (TholeWire *wire)
   hang_up (self);
   g_byte_array_unref (self->got);
   g_byte_array_unref (self->pending);
-  g_byte_array_unref (self->input);
+  thole_unacknowledged_clear (&self->input);
   thole_call_free (self->call);
   g_free (self->from);
   g_free (self->mode);
@@ -735,7 +717,7 @@ thole_dbus_wire_new (TholeTransport *transport, const char *session, GVariant *o
   self->patience = (gint64) (thole_dict_double (options, "patience", PATIENCE) * G_USEC_PER_SEC);
   self->got = g_byte_array_new ();
   self->pending = g_byte_array_new ();
-  self->input = g_byte_array_new ();
+  thole_unacknowledged_init (&self->input);
   /* nothing is told from inside of here */
   set_source (&self->again, g_idle_source_new (), on_again, self);
   return &self->parent;

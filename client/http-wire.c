@@ -11,9 +11,9 @@
 
 #include "thole-dict.h"
 #include "thole-json.h"
+#include "unacknowledged.h"
 
 #define HEAD 9                       /* of a frame with output: channel, u64be number of its first byte */
-#define INPUT_MAX_BYTES (256 * 1024)       /* bytes that the program has not taken */
 #define PIECE 32768                  /* of input in one frame */
 #define MAX_MESSAGE (8 * 1024 * 1024)
 #define ACK_BYTES 65536
@@ -45,11 +45,7 @@ typedef struct
 
   gboolean begun;                /* @held is known */
   guint64 held, arrived, acked;  /* output bytes: received; used by the reader; told */
-  GByteArray *input;             /* what the program has not taken */
-  guint64 input_at;              /* number of its first byte */
-  gsize sent;                    /* of it, over this connection */
-  gboolean counted;              /* @input_at is known */
-  gboolean input_ended, end_sent;
+  TholeUnacknowledged input;
   gboolean control;
   guint rows, cols;              /* 0 = not to be said */
   gboolean exited;
@@ -180,45 +176,22 @@ send_input (Wire *self, const guint8 *data, gsize length)
 static void
 flush (Wire *self)
 {
+  const guint8 *data;
+  guint64 offset;
+  gsize length;
+
   if (!self->control || !is_open (self))
     return;
-  while (self->sent < self->input->len)
-    {
-      gsize length = MIN (PIECE, self->input->len - self->sent);
-
-      send_input (self, self->input->data + self->sent, length);
-      self->sent += length;
-    }
-  if (self->input_ended && !self->end_sent)
+  while (thole_unacknowledged_next (&self->input, PIECE, &data, &length, &offset))
+    send_input (self, data, length);
+  if (thole_unacknowledged_end (&self->input, &offset))
     send_input (self, NULL, 0);
-  self->end_sent = self->input_ended;
-}
-
-/* the program has taken @count input bytes since it began */
-static void
-take_count (Wire *self, guint64 count)
-{
-  gsize taken;
-
-  if (!self->counted || count < self->input_at)
-    {
-      self->input_at = self->counted ? self->input_at : count;
-      self->counted = TRUE;
-      return;
-    }
-  taken = (gsize) MIN (count - self->input_at, (guint64) self->input->len);
-  if (taken > 0)
-    g_byte_array_remove_range (self->input, 0, (guint) taken);
-  self->sent -= MIN (taken, self->sent);
-  self->input_at = count;
 }
 
 static gsize
 wire_room (TholeWire *wire)
 {
-  Wire *self = (Wire *) wire;
-
-  return INPUT_MAX_BYTES - MIN (self->input->len, INPUT_MAX_BYTES);
+  return thole_unacknowledged_room (&((Wire *) wire)->input);
 }
 
 static void
@@ -226,14 +199,14 @@ wire_input (TholeWire *wire, const guint8 *data, gsize length)
 {
   Wire *self = (Wire *) wire;
 
-  g_byte_array_append (self->input, data, (guint) length);
+  thole_unacknowledged_add (&self->input, data, length);
   flush (self);
 }
 
 static void
 wire_end_of_input (TholeWire *wire)
 {
-  ((Wire *) wire)->input_ended = TRUE;
+  ((Wire *) wire)->input.ended = TRUE;
   flush ((Wire *) wire);
 }
 
@@ -292,9 +265,7 @@ take_resumed (Wire *self, GVariant *message)
   self->begun = TRUE;
   self->acked = self->arrived;
   self->lost = 0;
-  self->sent = 0;
-  self->end_sent = FALSE;
-  take_count (self, (guint64) thole_dict_int (message, "stdin", 0));
+  thole_unacknowledged_resume (&self->input, (guint64) thole_dict_int (message, "stdin", 0));
   if (first)
     self->events->began (self->user_data, self->held);
   if (first || back)
@@ -318,8 +289,7 @@ take_control (Wire *self, GVariant *message)
   if (!self->control && !self->watch)
     {
       /* it is passed over; better now than when nobody expects it any more */
-      g_byte_array_set_size (self->input, 0);
-      self->sent = 0;
+      thole_unacknowledged_drop (&self->input);
     }
   if (self->control && self->rows > 0)
     say_size (self);
@@ -331,7 +301,7 @@ take_control (Wire *self, GVariant *message)
 static void
 take_ack (Wire *self, GVariant *message)
 {
-  take_count (self, (guint64) thole_dict_int (message, "stdin", 0));
+  thole_unacknowledged_take (&self->input, (guint64) thole_dict_int (message, "stdin", 0));
   self->events->taken (self->user_data);
 }
 
@@ -632,7 +602,7 @@ wire_free (TholeWire *wire)
   g_clear_object (&self->dialling);
   clear_source (&self->again);
   hang_up (self);
-  g_byte_array_unref (self->input);
+  thole_unacknowledged_clear (&self->input);
   thole_call_free (self->call);
   g_free (self->from);
   g_free (self);
@@ -664,7 +634,7 @@ thole_http_wire_new (TholeTransport *transport, const char *session, GVariant *o
   self->watch = strcmp (input, "none") == 0;
   self->shared = strcmp (input, "shared") == 0;
   self->patience = (gint64) (thole_dict_double (options, "patience", PATIENCE) * G_USEC_PER_SEC);
-  self->input = g_byte_array_new ();
+  thole_unacknowledged_init (&self->input);
   /* nothing is told from inside of here */
   set_source (&self->again, g_idle_source_new (), on_begin, self);
   return &self->parent;
