@@ -15,6 +15,8 @@
 #define PLAN "network"  /* what is asked for at each start */
 #define GIVEN "net"     /* what was given out */
 #define FILE_MAX 65536
+#define TRIES 4
+#define TRY_PAUSE 0.25
 
 /* What a container has. */
 typedef struct
@@ -207,6 +209,9 @@ typedef struct
   char *container, *netns;
   GVariant *ports;
   GError *failure;
+  guint tries;      /* to give back */
+  gboolean again;   /* it failed once already */
+  GSource *timer;
 } Way;
 
 static void
@@ -214,6 +219,7 @@ way_clear (gpointer data)
 {
   Way *self = data;
 
+  thole_timer_clear (&self->timer);
   g_clear_object (&self->outer);
   g_free (self->container);
   g_free (self->netns);
@@ -251,6 +257,19 @@ call_plugin (GTask *task, const char *command, const char *plugin, const char *c
   ctr_cni_call (task, &call, next);
 }
 
+static void take_down (GTask *task);
+static void on_rules (GTask *task, gpointer value, GError *error);
+
+static gboolean
+on_time (gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+
+  thole_timer_clear (&((Way *) g_task_get_task_data (task))->timer);
+  take_down (task);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 on_bridge_gone (GTask *task, gpointer value, GError *error)
 {
@@ -258,13 +277,30 @@ on_bridge_gone (GTask *task, gpointer value, GError *error)
   TholeDriver *driver = self->job.driver;
   g_autofree char *path = ctr_place_path (driver, self->container, GIVEN);
 
+  /* others who change the same tables at the same time make iptables fail */
+  if (error != NULL && self->tries++ < TRIES)
+    self->timer = ctr_timer (driver, TRY_PAUSE, on_time, task);
+  if (self->timer != NULL)
+    {
+      g_object_ref (task);
+      return;
+    }
+
   /* kept, and so its file, for another try */
   if (error != NULL)
     ctr_log (driver, G_LOG_LEVEL_WARNING, "the network of %s is still to be given back: %s", self->container, error->message);
   else
     g_unlink (path);
   g_hash_table_remove (driver->nets->given, self->container);
-  way_end (task, self->failure);
+  if (error == NULL && self->failure != NULL && !self->again && ctr_is (self->failure, THOLE_ERROR_FAILED))
+    {
+      self->again = TRUE;
+      self->tries = 0;
+      g_clear_error (&self->failure);
+      ctr_net_rules (task, on_rules);
+    }
+  else
+    way_end (task, self->failure);
 }
 
 static void

@@ -167,7 +167,7 @@ def _(t):
     try:
         workload = t.run(PAGE, ports=[{"container": 80}], restart={"policy": "never"})
         t.holds(workload["state_reason"], "no luck today")
-        t.equal(t.left(), ([], [], [], []))
+        t.equal(t.left(), ([], [], [], []), t.thole.output(True))
     finally:
         t.thole.stop()
         del t.thole.backends["box"]["cni_path"]
