@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -156,6 +157,8 @@ be_child (Run *self, guint from, int out)
 {
   int null = open ("/dev/null", O_RDWR | O_CLOEXEC);
 
+  /* who waits for it may be ended from outside */
+  prctl (PR_SET_PDEATHSIG, SIGKILL);
   /* what a driver prints is not TAP */
   dup2 (null, STDOUT_FILENO);
   setrlimit (RLIMIT_CORE, &(struct rlimit) { 0, 0 });

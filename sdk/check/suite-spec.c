@@ -23,7 +23,7 @@ static const struct
   { "mount-relative", "{'mounts': <[{'target': <'relative'>, 'source': <'/tmp'>}]>}", BAD },
   { "mount-without-source", "{'mounts': <[{'target': <'/a'>}]>}", BAD },
   { "mount-without-target", "{'mounts': <[{'source': <'/tmp'>}]>}", BAD },
-  { "mount-two-sources", "{'mounts': <[{'target': <'/a'>, 'source': <'/tmp'>, 'volume': <'v'>}]>}", BAD },
+  { "mount-two-sources", "{'mounts': <[{'target': <'/a'>, 'source': <'/tmp'>, 'volume': <'v'>}]>}", BAD | KIT_CODE (NOT_FOUND) },
   { "file-outside", "{'files': <[{'path': <'../etc/passwd'>, 'content': <b'x'>}]>}", BAD },
   { "file-outside-inner", "{'files': <[{'path': <'/etc/../../x'>, 'content': <b'x'>}]>}", BAD },
   { "file-relative", "{'files': <[{'path': <'x'>, 'content': <b'x'>}]>}", BAD },

@@ -29,7 +29,7 @@ kit_dict (const char *text)
 char *
 kit_fresh (Kit *self, const char *word)
 {
-  return g_strdup_printf ("%s-%.8s-%d-%u", word, self->instance, self->board->at, ++self->made);
+  return g_strdup_printf ("%s-%.4s-%u", word, self->instance, ++self->made);
 }
 
 static void
