@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,8 +28,16 @@ copy_file (const char *from, const char *to)
   gsize length;
 
   /* without a wait for the disk: the next probe makes it anew */
-  if (g_file_get_contents (from, &bytes, &length, NULL))
-    g_file_set_contents_full (to, bytes, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0644, NULL);
+  if (g_file_get_contents (from, &bytes, &length, NULL)
+      && g_file_set_contents_full (to, bytes, (gssize) length, G_FILE_SET_CONTENTS_NONE, 0644, NULL) && g_chmod (to, 0644) < 0)
+    g_debug ("%s: %s", to, g_strerror (errno));
+}
+
+/* Whatever the daemon's umask is, which all its threads have. */
+static gboolean
+make_folder (const char *path)
+{
+  return (g_mkdir (path, 0755) == 0 || errno == EEXIST) && g_chmod (path, 0755) == 0;
 }
 
 /* What everybody may read. */
@@ -50,7 +59,7 @@ copy (const char *from, const char *to, guint depth, guint *left)
     }
   else if (S_ISREG (what.st_mode) && (what.st_mode & S_IROTH) != 0 && what.st_size <= FILE_MAX)
     copy_file (from, to);
-  else if (S_ISDIR (what.st_mode) && (what.st_mode & S_IROTH) != 0 && g_mkdir_with_parents (to, 0755) == 0)
+  else if (S_ISDIR (what.st_mode) && (what.st_mode & S_IROTH) != 0 && make_folder (to))
     {
       list = g_dir_open (from, 0, NULL);
       while (list != NULL && (name = g_dir_read_name (list)) != NULL)
@@ -81,24 +90,57 @@ remove_tree (const char *path, guint depth)
   g_rmdir (path);
 }
 
+/* The folders of @path below its first @known bytes. */
+static gboolean
+make_parents (char *path, gsize known)
+{
+  for (char *at = path + known; *at != '\0'; at++)
+    if (at[0] == '/' && at > path + known)
+      {
+        gboolean made;
+
+        *at = '\0';
+        made = make_folder (path);
+        *at = '/';
+        if (!made)
+          return FALSE;
+      }
+  return make_folder (path);
+}
+
+gboolean
+local_etc_is_fresh (const char *folder)
+{
+  static const char *const sources[] = { "/etc", "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/alternatives" };
+  g_autofree char *place = g_build_filename (folder, LOCAL_ETC, NULL);
+  struct stat copy, source;
+
+  if (lstat (place, &copy) < 0)
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
+    if (stat (sources[i], &source) == 0 && source.st_mtime >= copy.st_mtime)
+      return FALSE;
+  return TRUE;
+}
+
 gboolean
 local_etc_copy (const char *folder, GError **error)
 {
   g_autofree char *fresh = g_build_filename (folder, LOCAL_ETC ".new", NULL), *place = g_build_filename (folder, LOCAL_ETC, NULL);
   g_autofree char *old = g_build_filename (folder, LOCAL_ETC ".old", NULL);
   guint left = ENTRIES_MAX;
-  mode_t mask = umask (022);
 
   remove_tree (fresh, DEPTH + 2);
+  if (!make_folder (fresh))
+    left = 0;
   for (guint i = 0; local_etc_names[i] != NULL; i++)
     {
       g_autofree char *from = g_build_filename ("/etc", local_etc_names[i], NULL), *to = g_build_filename (fresh, local_etc_names[i], NULL);
       g_autofree char *parent = g_path_get_dirname (to);
 
-      if (g_mkdir_with_parents (parent, 0755) == 0)
+      if (left > 0 && make_parents (parent, strlen (fresh)))
         copy (from, to, DEPTH, &left);
     }
-  umask (mask);
   if ((g_rename (place, old) < 0 && errno != ENOENT) || g_rename (fresh, place) < 0)
     {
       g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", place, g_strerror (errno));

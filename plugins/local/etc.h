@@ -12,5 +12,7 @@
 /* NULL-terminated: what programs look up in /etc, and nothing of what the machine keeps to itself */
 extern const char *const local_etc_names[];
 
+/* Is the copy in @folder newer than what changes when packages do? */
+gboolean local_etc_is_fresh (const char *folder);
 /* Copies them into @folder/etc, in place of what is there: not while a sandbox looks at that. */
 gboolean local_etc_copy (const char *folder, GError **error);

@@ -153,8 +153,6 @@ static gboolean
 prepare (TholeDriver *self, GError **error)
 {
   g_autofree char *boxes = g_build_filename (self->config->state_dir, "boxes", NULL);
-  g_autofree char *filter = g_build_filename (self->config->state_dir, "filter", NULL);
-  g_autofree char *etc = g_build_filename (self->config->state_dir, LOCAL_ETC, NULL);
   g_autoptr(GPtrArray) records = NULL;
 
   if (access (self->config->runner, X_OK) < 0)
@@ -162,18 +160,77 @@ prepare (TholeDriver *self, GError **error)
       g_set_error (error, THOLE_ERROR, THOLE_ERROR_UNAVAILABLE, "%s is not there, or cannot be run", self->config->runner);
       return FALSE;
     }
-  if (g_mkdir_with_parents (boxes, 0700) < 0 || !local_filter_write (filter, error))
+  if (g_mkdir_with_parents (boxes, 0700) < 0)
     {
-      if (error != NULL && *error == NULL)
-        g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s cannot be made", boxes);
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s cannot be made", boxes);
       return FALSE;
     }
   local_groups_find (&self->groups, self->config->cgroup_parent);
   records = local_box_list (self);
   for (guint i = 0; i < records->len; i++)
     local_watch (self, thole_dict_string (g_ptr_array_index (records, i), "id", ""));
+  return TRUE;
+}
+
+typedef struct
+{
+  char *folder, *version;
+  gboolean copy;
+} Files;
+
+static void
+files_free (gpointer data)
+{
+  Files *self = data;
+
+  g_free (self->folder);
+  g_free (self->version);
+  g_free (self);
+}
+
+/* The files that all sandboxes share; in a thread. */
+static void
+make_files (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Files *self = data;
+  g_autofree char *filter = g_build_filename (self->folder, "filter", NULL);
+  GError *error = NULL;
+
+  if (local_filter_write (filter, &error) && (!self->copy || local_etc_copy (self->folder, &error)))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+on_files (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  LocalJob *job = g_task_get_task_data (task);
+  Files *files = g_task_get_task_data (G_TASK (result));
+  GError *error = NULL;
+
+  if (g_task_propagate_boolean (G_TASK (result), &error))
+    g_task_return_pointer (task, make_facts (job->driver, files->version), (GDestroyNotify) g_variant_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+share_files (GTask *task, const char *version)
+{
+  TholeDriver *self = ((LocalJob *) g_task_get_task_data (task))->driver;
+  g_autofree char *etc = g_build_filename (self->config->state_dir, LOCAL_ETC, NULL);
+  g_autoptr(GTask) work = g_task_new (NULL, NULL, on_files, g_object_ref (task));
+  Files *files = g_new0 (Files, 1);
+
+  files->folder = g_strdup (self->config->state_dir);
+  files->version = g_strdup (version);
   /* those that run look at the copy that is there */
-  return (g_hash_table_size (self->watches) > 0 && g_file_test (etc, G_FILE_TEST_IS_DIR)) || local_etc_copy (self->config->state_dir, error);
+  files->copy = !local_etc_is_fresh (self->config->state_dir)
+                && (g_hash_table_size (self->watches) == 0 || !g_file_test (etc, G_FILE_TEST_IS_DIR));
+  g_task_set_task_data (work, files, files_free);
+  g_task_run_in_thread (work, make_files);
 }
 
 static void
@@ -194,7 +251,7 @@ on_version (GObject *source, GAsyncResult *result, gpointer user_data)
   else if (!prepare (job->driver, &error))
     g_task_return_error (task, error);
   else
-    g_task_return_pointer (task, make_facts (job->driver, g_strstrip (said) + strlen (VERSION_WORDS)), (GDestroyNotify) g_variant_unref);
+    share_files (task, g_strstrip (said) + strlen (VERSION_WORDS));
 }
 
 static void
