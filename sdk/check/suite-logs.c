@@ -20,11 +20,12 @@ may_try (Kit *kit, const char *program)
   return words != NULL && kit->skip == NULL && kit_need_image (kit);
 }
 
-/* Returns: (transfer full) (nullable) */
+/* @options: (transfer full), may float. Returns: (transfer full) (nullable) */
 static GIOStream *
 open_log (Kit *kit, const char *id, GVariant *options)
 {
-  KitCall *call = kit_call (kit, THOLE_SLOT_WORKLOAD_LOGS, &(TholeSlotArgs) { .id = id, .options = options });
+  g_autoptr(GVariant) own = g_variant_take_ref (options);
+  KitCall *call = kit_call (kit, THOLE_SLOT_WORKLOAD_LOGS, &(TholeSlotArgs) { .id = id, .options = own });
 
   return kit_expect (call, KIT_OK) ? g_steal_pointer (&call->out.stream) : NULL;
 }
