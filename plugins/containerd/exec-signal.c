@@ -18,6 +18,7 @@ typedef struct
   CtrJob job;
   char *container, *exec;
   int signal;
+  gboolean marked; /* it is looked for by its mark: one that has ended is not found */
 } Signal;
 
 static void
@@ -58,13 +59,21 @@ send_it (GTask *task, const Ctr__Process *process, CtrNext next)
   ctr_call (task, &call, next);
 }
 
+static void
+has_ended (GTask *task)
+{
+  const Signal *self = g_task_get_task_data (task);
+
+  g_task_return_new_error (task, THOLE_ERROR, self->marked ? THOLE_ERROR_NOT_FOUND : THOLE_ERROR_CONFLICT, "it has ended");
+}
+
 /* signal ---------------------------------------------------------------------------------------------- */
 
 static void
 on_sent (GTask *task, gpointer value, GError *error)
 {
   if (ctr_is (error, THOLE_ERROR_NOT_FOUND))
-    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it has ended");
+    has_ended (task);
   else if (error != NULL)
     ctr_fail (task, error);
   else
@@ -79,7 +88,7 @@ on_got (GTask *task, gpointer value, GError *error)
   if (error != NULL)
     ctr_fail (task, error);
   else if (got->process == NULL || got->process->status == CTR_TASK_STOPPED)
-    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it has ended");
+    has_ended (task);
   else
     send_it (task, got->process, on_sent);
 }
@@ -107,7 +116,8 @@ ctr_exec_signal_async (TholeDriver *self, const char *id, const char *exec_id, c
 
   if (data == NULL)
     return;
-  data->exec = g_strdup (exec_id);
+  data->marked = exec_id[0] == '.';
+  data->exec = exec_id[0] == '.' ? g_strconcat ("e", exec_id, NULL) : g_strdup (exec_id);
   data->signal = g_str_has_prefix (signal, "SIG") ? thole_signal_number (signal) : 0;
   /* "" would be the main process */
   if (data->signal == 0 || exec_id[0] == '\0')

@@ -347,15 +347,26 @@ make_pipe (CtrExec *self, guint number, const char *suffix, int flags, int *fd, 
 }
 
 static gboolean
+is_mark (const char *text)
+{
+  gsize length = strlen (text);
+
+  return length > 0 && length <= 64 && strspn (text, "0123456789abcdef") == length;
+}
+
+static gboolean
 make_exec (Start *self, const char *container, GError **error)
 {
   TholeDriver *driver = self->job.driver;
   CtrExec *exec = g_rc_box_new0 (CtrExec);
+  const char *mark = thole_dict_string (self->command, "mark", "");
 
   self->exec = exec;
   exec->driver = ctr_driver_ref (driver);
   exec->container = g_strdup (container);
-  exec->id = g_strdup_printf ("e%" G_GINT64_FORMAT "x%u", ctr_now (driver), driver->serial++);
+  /* a mark is one program's alone: with it that is found by who never got the answer */
+  exec->id = is_mark (mark) ? g_strconcat ("e.", mark, NULL)
+                            : g_strdup_printf ("e%" G_GINT64_FORMAT "x%u", ctr_now (driver), driver->serial++);
   g_hash_table_add (driver->execs, g_strdup (exec->id));
   exec->tty = thole_dict_boolean (self->command, "tty", FALSE);
   exec->in = exec->out = exec->err = -1;
