@@ -126,30 +126,16 @@ spawn (Start *self, GError **error)
                                    NULL, NULL, &self->pid, NULL, &self->fd, NULL, error);
 }
 
-void
-local_start_async (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
-                   gpointer user_data)
+static void
+begin (GTask *task)
 {
-  g_autoptr(GTask) task = local_job_new (self, id, sizeof (Start), start_clear, options, cancellable, callback, user_data);
-  Start *start = task != NULL ? g_task_get_task_data (task) : NULL;
-  GError *error = NULL;
-  g_autoptr(GVariant) record = NULL;
+  Start *start = g_task_get_task_data (task);
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  g_autoptr(GError) error = NULL;
 
-  if (start == NULL)
-    return;
-  start->fd = -1;
-  record = local_box_record (self, id, &error);
-  if (record == NULL || (!local_watch (self, id) && !spawn (start, &error)))
+  if (!spawn (start, &error))
     {
-      g_task_return_error (task, record == NULL ? error
-                                                : g_error_new (THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", self->config->runner, error->message));
-      if (record != NULL)
-        g_error_free (error);
-      return;
-    }
-  if (start->fd < 0)
-    {
-      g_task_return_boolean (task, TRUE);
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", start->job.driver->config->runner, error->message);
       return;
     }
   g_unix_set_fd_nonblocking (start->fd, TRUE, NULL);
@@ -161,4 +147,32 @@ local_start_async (TholeDriver *self, const char *id, GVariant *options, GCancel
   start->cancel = g_cancellable_source_new (cancellable);
   g_source_set_callback (start->cancel, G_SOURCE_FUNC (on_cancelled), g_object_ref (task), g_object_unref);
   g_source_attach (start->cancel, g_task_get_context (task));
+}
+
+void
+local_start_async (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
+                   gpointer user_data)
+{
+  g_autoptr(GTask) task = local_job_new (self, id, sizeof (Start), start_clear, options, cancellable, callback, user_data);
+  GError *error = NULL;
+  g_autoptr(GVariant) record = NULL;
+  LocalState state;
+
+  if (task == NULL)
+    return;
+  ((Start *) g_task_get_task_data (task))->fd = -1;
+  record = local_box_record (self, id, &error);
+  if (record == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  local_box_state (self, id, &state);
+  if (state.phase == LOCAL_EXITED)
+    /* its supervisor may be about to end */
+    local_watch_wait (task, self, id, begin);
+  else if (local_watch (self, id))
+    g_task_return_boolean (task, TRUE);
+  else
+    begin (task);
 }
