@@ -5,6 +5,7 @@
 
 Every test program speaks TAP (unit tests through GTest), so that cases are counted, not programs.
 """
+import collections
 import concurrent.futures
 import glob
 import itertools
@@ -220,6 +221,8 @@ def docker_cases():
             status = status or run("driver-image", [script_path, "image", url, "thole-test:1"])[0]
             given = {"THOLE_TEST_DOCKER": url, "THOLE_TEST_RESTART": f"{script_path} restart {folder}/engine"}
             count = meson_tests(ASAN, {**SANITIZERS, **given}, "docker", ["--suite", "docker"])
+            if status == 0:
+                count.add(conformance_docker(folder, url))
             if status != 0:
                 count.fail(f"failed: no engine: {output[-500:]}")
             return count
@@ -236,23 +239,67 @@ def containerd_cases():
         lines = [process.stdout.readline().rstrip("\n") for _ in range(3)]
         given = dict(line.split("=", 1) for line in lines if line)
         try:
-            return meson_tests(ASAN, {**SANITIZERS, **given}, "containerd", ["--suite", "containerd"])
+            count = meson_tests(ASAN, {**SANITIZERS, **given}, "containerd", ["--suite", "containerd"])
+            if "THOLE_TEST_KEYS" in given:
+                count.add(conformance_containerd(given))
+            return count
         finally:
             process.communicate()
 
 
-def conformance(driver, config=None):
-    """thole-driver-check on one of our drivers."""
-    command = [os.path.join(ASAN, "sdk", "check", "thole-driver-check"), "--brief", os.path.join(ASAN, "plugins", f"{driver}.plugin")]
-    return tap(f"conformance-{driver}", command + (["--config", config] if config else []), SANITIZERS, 300)
+def conformance(driver, keys=None, check=None):
+    """thole-driver-check on one of our drivers; its results are kept for the table of all. On an engine some suites, in the long form all."""
+    folder = os.path.join(LOGS, "conformance")
+    os.makedirs(folder, exist_ok=True)
+    config = os.path.join(ROOT, "tests", "driver", f"{driver}.conf")
+    if keys is not None:
+        config = os.path.join(folder, f"{driver}.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            for section, values in ((f"backend {driver}", {"driver": driver, **keys}), ("check", check or {})):
+                file.write(f"[{section}]\n" + "".join(f"{key}={value}\n" for key, value in values.items()))
+    status, output = run(f"conformance-{driver}", [
+        os.path.join(ASAN, "sdk", "check", "thole-driver-check"), "--brief", "--json", os.path.join(ASAN, "plugins", f"{driver}.plugin"),
+        *(["--config", config] if os.path.exists(config) else []),
+        *(["--suite", "load,workload,exec,logs"] if keys is not None and not os.environ.get("THOLE_LONG") else [])], SANITIZERS, 900)
+    count = Count()
+    begin = output.find('{"driver":')
+    try:
+        found = json.JSONDecoder().raw_decode(output[max(begin, 0):])[0]
+    except json.JSONDecodeError:
+        count.fail(f"failed: conformance-{driver}: it ended with {status}: {output[-500:]}")
+        return count
+    with open(os.path.join(folder, f"{driver}.json"), "w", encoding="utf-8") as file:
+        json.dump(found, file)
+    count.passed, count.skipped = found["passed"], found["skipped"]
+    for each in found["cases"]:
+        if each["result"] == "failed":
+            count.fail(f"failed: conformance-{driver}: {each['name']}: {each['text']}")
+    reasons = collections.Counter(each["text"] for each in found["cases"] if each["result"] == "skipped")
+    count.notes += [f"skipped: conformance-{driver}: {number} cases: {reason}" for reason, number in reasons.items()]
+    return count
+
+
+def conformance_docker(folder, url):
+    script_path = os.path.join(ROOT, "tests", "dockerd.sh")
+    return conformance("docker", {"url": url}, {"image": "thole-test:1", "agent": os.path.join(ASAN, "agent", "thole-agent"),
+                                                "restart": f"{script_path} restart {folder}/engine"})
+
+
+def conformance_containerd(given):
+    keys = dict(pair.split("=", 1) for pair in given["THOLE_TEST_KEYS"].split(";"))
+    return conformance("containerd", {key: value for key, value in keys.items() if key not in ("state_dir", "runtime_dir")},
+                       {"image": given["THOLE_TEST_IMAGE"], "agent": os.path.join(ASAN, "agent", "thole-agent")})
 
 
 def suite_driver(_):
     """The drivers alone, through their ABI, each on a real engine."""
+    shutil.rmtree(os.path.join(LOGS, "conformance"), ignore_errors=True)
     count = conformance("null")
-    count.add(conformance("memory", os.path.join(ROOT, "tests", "driver", "memory.conf")))
+    count.add(conformance("memory"))
     count.add(docker_cases())
     count.add(containerd_cases())
+    count.add(tap("conformance", ["/usr/bin/python3", os.path.join(ROOT, "tests", "collect-conformance.py"), "--check",
+                                  os.path.join(LOGS, "conformance")]))
     return count
 
 
