@@ -589,6 +589,18 @@ prepare (Supervisor *self)
   return false;
 }
 
+/* Who has none of the first three descriptors leaves none to this, and what goes into the background takes their places. */
+static void
+fill_first (void)
+{
+  int fd = open ("/dev/null", O_RDWR);
+
+  while (fd >= 0 && fd < 3)
+    fd = dup (fd);
+  if (fd >= 3)
+    close (fd);
+}
+
 /* True when nobody else supervises it. The descriptor stays open until the end. */
 static bool
 take_lock (void)
@@ -612,6 +624,7 @@ sandbox_supervise (const char *folder)
   int role;
 
   umask (077);
+  fill_first ();
   for (int i = 0; i < PEERS; i++)
     self.peers[i].fd = -1;
   if (chdir (folder) < 0)

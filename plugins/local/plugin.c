@@ -73,14 +73,17 @@ local_job_new (TholeDriver *self, const char *id, gsize size, GDestroyNotify cle
   LocalJob *job = (LocalJob *) (head + 1);
   GError *error = NULL;
 
-  head->clear = clear;
   job->driver = local_driver_ref (self);
   job->id = g_strdup (id);
   g_task_set_task_data (task, job, job_free);
-  if (options == NULL || thole_options_check (options, NULL, &error))
-    return g_steal_pointer (&task);
-  g_task_return_error (task, error);
-  return NULL;
+  if (options != NULL && !thole_options_check (options, NULL, &error))
+    {
+      g_task_return_error (task, error);
+      return NULL;
+    }
+  /* who is given the task says what its members begin with: a descriptor is not 0 */
+  head->clear = clear;
+  return g_steal_pointer (&task);
 }
 
 /* open and close -------------------------------------------------------------------------------------- */
