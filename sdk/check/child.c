@@ -3,6 +3,7 @@
  */
 #include "child.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -84,6 +85,18 @@ judge_stall (Kit *kit)
     kit_note (kit, "the loop slept for about %.0f ms at %s", stall.asleep, kit->board->slot);
 }
 
+/* Who closes what it never opened closes the first ones, and all that is started later lacks them. */
+static void
+judge_first (Kit *kit)
+{
+  for (int fd = 0; fd < 3; fd++)
+    if (fcntl (fd, F_GETFD) < 0)
+      {
+        kit_fault (kit, "descriptor %d, which is not the driver's, was closed", fd);
+        dup2 (kit->null, fd);
+      }
+}
+
 /* FALSE when it is skipped. */
 static gboolean
 may_run (Kit *kit, const KitCase *one)
@@ -120,6 +133,7 @@ run_case (Kit *kit, const KitCase *one, int out, guint index)
         one->run (kit, one);
       kit_turn (kit);
       judge_stall (kit);
+      judge_first (kit);
       kit_forget (kit);
     }
   send_verdict (kit, out, index);
@@ -134,6 +148,7 @@ kit_new (const KitSettings *settings, KitBoard *board, const char *instance, con
   kit->board = board;
   kit->instance = g_strdup (instance);
   kit->folder = g_strdup (folder);
+  kit->null = open ("/dev/null", O_RDWR | O_CLOEXEC);
   kit->events = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
   kit->calls = g_ptr_array_new ();
   kit->faults = g_string_new (NULL);

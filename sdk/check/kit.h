@@ -50,6 +50,7 @@ typedef struct
   char *skip;
   char *things[KIT_N_STATES];
   guint made;              /* for fresh names */
+  int null;                /* /dev/null */
   gboolean lost;           /* a call did not come back: this process cannot go on */
   gboolean pulled;         /* the image is there */
 } Kit;

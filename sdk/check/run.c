@@ -161,6 +161,8 @@ be_child (Run *self, guint from, int out)
   prctl (PR_SET_PDEATHSIG, SIGKILL);
   /* what a driver prints is not TAP */
   dup2 (null, STDOUT_FILENO);
+  if (fcntl (STDIN_FILENO, F_GETFD) < 0)
+    dup2 (null, STDIN_FILENO);
   setrlimit (RLIMIT_CORE, &(struct rlimit) { 0, 0 });
   if (from < self->cases->len)
     kit_child_run (self->settings, self->cases, from, self->board, self->instance, self->folder, out);
