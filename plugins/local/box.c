@@ -288,22 +288,9 @@ remove_groups (TholeDriver *driver, const char *name)
     }
 }
 
-void
-local_box_remove (TholeDriver *driver, const char *id)
+static void
+tell (TholeDriver *driver, const char *id, const char *action, GVariant *record)
 {
-  g_autofree char *name = local_box_name (driver, id), *hidden = g_strconcat (".gone-", name, NULL);
-  g_autofree char *gone = g_build_filename (driver->config->state_dir, "boxes", hidden, NULL);
-  g_autofree char *folder = local_box_path (driver, id, NULL);
-
-  if (g_rename (folder, gone) == 0 || errno != ENOENT)
-    remove_tree (gone, DEPTH);
-  remove_groups (driver, name);
-}
-
-void
-local_box_tell (TholeDriver *driver, const char *id, const char *action)
-{
-  g_autoptr(GVariant) record = local_box_record (driver, id, NULL);
   g_auto(GVariantDict) event = G_VARIANT_DICT_INIT (NULL);
 
   g_variant_dict_insert (&event, "kind", "s", "workload");
@@ -311,4 +298,27 @@ local_box_tell (TholeDriver *driver, const char *id, const char *action)
   g_variant_dict_insert (&event, "action", "s", action);
   g_variant_dict_insert (&event, "role", "s", record != NULL ? thole_dict_string (record, "role", "main") : "main");
   thole_host_event (driver->host, driver->ops, g_variant_dict_end (&event));
+}
+
+void
+local_box_tell (TholeDriver *driver, const char *id, const char *action)
+{
+  g_autoptr(GVariant) record = local_box_record (driver, id, NULL);
+
+  tell (driver, id, action, record);
+}
+
+void
+local_box_remove (TholeDriver *driver, const char *id)
+{
+  g_autoptr(GVariant) record = local_box_record (driver, id, NULL);
+  g_autofree char *name = local_box_name (driver, id), *hidden = g_strconcat (".gone-", name, NULL);
+  g_autofree char *gone = g_build_filename (driver->config->state_dir, "boxes", hidden, NULL);
+  g_autofree char *folder = local_box_path (driver, id, NULL);
+
+  if (g_rename (folder, gone) == 0 || errno != ENOENT)
+    remove_tree (gone, DEPTH);
+  remove_groups (driver, name);
+  if (record != NULL)
+    tell (driver, id, "remove", record);
 }

@@ -42,6 +42,7 @@ GVariant  *local_box_show   (TholeDriver *driver, GVariant *record);
 GPtrArray *local_box_list   (TholeDriver *driver);
 /* @plan: bytes; @files: those beside it, name -> GBytes. All of it appears at once, or nothing. */
 gboolean   local_box_make   (TholeDriver *driver, const char *id, GVariant *record, GByteArray *plan, GHashTable *files, GError **error);
+/* Tells the daemon, too. */
 void       local_box_remove (TholeDriver *driver, const char *id);
 /* Tells the daemon that something happened to it. */
 void       local_box_tell   (TholeDriver *driver, const char *id, const char *action);

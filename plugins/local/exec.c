@@ -231,6 +231,18 @@ check_user (GVariant *record, GVariant *command, GError **error)
   return FALSE;
 }
 
+/* What stands still starts nothing. */
+static gboolean
+check_moves (TholeDriver *driver, const char *id, GError **error)
+{
+  LocalState state;
+
+  local_box_state (driver, id, &state);
+  if (state.phase == LOCAL_PAUSED)
+    g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it is paused");
+  return state.phase != LOCAL_PAUSED;
+}
+
 static gboolean
 send_open (LocalExec *exec, GVariant *command, gboolean input, GError **error)
 {
@@ -263,7 +275,8 @@ local_exec_start_async (TholeDriver *driver, const char *id, GVariant *command, 
   exec->talk = exec->in = exec->out = exec->err = -1;
   exec->tty = thole_dict_boolean (command, "tty", FALSE);
   self->input = thole_dict_boolean (command, "stdin", FALSE);
-  if (record == NULL || !check_user (record, command, &error) || !send_open (exec, command, self->input, &error))
+  if (record == NULL || !check_user (record, command, &error) || !check_moves (driver, id, &error)
+      || !send_open (exec, command, self->input, &error))
     {
       g_task_return_error (task, error);
       return;

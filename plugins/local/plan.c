@@ -11,6 +11,7 @@
 
 #include "box.h"
 #include "etc.h"
+#include "spec-check.h"
 #include "thole-sandbox-protocol.h"
 #include "user.h"
 
@@ -63,93 +64,6 @@ words (Plan *self, const char *first, ...)
   for (const char *word = first; word != NULL; word = va_arg (list, const char *))
     add (self->out, "b", word);
   va_end (list);
-}
-
-/* what is refused ------------------------------------------------------------------------------------- */
-
-static gboolean
-refuse (GError **error, const char *what)
-{
-  g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "a sandbox of this machine cannot have %s", what);
-  return FALSE;
-}
-
-static gboolean
-has_items (GVariant *spec, const char *key, const char *type)
-{
-  g_autoptr(GVariant) list = thole_dict_value (spec, key, type);
-
-  return list != NULL && g_variant_n_children (list) > 0;
-}
-
-/* Its folder, when @image is one that is allowed. Returns: (transfer full) (nullable): NULL with @error, or for the machine's own */
-static char *
-find_root (TholeDriver *driver, const char *image, GError **error)
-{
-  g_autofree char *real = NULL;
-
-  if (image[0] == '\0' || strcmp (image, "host") == 0)
-    return NULL;
-  real = image[0] == '/' ? realpath (image, NULL) : NULL;
-  for (guint i = 0; real != NULL && driver->config->roots[i] != NULL; i++)
-    {
-      g_autofree char *allowed = realpath (driver->config->roots[i], NULL);
-      gsize length = allowed != NULL ? strlen (allowed) : 0;
-
-      if (length > 0 && strncmp (real, allowed, length) == 0 && (real[length] == '\0' || real[length] == '/'))
-        return g_steal_pointer (&real);
-    }
-  g_set_error (error, THOLE_ERROR, THOLE_ERROR_IMAGE_NOT_FOUND,
-               "image: \"%s\" is neither \"host\" nor a folder that the key `roots` of this backend allows", image);
-  return NULL;
-}
-
-static gboolean
-check_privileges (GVariant *spec, GError **error)
-{
-  g_autoptr(GVariant) privileges = thole_dict_value (spec, "privileges", "a{sv}");
-
-  if (privileges == NULL)
-    return TRUE;
-  if (has_items (privileges, "capabilities", "as"))
-    return refuse (error, "privileges.capabilities");
-  return thole_dict_boolean (privileges, "no_new_privileges", TRUE) || refuse (error, "privileges.no_new_privileges: false");
-}
-
-gboolean
-local_plan_check (TholeDriver *driver, GVariant *spec, GError **error)
-{
-  g_autoptr(GVariant) health = thole_dict_value (spec, "health", "a{sv}"), options = thole_dict_value (spec, "backend_options", "a{sv}");
-  g_auto(GStrv) command = thole_dict_strv (spec, "command"), args = thole_dict_strv (spec, "args");
-  const char *network = thole_dict_string (spec, "network", "default");
-  g_autoptr(GError) wrong = NULL;
-  g_autofree char *root = find_root (driver, thole_dict_string (spec, "image", ""), &wrong);
-
-  if (root == NULL && wrong != NULL)
-    {
-      g_propagate_error (error, g_steal_pointer (&wrong));
-      return FALSE;
-    }
-  if (command[0] == NULL && args[0] == NULL)
-    {
-      g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_INVALID, "command: a sandbox has no program of its own");
-      return FALSE;
-    }
-  if (health != NULL && has_items (health, "command", "as"))
-    return refuse (error, "health.command");
-  if (options != NULL && g_variant_n_children (options) > 0)
-    {
-      g_autoptr(GVariant) one = g_variant_get_child_value (options, 0);
-      g_autoptr(GVariant) key = g_variant_get_child_value (one, 0);
-      g_autofree char *what = g_strconcat ("backend_options.", g_variant_get_string (key, NULL), NULL);
-
-      return refuse (error, what);
-    }
-  if (strcmp (network, "default") != 0 && strcmp (network, "none") != 0 && strcmp (network, "host") != 0)
-    return refuse (error, "a network of that name: only default, none and host");
-  if (strcmp (network, "host") != 0 && has_items (spec, "ports", "aa{sv}"))
-    return refuse (error, "ports, unless its network is `host`");
-  return check_privileges (spec, error);
 }
 
 /* limits ---------------------------------------------------------------------------------------------- */
@@ -386,8 +300,6 @@ put_mounts (Plan *self, GError **error)
       g_autoptr(GVariant) one = g_variant_get_child_value (list, i);
       const char *source = thole_dict_string (one, "source", ""), *target = thole_dict_string (one, "target", "");
 
-      if (thole_dict_string (one, "volume", "")[0] != '\0')
-        return refuse (error, "volumes");
       if (source[0] != '/' || access (source, F_OK) < 0)
         {
           g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "mounts: there is no \"%s\" on this machine", source);
@@ -410,7 +322,10 @@ put_files (Plan *self, GError **error)
       const void *data = content != NULL ? g_variant_get_fixed_array (content, &length, 1) : NULL;
 
       if (self->n_files >= FILES_MAX)
-        return refuse (error, "so many files");
+        {
+          g_set_error (error, THOLE_ERROR, THOLE_ERROR_LIMIT, "files: a sandbox has at most %d", FILES_MAX);
+          return FALSE;
+        }
       put_file (self, thole_dict_string (one, "path", ""), g_bytes_new (data, length), (guint) thole_dict_int (one, "mode", 0644));
     }
   return TRUE;
@@ -509,7 +424,7 @@ GByteArray *
 local_plan_make (TholeDriver *driver, const char *id, GVariant *spec, GVariant *secrets, const char *agent, GHashTable *files, GError **error)
 {
   g_autoptr(GByteArray) out = g_byte_array_new ();
-  g_autofree char *root = find_root (driver, thole_dict_string (spec, "image", ""), NULL), *passwd = NULL;
+  g_autofree char *root = local_spec_root (driver, thole_dict_string (spec, "image", ""), NULL), *passwd = NULL;
   g_autofree char *path = g_build_filename (root != NULL ? root : "/", "etc/passwd", NULL);
   g_autoptr(GVariant) resources = thole_dict_value (spec, "resources", "a{sv}");
   g_autoptr(LocalUser) user = NULL;

@@ -12,8 +12,6 @@
 #define LOCAL_AGENT_PROGRAM "/.thole/agent"
 #define LOCAL_AGENT_FOLDER "/.thole/run"
 
-/* Refuses by name what a sandbox cannot have. */
-gboolean    local_plan_check (TholeDriver *driver, GVariant *spec, GError **error);
 /* @agent (nullable): the path of its program; @files (out): what is to stand beside the plan, name -> GBytes.
  * Returns: (transfer full) (nullable) */
 GByteArray *local_plan_make  (TholeDriver *driver, const char *id, GVariant *spec, GVariant *secrets, const char *agent, GHashTable *files,

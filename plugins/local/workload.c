@@ -8,6 +8,7 @@
 #include "box.h"
 #include "plan.h"
 #include "slots.h"
+#include "spec-check.h"
 #include "talk.h"
 #include "thole-log-files.h"
 #include "watch.h"
@@ -160,7 +161,7 @@ create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant *optio
       return;
     }
   record = make_record (self, id, spec, agent[0] != '\0');
-  if (local_plan_check (self, spec, &error))
+  if (local_spec_check (self, spec, secrets, &error))
     plan = local_plan_make (self, id, spec, secrets, agent, files, &error);
   if (plan == NULL || !local_box_make (self, id, record, plan, files, &error))
     g_task_return_error (task, error);
@@ -184,6 +185,8 @@ update_async (TholeDriver *self, const char *id, GVariant *changes, GVariant *op
   if (task == NULL)
     return;
   if (record == NULL)
+    g_task_return_error (task, error);
+  else if (resources != NULL && !local_spec_check_resources (resources, &error))
     g_task_return_error (task, error);
   else if (resources != NULL && local_box_runs (self, id) && !thole_dict_boolean (options, "may_restart", FALSE))
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "limits of a sandbox count from its next start");
@@ -216,48 +219,65 @@ on_asked (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
-ask (GTask *task, unsigned type, gint32 value)
-{
-  LocalJob *job = g_task_get_task_data (task);
-  GError *error = NULL;
-  g_autoptr(GVariant) record = local_box_record (job->driver, job->id, &error);
-
-  if (record == NULL)
-    g_task_return_error (task, error);
-  else
-    local_ask_async (job->driver, job->id, type, 0, value, 0, g_task_get_cancellable (task), on_asked, g_object_ref (task));
-}
-
-static void
 kill_async (TholeDriver *self, const char *id, const char *signal, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
             gpointer user_data)
 {
   g_autoptr(GTask) task = plain_job (self, id, options, cancellable, callback, user_data);
   int number = thole_signal_number (signal);
+  GError *error = NULL;
+  g_autoptr(GVariant) record = task != NULL && number > 0 ? local_box_record (self, id, &error) : NULL;
 
   if (task != NULL && number == 0)
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "\"%s\" is not a signal", signal);
+  else if (record != NULL)
+    local_ask_async (self, id, THOLE_SANDBOX_SIGNAL, 0, number, 0, cancellable, on_asked, g_object_ref (task));
   else if (task != NULL)
-    ask (task, THOLE_SANDBOX_SIGNAL, number);
+    g_task_return_error (task, error);
+}
+
+static void
+on_frozen (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  LocalJob *job = g_task_get_task_data (task);
+  GError *error = NULL;
+  LocalState state;
+
+  if (!local_ask_finish (result, NULL, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  local_box_state (job->driver, job->id, &state);
+  local_box_tell (job->driver, job->id, state.phase == LOCAL_PAUSED ? "pause" : "unpause");
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+freeze (TholeDriver *self, const char *id, gboolean wanted, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
+        gpointer user_data)
+{
+  g_autoptr(GTask) task = plain_job (self, id, options, cancellable, callback, user_data);
+  GError *error = NULL;
+  g_autoptr(GVariant) record = task != NULL ? local_box_record (self, id, &error) : NULL;
+
+  if (record != NULL)
+    local_ask_async (self, id, THOLE_SANDBOX_FREEZE, 0, wanted, 0, cancellable, on_frozen, g_object_ref (task));
+  else if (task != NULL)
+    g_task_return_error (task, error);
 }
 
 static void
 pause_async (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
-  g_autoptr(GTask) task = plain_job (self, id, options, cancellable, callback, user_data);
-
-  if (task != NULL)
-    ask (task, THOLE_SANDBOX_FREEZE, 1);
+  freeze (self, id, TRUE, options, cancellable, callback, user_data);
 }
 
 static void
 unpause_async (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
                gpointer user_data)
 {
-  g_autoptr(GTask) task = plain_job (self, id, options, cancellable, callback, user_data);
-
-  if (task != NULL)
-    ask (task, THOLE_SANDBOX_FREEZE, 0);
+  freeze (self, id, FALSE, options, cancellable, callback, user_data);
 }
 
 const TholeWorkloadOps local_workload_ops = {
