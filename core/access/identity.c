@@ -13,6 +13,7 @@
 #define TOKEN_LENGTH (sodium_base64_ENCODED_LEN (TOKEN_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING) - 1)
 #define BOOTSTRAP "bootstrap"
 #define DEVELOPMENT "dev"
+#define PEER "peer"
 #define KEY_PREFIX "thole_"
 #define HELPER_PREFIX "thw_"
 #define KEY_HINT 12             /* characters that are shown of a key */
@@ -103,6 +104,7 @@ thole_principal_granted (const TholePrincipal *principal, const char *const *per
   copy->grants = (char **) g_ptr_array_free (grants, FALSE);
   copy->scopes = g_strdupv (principal->scopes);
   copy->mates = principal->mates != NULL ? g_hash_table_ref (principal->mates) : NULL;
+  copy->uid = principal->uid;
   copy->expires_at = principal->expires_at;
   copy->workload = g_strdup (principal->workload);
   return copy;
@@ -327,9 +329,14 @@ thole_identity_peer (TholeIdentity *self, uid_t uid)
   gboolean admin = uid == 0 || uid == geteuid ();
   TholeUser *user = !admin && self->accounts != NULL ? thole_accounts_by_uid (self->accounts, uid) : NULL;
 
+  TholePrincipal *principal;
+
   if (user != NULL && !user->disabled)
-    return principal_of (self, user, g_strdup ("peer"));
-  return principal_new (g_strdup_printf ("uid:%u", (guint) uid), admin, g_strdup ("peer"));
+    principal = principal_of (self, user, g_strdup (PEER));
+  else
+    principal = principal_new (g_strdup_printf ("uid:%u", (guint) uid), admin, g_strdup (PEER));
+  principal->uid = uid;
+  return principal;
 }
 
 TholePrincipal *
@@ -587,11 +594,13 @@ thole_identity_renew (TholeIdentity *self, TholePrincipal *principal)
     return of_key (self, key_of (self, principal));
   if (strcmp (principal->credential, BOOTSTRAP) == 0)
     return thole_accounts_count (self->accounts, &thole_user_type) == 0 ? thole_principal_ref (principal) : NULL;
-  /* a peer: a user, or a uid that is nobody's */
   user = thole_accounts_lookup (self->accounts, &thole_user_type, principal->name);
-  if (user == NULL)
-    return g_str_has_prefix (principal->name, "uid:") ? thole_principal_ref (principal) : NULL;
-  return user->disabled ? NULL : principal_of (self, user, g_strdup (principal->credential));
+  if (user == NULL ? !g_str_has_prefix (principal->name, "uid:") : user->disabled)
+    return NULL;
+  /* a uid may have become somebody's, or nobody's */
+  if (strcmp (principal->credential, PEER) == 0)
+    return thole_identity_peer (self, principal->uid);
+  return user != NULL ? principal_of (self, user, g_strdup (principal->credential)) : NULL;
 }
 
 /* giving out and taking back ---------------------------------------------------------------------------------- */
@@ -646,7 +655,7 @@ thole_identity_issue_cookie (TholeIdentity *self, const TholePrincipal *principa
   if (user != NULL && principal->session != NULL && epoch_of (principal->session) != user->epoch)
     return NULL;
   /* a peer is who it is by its socket, which no browser has; a name that was only said must not outlive the request */
-  if (principal->credential == NULL || strcmp (principal->credential, "peer") == 0 || strcmp (principal->credential, DEVELOPMENT) == 0
+  if (principal->credential == NULL || strcmp (principal->credential, PEER) == 0 || strcmp (principal->credential, DEVELOPMENT) == 0
       || (user == NULL && strcmp (principal->credential, BOOTSTRAP) != 0))
     return NULL;
   claims.subject = g_strdup (principal->name);

@@ -20,6 +20,7 @@ typedef struct
   char **scopes;     /* (nullable): what its key is limited to */
   GHashTable *mates; /* (nullable): ids of users whose objects are as its own */
   char *credential;  /* (nullable): "peer", "bootstrap", "dev", "token JTI", "cookie JTI", "key ID", "workload" */
+  uid_t uid;         /* of a "peer" */
   char *session;     /* (nullable): jti of the signed token that says so */
   gboolean cookie;   /* it came in a cookie, which a browser also sends for pages of others */
   gint64 expires_at; /* µs since the epoch, 0 = never */

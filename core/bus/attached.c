@@ -113,6 +113,16 @@ empty_pending (Attached *self)
   self->sent = 0;
 }
 
+/* one that reads a little slower than is written never lets it become empty */
+static void
+drop_sent (Attached *self)
+{
+  if (self->sent <= 16 * KEPT)
+    return;
+  g_byte_array_remove_range (self->pending, 0, (guint) self->sent);
+  self->sent = 0;
+}
+
 /* may end it */
 static void
 send_pending (Attached *self)
@@ -124,6 +134,7 @@ send_pending (Attached *self)
     self->sent += (gsize) written;
   if (!broken && self->sent < self->pending->len)
     {
+      drop_sent (self);
       wait_for_room (self);
       return;
     }

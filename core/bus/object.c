@@ -153,10 +153,17 @@ thole_bus_object_properties (TholeBusKind kind, gpointer object)
 
 /* the wire form ------------------------------------------------------------------------------------------------ */
 
+/* what stands before it depends on its place. Returns: where the entry itself begins */
+static guint
+begin_entry (GByteArray *out)
+{
+  thole_wire_align (out, 8);
+  return out->len;
+}
+
 static void
 write_entry (GByteArray *out, const char *name, gconstpointer record, const TholeField *field, GVariant *value)
 {
-  thole_wire_align (out, 8);
   thole_wire_string (out, name);
   if (field != NULL)
     thole_bus_write_member (out, record, field);
@@ -178,10 +185,10 @@ write_dictionary (GVariant *properties, GByteArray *out, TholeBusWanted wanted, 
   g_variant_iter_init (&iter, properties);
   for (guint i = 0; g_variant_iter_loop (&iter, "{&sv}", &name, &value); i++)
     {
-      guint before = out->len;
+      guint before = out->len, begin = begin_entry (out);
 
       write_entry (out, name, NULL, NULL, value);
-      if (wanted != NULL && !wanted (i, out->data + before, out->len - before, user_data))
+      if (wanted != NULL && !wanted (i, out->data + begin, out->len - begin, user_data))
         g_byte_array_set_size (out, before);
     }
 }
@@ -203,10 +210,10 @@ thole_bus_object_write (TholeBusKind kind, gpointer object, GByteArray *out, Tho
   for (guint i = 0; i < type->n_fields; i++)
     if (!(type->fields[i].flags & THOLE_FIELD_HIDDEN))
       {
-        guint before = out->len;
+        guint before = out->len, begin = begin_entry (out);
 
         write_entry (out, thole_bus_property_name (type->fields[i].name), record, &type->fields[i], NULL);
-        if (wanted != NULL && !wanted (i, out->data + before, out->len - before, user_data))
+        if (wanted != NULL && !wanted (i, out->data + begin, out->len - begin, user_data))
           g_byte_array_set_size (out, before);
       }
   thole_record_unref (record);

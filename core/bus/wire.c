@@ -133,7 +133,11 @@ put_array (GByteArray *out, GVariant *value)
   guint boundary = boundary_of (g_variant_type_element (g_variant_get_type (value)));
   gsize open = thole_wire_open (out, boundary);
 
-  put_children (out, value);
+  /* numbers have the same bytes in both forms */
+  if (strchr ("ynqiuxtd", g_variant_type_peek_string (g_variant_type_element (g_variant_get_type (value)))[0]) != NULL)
+    put (out, g_variant_get_data (value), g_variant_get_size (value));
+  else
+    put_children (out, value);
   thole_wire_close (out, open, boundary);
 }
 

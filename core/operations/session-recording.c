@@ -18,7 +18,7 @@ thole_op_session_recording (TholeCall *call)
       return;
     }
   /* of one that has ended nothing comes, unless its end is still being written */
-  follow = thole_query_boolean (call, "follow") && (thole_seat_is_live (seat) || thole_recording_listens (seat->recording));
+  follow = thole_query_boolean (call, "follow") && (thole_seat_is_live (seat) || thole_recording_grows (seat->recording));
   call->reply.type = THOLE_CAST_TYPE;
   thole_call_stream (call, THOLE_REPLY_FILE, thole_recording_read (seat->recording, follow));
 }

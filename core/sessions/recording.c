@@ -370,7 +370,13 @@ thole_recording_state (TholeRecording *self)
 gboolean
 thole_recording_listens (TholeRecording *self)
 {
-  return self->viewer != NULL || self->retry != NULL || self->writing;
+  return self->viewer != NULL || self->retry != NULL || (self->writing && self->source != NULL);
+}
+
+gboolean
+thole_recording_grows (TholeRecording *self)
+{
+  return self->writing || thole_recording_listens (self);
 }
 
 guint64

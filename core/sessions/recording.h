@@ -54,6 +54,8 @@ void                thole_recording_finish  (TholeRecording *self);
 TholeRecordingState thole_recording_state   (TholeRecording *self);
 /* ... or will again, when the disk takes it. */
 gboolean            thole_recording_listens (TholeRecording *self);
+/* ... or what came is still being written. */
+gboolean            thole_recording_grows   (TholeRecording *self);
 /* Bytes that are written. */
 guint64             thole_recording_size    (TholeRecording *self);
 

@@ -307,6 +307,11 @@ def _(t):
                       what="PropertiesChanged")
     t.true("Spec" not in changed[-1] and "Id" not in changed[-1], "only what changed is told")
     t.equal(client.properties(path, "Workload")["State"], "stopped")
+    for label in ({"n": "1"}, {"n": "2"}):
+        t.thole.patch(f"/v1/workloads/{made['id']}", {"labels": label}).expect(200)
+        changed = t.until(lambda label=label: [arguments[1] for arguments in client.named("PropertiesChanged", path)
+                                               if arguments[1].get("Labels") == label], what="the new label")
+        t.equal(set(changed[-1]) - {"Generation", "Labels", "Revision", "UpdatedAt"}, set(), "told besides")
     t.client.call(path, "Workload.Delete", {"wait": "deleted"})
     t.until(lambda: [arguments for arguments in client.named("InterfacesRemoved") if arguments == (path, [f"{THOLE}.Workload"])],
             what="InterfacesRemoved")
