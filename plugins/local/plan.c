@@ -11,6 +11,7 @@
 
 #include "box.h"
 #include "etc.h"
+#include "place.h"
 #include "spec-check.h"
 #include "thole-sandbox-protocol.h"
 #include "user.h"
@@ -30,6 +31,7 @@ typedef struct
   GVariant *spec;
   GByteArray *out;
   GHashTable *files;
+  GPtrArray *mounts;   /* their places */
   LocalUser *user;
   const char *root;    /* of a root file system, NULL = the machine's /usr */
   guint n_files;
@@ -299,15 +301,37 @@ put_mounts (Plan *self, GError **error)
     {
       g_autoptr(GVariant) one = g_variant_get_child_value (list, i);
       const char *source = thole_dict_string (one, "source", ""), *target = thole_dict_string (one, "target", "");
+      g_autofree char *place = NULL;
 
       if (source[0] != '/' || access (source, F_OK) < 0)
         {
           g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "mounts: there is no \"%s\" on this machine", source);
           return FALSE;
         }
-      bind (self, !thole_dict_boolean (one, "read_only", FALSE), source, target);
+      place = local_place_of_mount ("mounts", target, self->root, self->mounts, error);
+      if (place == NULL)
+        return FALSE;
+      bind (self, !thole_dict_boolean (one, "read_only", FALSE), source, place);
+      g_ptr_array_add (self->mounts, g_steal_pointer (&place));
     }
   return TRUE;
+}
+
+/* Of the spec: anywhere that is in memory. Takes over @bytes. */
+static gboolean
+put_given (Plan *self, const char *path, GBytes *bytes, guint mode, GError **error)
+{
+  g_autoptr(GBytes) own = bytes;
+  g_autofree char *place = local_place_of_file ("files", path, self->root, self->mounts, error);
+
+  if (self->n_files >= FILES_MAX)
+    {
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_LIMIT, "files: a sandbox has at most %d", FILES_MAX);
+      return FALSE;
+    }
+  if (place != NULL)
+    put_file (self, place, g_steal_pointer (&own), mode);
+  return place != NULL;
 }
 
 static gboolean
@@ -321,12 +345,8 @@ put_files (Plan *self, GError **error)
       gsize length = 0;
       const void *data = content != NULL ? g_variant_get_fixed_array (content, &length, 1) : NULL;
 
-      if (self->n_files >= FILES_MAX)
-        {
-          g_set_error (error, THOLE_ERROR, THOLE_ERROR_LIMIT, "files: a sandbox has at most %d", FILES_MAX);
-          return FALSE;
-        }
-      put_file (self, thole_dict_string (one, "path", ""), g_bytes_new (data, length), (guint) thole_dict_int (one, "mode", 0644));
+      if (!put_given (self, thole_dict_string (one, "path", ""), g_bytes_new (data, length), (guint) thole_dict_int (one, "mode", 0644), error))
+        return FALSE;
     }
   return TRUE;
 }
@@ -351,7 +371,7 @@ put_variable (Plan *self, const char *name, const char *value)
 }
 
 static void
-put_environment (Plan *self, GVariant *secrets)
+put_environment (Plan *self)
 {
   g_autoptr(GVariant) env = thole_dict_value (self->spec, "env", "a{ss}");
   const struct { const char *name, *value; } base[] = {
@@ -360,7 +380,6 @@ put_environment (Plan *self, GVariant *secrets)
   };
   GVariantIter iter;
   const char *name, *value;
-  GVariant *secret;
 
   for (guint i = 0; i < G_N_ELEMENTS (base); i++)
     if (base[i].value != NULL && (env == NULL || !g_variant_lookup (env, base[i].name, "&s", &value)))
@@ -369,21 +388,30 @@ put_environment (Plan *self, GVariant *secrets)
     g_variant_iter_init (&iter, env);
   while (env != NULL && g_variant_iter_next (&iter, "{&s&s}", &name, &value))
     put_variable (self, name, value);
-  if (secrets == NULL)
-    return;
-  g_variant_iter_init (&iter, secrets);
-  while (g_variant_iter_next (&iter, "{&s@ay}", &name, &secret))
-    {
-      gsize length;
-      const char *data = g_variant_get_fixed_array (secret, &length, 1);
-      g_autofree char *text = g_strndup (data != NULL ? data : "", length);
+}
 
-      if (name[0] == '/')
-        put_file (self, name, g_bytes_new (data, length), 0400);
-      else
+/* Variables, and files with a whole path as their name. */
+static gboolean
+put_secrets (Plan *self, GVariant *secrets, GError **error)
+{
+  gsize count = secrets != NULL ? g_variant_n_children (secrets) : 0;
+
+  for (gsize i = 0; i < count; i++)
+    {
+      g_autoptr(GVariant) secret = NULL;
+      g_autofree char *text = NULL;
+      const char *name, *data;
+      gsize length;
+
+      g_variant_get_child (secrets, i, "{&s@ay}", &name, &secret);
+      data = g_variant_get_fixed_array (secret, &length, 1);
+      text = g_strndup (data != NULL ? data : "", length);
+      if (name[0] != '/')
         put_variable (self, name, text);
-      g_variant_unref (secret);
+      else if (!put_given (self, name, g_bytes_new (data, length), 0400, error))
+        return FALSE;
     }
+  return TRUE;
 }
 
 static void
@@ -427,8 +455,9 @@ local_plan_make (TholeDriver *driver, const char *id, GVariant *spec, GVariant *
   g_autofree char *root = local_spec_root (driver, thole_dict_string (spec, "image", ""), NULL), *passwd = NULL;
   g_autofree char *path = g_build_filename (root != NULL ? root : "/", "etc/passwd", NULL);
   g_autoptr(GVariant) resources = thole_dict_value (spec, "resources", "a{sv}");
+  g_autoptr(GPtrArray) mounts = g_ptr_array_new_with_free_func (g_free);
   g_autoptr(LocalUser) user = NULL;
-  Plan self = { .driver = driver, .id = id, .spec = spec, .out = out, .files = files, .root = root };
+  Plan self = { .driver = driver, .id = id, .spec = spec, .out = out, .files = files, .mounts = mounts, .root = root };
 
   g_file_get_contents (path, &passwd, NULL, NULL);
   user = local_user_find (thole_dict_string (spec, "user", ""), passwd != NULL ? passwd : "", error);
@@ -442,7 +471,9 @@ local_plan_make (TholeDriver *driver, const char *id, GVariant *spec, GVariant *
   put_scratch (&self, resources);
   if (!put_mounts (&self, error) || !put_files (&self, error))
     return NULL;
-  put_environment (&self, secrets);
+  put_environment (&self);
+  if (!put_secrets (&self, secrets, error))
+    return NULL;
   put_own (&self, agent);
   put_command (&self);
   return g_steal_pointer (&out);
