@@ -154,7 +154,11 @@ static void
 refuse_call (TholeBus *self, TholeBusCaller *caller, GDBusMessage *message, const char *text)
 {
   if (caller != NULL && caller->turned++ >= MOST_TURNED)
-    return;
+    {
+      /* perhaps it could not be asked for a sign of life before */
+      thole_bus_owe (caller, 0);
+      return;
+    }
   turn_away (self, message, "org.freedesktop.DBus.Error.LimitsExceeded", text);
   if (caller != NULL)
     thole_bus_owe (caller, HEAD);

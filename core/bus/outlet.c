@@ -34,7 +34,8 @@ thole_bus_outlet_precede (GDBusConnection *connection, GDBusMessage *message)
   if (!g_output_stream_write_all (g_io_stream_get_output_stream (g_dbus_connection_get_stream (connection)), data, length, NULL, NULL,
                                   &error))
     {
-      g_warning ("cannot write to the bus: %s", error->message);
+      g_log_structured ("thole", g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED) ? G_LOG_LEVEL_INFO : G_LOG_LEVEL_WARNING,
+                        "MESSAGE", "cannot write to the bus: %s", error->message);
       g_dbus_connection_close (connection, NULL, NULL, NULL);
     }
 }
