@@ -28,6 +28,7 @@
 /* within the sandbox */
 #define THOLE_SANDBOX_INSIDE "/.thole"
 #define THOLE_SANDBOX_INIT THOLE_SANDBOX_INSIDE "/sandbox"
+#define THOLE_SANDBOX_AGENT_SOCKET THOLE_SANDBOX_INSIDE "/run/agent.sock"
 /* the descriptor on which the first process speaks with the supervisor */
 #define THOLE_SANDBOX_LINK 3
 
@@ -41,6 +42,7 @@ enum
   THOLE_SANDBOX_END_INPUT = 5, /* of the main program */
   THOLE_SANDBOX_KILL = 6,      /* the whole sandbox, at once */
   THOLE_SANDBOX_FREEZE = 7,    /* value: 1 stop all, 0 go on */
+  THOLE_SANDBOX_CONNECT = 8,   /* answered by DONE with a descriptor: of a connection with thole-agent; else NOT_FOUND */
 
   /* from there */
   THOLE_SANDBOX_READY = 16,    /* of the first process: its credentials say who it is */

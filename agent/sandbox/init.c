@@ -15,6 +15,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -246,6 +248,19 @@ send_signal (Init *self)
   tell (head->number, THOLE_SANDBOX_DONE, result, head->extra, NULL, 0);
 }
 
+/* From in here, for the folder of the socket is of the sandbox's own memory; and a link that stands there leads nowhere else. */
+static void
+connect_agent (Init *self)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = THOLE_SANDBOX_AGENT_SOCKET };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  bool done = fd >= 0 && connect (fd, (struct sockaddr *) &address, sizeof address) == 0;
+
+  tell (0, THOLE_SANDBOX_DONE, done ? THOLE_AGENT_OK : THOLE_AGENT_NOT_FOUND, self->message.head.extra, &fd, done ? 1 : 0);
+  if (fd >= 0)
+    close (fd);
+}
+
 static bool
 take_message (Init *self)
 {
@@ -261,6 +276,9 @@ take_message (Init *self)
       break;
     case THOLE_SANDBOX_SIGNAL:
       send_signal (self);
+      break;
+    case THOLE_SANDBOX_CONNECT:
+      connect_agent (self);
       break;
     case THOLE_SANDBOX_FREEZE:
       kill (-1, self->message.head.value != 0 ? SIGSTOP : SIGCONT);

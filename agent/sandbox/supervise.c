@@ -188,6 +188,7 @@ serve_peer (Supervisor *self, Peer *peer)
     {
     case THOLE_SANDBOX_OPEN:
     case THOLE_SANDBOX_SIGNAL:
+    case THOLE_SANDBOX_CONNECT:
       if (peer->serial != 0 || peer->number != 0 || self->ended)
         peer_close (peer);
       else

@@ -1,14 +1,17 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * "agent/1": the program and a folder for its socket are mounted into each sandbox; the first `connect` starts it in there.
+ * "agent/1": the program is mounted into each sandbox, and the first `connect` starts it in there. Its socket is in the sandbox's own
+ * memory: the first process in there connects, and hands over the connection.
  */
+#include <gio/gio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "box.h"
 #include "plan.h"
 #include "slots.h"
+#include "talk.h"
 #include "watch.h"
 
 #define START_TIMEOUT 15.0
@@ -37,15 +40,8 @@ agent_install_async (TholeDriver *self, const char *id, GVariant *options, GCanc
 typedef struct
 {
   LocalJob job;
-  char *socket;
   gboolean started;
 } Connect;
-
-static void
-connect_clear (gpointer data)
-{
-  g_free (((Connect *) data)->socket);
-}
 
 static void open_socket (GTask *task);
 
@@ -85,19 +81,35 @@ start_agent (GTask *task)
 }
 
 static void
+return_stream (GTask *task, int fd)
+{
+  GError *error = NULL;
+  g_autoptr(GSocket) socket = g_socket_new_from_fd (fd, &error);
+
+  if (socket != NULL)
+    g_task_return_pointer (task, g_socket_connection_factory_create_connection (socket), g_object_unref);
+  else
+    {
+      close (fd);
+      g_task_return_error (task, error);
+    }
+}
+
+static void
 on_socket (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr(GTask) task = user_data;
   Connect *self = g_task_get_task_data (task);
   g_autoptr(GError) error = NULL;
-  GIOStream *stream = thole_unix_connect_finish (result, &error);
+  int fd = -1;
 
-  if (stream != NULL)
-    g_task_return_pointer (task, stream, g_object_unref);
-  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    g_task_return_error (task, g_steal_pointer (&error));
+  if (local_ask_finish (result, &fd, &error) && fd >= 0)
+    return_stream (task, fd);
+  else if (error == NULL || !g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND))
+    g_task_return_error (task, error != NULL ? g_steal_pointer (&error)
+                                             : g_error_new_literal (THOLE_ERROR, THOLE_ERROR_FAILED, "there is no connection"));
   else if (self->started)
-    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "thole-agent does not answer: %s", error->message);
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "thole-agent does not answer");
   else
     start_agent (task);
 }
@@ -105,22 +117,21 @@ on_socket (GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 open_socket (GTask *task)
 {
-  Connect *self = g_task_get_task_data (task);
+  LocalJob *job = g_task_get_task_data (task);
 
-  thole_unix_connect_async (self->socket, g_task_get_cancellable (task), on_socket, g_object_ref (task));
+  local_ask_async (job->driver, job->id, THOLE_SANDBOX_CONNECT, 0, 0, 0, g_task_get_cancellable (task), on_socket, g_object_ref (task));
 }
 
 static void
 agent_connect_async (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
                      gpointer user_data)
 {
-  g_autoptr(GTask) task = local_job_new (self, id, sizeof (Connect), connect_clear, options, cancellable, callback, user_data);
+  g_autoptr(GTask) task = local_job_new (self, id, sizeof (Connect), NULL, options, cancellable, callback, user_data);
   GError *error = NULL;
   g_autoptr(GVariant) record = task != NULL ? local_box_record (self, id, &error) : NULL;
 
   if (task == NULL)
     return;
-  ((Connect *) g_task_get_task_data (task))->socket = local_box_path (self, id, "agent/agent.sock");
   if (record == NULL)
     g_task_return_error (task, error);
   else if (!local_watch (self, id))

@@ -238,22 +238,12 @@ remove_tree (const char *path, guint depth)
   g_rmdir (path);
 }
 
-/* Folders of its own: the log, and one that is joined into the sandbox for the agent's socket. */
 static gboolean
-make_folders (TholeDriver *driver, const char *folder, GError **error)
+make_folders (const char *folder, GError **error)
 {
-  static const char *const names[] = { THOLE_SANDBOX_LOG, "agent" };
+  g_autofree char *log = g_build_filename (folder, THOLE_SANDBOX_LOG, NULL);
 
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    {
-      g_autofree char *path = g_build_filename (folder, names[i], NULL);
-
-      if (g_mkdir_with_parents (path, 0700) < 0)
-        return fail (path, error);
-      if (i == 1 && driver->config->uid >= 0 && lchown (path, (uid_t) driver->config->uid, (gid_t) driver->config->gid) < 0)
-        return fail (path, error);
-    }
-  return TRUE;
+  return g_mkdir_with_parents (log, 0700) == 0 || fail (log, error);
 }
 
 gboolean
@@ -264,7 +254,7 @@ local_box_make (TholeDriver *driver, const char *id, GVariant *record, GByteArra
   g_autofree char *folder = local_box_path (driver, id, NULL), *text = thole_json_to_string (record);
 
   remove_tree (fresh, DEPTH);
-  if (make_folders (driver, fresh, error) && write_files (fresh, files, error)
+  if (make_folders (fresh, error) && write_files (fresh, files, error)
       && write_file (fresh, THOLE_SANDBOX_PLAN, plan->data, plan->len, error) && write_file (fresh, RECORD, text, strlen (text), error))
     {
       if (g_rename (fresh, folder) == 0)

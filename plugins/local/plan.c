@@ -433,7 +433,6 @@ put_own (Plan *self, const char *agent)
 {
   const LocalConfig *config = self->driver->config;
   g_autofree char *filter = g_build_filename (config->state_dir, "filter", NULL);
-  g_autofree char *folder = local_box_path (self->driver, self->id, "agent");
 
   add_format (self->out, "log_max", "%" G_GINT64_FORMAT, config->log_max_size);
   add_format (self->out, "uid", "%" G_GINT64_FORMAT, config->uid);
@@ -443,7 +442,8 @@ put_own (Plan *self, const char *agent)
   if (agent[0] != '\0')
     {
       bind (self, FALSE, agent, LOCAL_AGENT_PROGRAM);
-      bind (self, TRUE, folder, LOCAL_AGENT_FOLDER);
+      /* of its own, so that whatever stands there has a bound */
+      words (self, "--perms", "0700", "--size", "1048576", "--tmpfs", LOCAL_AGENT_FOLDER, NULL);
     }
   words (self, "--remount-ro", "/", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1", "--clearenv", NULL);
 }

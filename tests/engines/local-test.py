@@ -266,6 +266,8 @@ def _(t):
     t.true(int(t.logs(full).split()[-1]) <= 8 << 20, t.logs(full))
     shm = t.ended("head -c 100000000 /dev/zero >/dev/shm/a")
     t.holds(t.logs(shm), "No space left")
+    agent = t.ended("head -c 100000000 /dev/zero >/.thole/run/a")
+    t.holds(t.logs(agent), "No space left")
 
 
 @case("what is used, and what is allowed", "LC-13")
