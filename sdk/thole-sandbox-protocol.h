@@ -18,6 +18,10 @@
 /* further programs at once */
 #define THOLE_SANDBOX_PROGRAMS 256
 
+/* bounds of a plan: words of bwrap, and bytes */
+#define THOLE_SANDBOX_PLAN_WORDS 4000
+#define THOLE_SANDBOX_PLAN_BYTES (1024 * 1024)
+
 /* in the folder of a sandbox */
 #define THOLE_SANDBOX_PLAN "plan"
 #define THOLE_SANDBOX_STATE "state"

@@ -39,16 +39,34 @@ message_send (int socket, const TholeSandboxHead *head, const void *payload, siz
   return n == (ssize_t) (sizeof *head + length);
 }
 
+/* What does not fit is closed. */
+static void
+take_fds (const struct cmsghdr *control, Message *message)
+{
+  size_t count = (control->cmsg_len - CMSG_LEN (0)) / sizeof (int);
+
+  for (size_t i = 0; i < count; i++)
+    {
+      int fd;
+
+      memcpy (&fd, CMSG_DATA (control) + i * sizeof fd, sizeof fd);
+      if (message->n_fds < THOLE_SANDBOX_FDS)
+        message->fds[message->n_fds++] = fd;
+      else
+        {
+          close (fd);
+          message->too_many = true;
+        }
+    }
+}
+
 static void
 take_control (struct msghdr *header, Message *message)
 {
   for (struct cmsghdr *at = CMSG_FIRSTHDR (header); at != NULL; at = CMSG_NXTHDR (header, at))
     {
       if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SCM_RIGHTS)
-        {
-          message->n_fds = (int) ((at->cmsg_len - CMSG_LEN (0)) / sizeof (int));
-          memcpy (message->fds, CMSG_DATA (at), sizeof (int) * (size_t) message->n_fds);
-        }
+        take_fds (at, message);
       else if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SCM_CREDENTIALS)
         {
           struct ucred who;
@@ -72,13 +90,14 @@ message_receive (int socket, Message *message)
   ssize_t n = recvmsg (socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
   message->n_fds = 0;
+  message->too_many = false;
   message->sender = 0;
   message->length = 0;
   if (n < 0)
     return errno == EAGAIN || errno == EINTR ? 0 : -1;
   take_control (&header, message);
   if (n >= (ssize_t) sizeof message->head && message->head.version == THOLE_SANDBOX_VERSION
-      && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
+      && !message->too_many && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
     {
       message->length = (size_t) n - sizeof message->head;
       return 1;

@@ -18,6 +18,7 @@ typedef struct
   size_t length;                    /* of the payload */
   int fds[THOLE_SANDBOX_FDS];       /* who receives them owns them */
   int n_fds;
+  bool too_many;                    /* of them came */
   pid_t sender;                     /* by the kernel's word, where the socket is told to ask for it; else 0 */
 } Message;
 

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "thole-sandbox-protocol.h"
+
 static char *
 read_whole (const char *path, size_t *length)
 {
@@ -18,15 +20,16 @@ read_whole (const char *path, size_t *length)
   size_t done = 0;
   ssize_t n = 1;
 
-  if (fd >= 0 && fstat (fd, &place) == 0 && place.st_size > 0 && place.st_size <= PLAN_BYTES)
+  if (fd < 0)
+    return NULL;
+  if (fstat (fd, &place) == 0 && place.st_size > 0 && place.st_size <= THOLE_SANDBOX_PLAN_BYTES)
     bytes = malloc ((size_t) place.st_size);
   while (bytes != NULL && n > 0 && done < (size_t) place.st_size)
     {
       n = read (fd, bytes + done, (size_t) place.st_size - done);
       done += n > 0 ? (size_t) n : 0;
     }
-  if (fd >= 0)
-    close (fd);
+  close (fd);
   if (bytes != NULL && done > 0 && bytes[done - 1] == '\0')
     {
       *length = done;
@@ -46,7 +49,14 @@ typedef struct
   int most;
 } List;
 
-static bool
+typedef enum
+{
+  NO_LIST,
+  ADDED,
+  FULL
+} Added;
+
+static Added
 add_to_list (const List *lists, const char *entry, const char *value)
 {
   for (const List *at = lists; at->key != NULL; at++)
@@ -55,11 +65,12 @@ add_to_list (const List *lists, const char *entry, const char *value)
 
       if (strncmp (entry, at->key, length) != 0 || entry[length] != '=')
         continue;
-      if (*at->count + 1 < at->most)
-        at->list[(*at->count)++] = value;
-      return true;
+      if (*at->count + 1 >= at->most)
+        return FULL;
+      at->list[(*at->count)++] = value;
+      return ADDED;
     }
-  return false;
+  return NO_LIST;
 }
 
 static bool
@@ -69,22 +80,9 @@ is (const char *entry, const char *key)
 }
 
 static void
-take (SandboxPlan *plan, const List *lists, const char *entry)
+take_single (SandboxPlan *plan, const char *entry, const char *value)
 {
-  const char *value = strchr (entry, '=');
-
-  if (value == NULL)
-    return;
-  value++;
-  /* words of bwrap keep their letter, which says how they are to be taken */
-  if (is (entry, "b=") || is (entry, "f=") || is (entry, "d="))
-    {
-      if (plan->n_engine + 1 < PLAN_STRINGS)
-        plan->engine[plan->n_engine++] = entry;
-    }
-  else if (add_to_list (lists, entry, value))
-    return;
-  else if (is (entry, "folder="))
+  if (is (entry, "folder="))
     plan->folder = value;
   else if (is (entry, "seccomp="))
     plan->seccomp = value;
@@ -100,6 +98,29 @@ take (SandboxPlan *plan, const List *lists, const char *entry)
     plan->tty = value[0] == '1';
   else if (is (entry, "input="))
     plan->input = value[0] == '1';
+}
+
+/* False when there is no room: what is last matters most, so none is left out. */
+static bool
+take (SandboxPlan *plan, const List *lists, const char *entry)
+{
+  const char *value = strchr (entry, '=');
+  Added added;
+
+  if (value == NULL)
+    return true;
+  /* words of bwrap keep their letter, which says how they are to be taken */
+  if (is (entry, "b=") || is (entry, "f=") || is (entry, "d="))
+    {
+      if (plan->n_engine + 1 >= PLAN_STRINGS)
+        return false;
+      plan->engine[plan->n_engine++] = entry;
+      return true;
+    }
+  added = add_to_list (lists, entry, value + 1);
+  if (added == NO_LIST)
+    take_single (plan, entry, value + 1);
+  return added != FULL;
 }
 
 bool
@@ -121,7 +142,11 @@ plan_read (SandboxPlan *plan, const char *path)
   if (plan->bytes == NULL)
     return false;
   for (char *at = plan->bytes; at < plan->bytes + length; at += strlen (at) + 1)
-    take (plan, lists, at);
+    if (!take (plan, lists, at))
+      {
+        errno = E2BIG;
+        return false;
+      }
   errno = EINVAL;
   return plan->n_engine > 0 && plan->n_arguments > 0;
 }

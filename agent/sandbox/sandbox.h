@@ -18,7 +18,6 @@ int sandbox_init (char **limits);
 #define PLAN_STRINGS 4096
 #define PLAN_GROUPS 16
 #define PLAN_LIMITS 16
-#define PLAN_BYTES (1024 * 1024)
 
 /* What the driver wrote: strings KEY=VALUE, each ended by NUL. */
 typedef struct

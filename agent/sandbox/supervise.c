@@ -515,7 +515,10 @@ send_main (Supervisor *self)
       size_t length = strlen (text) + 1;
 
       if (used + length > sizeof self->message.payload)
-        return false;
+        {
+          errno = E2BIG;
+          return false;
+        }
       memcpy (payload + used, text, length);
       used += length;
     }
@@ -625,6 +628,8 @@ sandbox_supervise (const char *folder)
   int role;
 
   umask (077);
+  /* whoever started this may have left more open than its output */
+  close_range (3, ~0U, 0);
   fill_first ();
   for (int i = 0; i < PEERS; i++)
     self.peers[i].fd = -1;
