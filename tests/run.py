@@ -7,6 +7,7 @@ Every test program speaks TAP (unit tests through GTest), so that cases are coun
 """
 import collections
 import concurrent.futures
+import contextlib
 import glob
 import itertools
 import json
@@ -291,6 +292,21 @@ def conformance_containerd(given):
                        {"image": given["THOLE_TEST_IMAGE"], "agent": os.path.join(ASAN, "agent", "thole-agent")})
 
 
+def conformance_local():
+    if not shutil.which("bwrap") or not os.path.exists(os.path.join(ASAN, "plugins", "local.so")):
+        count = Count()
+        count.skipped, count.notes = 1, ["skipped: conformance-local: bwrap is not installed, or the local driver was not built"]
+        return count
+    group = f"thole-check-{os.getpid()}"
+    try:
+        return conformance("local", {"runner": os.path.join(ASAN, "agent", "sandbox", "thole-sandbox"), "cgroup_parent": f"/{group}"},
+                           {"agent": os.path.join(ASAN, "agent", "thole-agent")})
+    finally:
+        for folder in [*glob.glob(f"/sys/fs/cgroup/*/{group}"), *glob.glob(f"/sys/fs/cgroup/{group}")]:
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
+
+
 def suite_driver(_):
     """The drivers alone, through their ABI, each on a real engine."""
     shutil.rmtree(os.path.join(LOGS, "conformance"), ignore_errors=True)
@@ -298,6 +314,7 @@ def suite_driver(_):
     count.add(conformance("memory"))
     count.add(docker_cases())
     count.add(containerd_cases())
+    count.add(conformance_local())
     count.add(tap("conformance", ["/usr/bin/python3", os.path.join(ROOT, "tests", "collect-conformance.py"), "--check",
                                   os.path.join(LOGS, "conformance")]))
     return count
