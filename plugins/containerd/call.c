@@ -47,6 +47,59 @@ ctr_is_unsure (const GError *error)
          && (error->domain == G_IO_ERROR || ctr_is (error, THOLE_ERROR_UNAVAILABLE) || ctr_is (error, THOLE_ERROR_TIMEOUT));
 }
 
+struct _CtrWait
+{
+  GTask *task; /* NULL when it was told that it is cancelled */
+  CtrNext next;
+  GSource *cancelled;
+};
+
+static gboolean
+on_wait_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  CtrWait *self = user_data;
+  g_autoptr(GTask) task = g_steal_pointer (&self->task);
+  g_autoptr(GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+
+  thole_timer_clear (&self->cancelled);
+  self->next (task, NULL, error);
+  return G_SOURCE_REMOVE;
+}
+
+CtrWait *
+ctr_wait_new (GTask *task, CtrNext next)
+{
+  CtrWait *self = g_new0 (CtrWait, 1);
+  GCancellable *cancellable = g_task_get_cancellable (task);
+
+  self->task = g_object_ref (task);
+  self->next = next;
+  if (cancellable == NULL)
+    return self;
+  self->cancelled = g_cancellable_source_new (cancellable);
+  g_source_set_callback (self->cancelled, G_SOURCE_FUNC (on_wait_cancelled), self, NULL);
+  g_source_attach (self->cancelled, g_task_get_context (task));
+  return self;
+}
+
+void
+ctr_wait_end (CtrWait *self, gpointer value, GError *error)
+{
+  g_autoptr(GTask) task = g_steal_pointer (&self->task);
+  CtrNext next = self->next;
+
+  thole_timer_clear (&self->cancelled);
+  g_free (self);
+  if (task != NULL)
+    next (task, value, error);
+}
+
+gboolean
+ctr_wait_is_over (const CtrWait *self)
+{
+  return self->task == NULL;
+}
+
 static void
 call_end (Call *self)
 {

@@ -35,6 +35,16 @@ typedef struct
 /* Makes @call for @task, whose data begins with a CtrJob, and goes on with @next. The task's cancellable ends it. */
 void ctr_call (GTask *task, const CtrCall *call, CtrNext next);
 
+/* Who waits for work that comes to its end without its caller, too: when @task is cancelled, @next gets G_IO_ERROR_CANCELLED from the main
+ * loop, and what the work says later is dropped. */
+typedef struct _CtrWait CtrWait;
+
+CtrWait *ctr_wait_new     (GTask *task, CtrNext next);
+/* Calls the @next of ctr_wait_new() unless that was done; @self is gone then. */
+void     ctr_wait_end     (CtrWait *self, gpointer value, GError *error);
+/* Has the caller gone? */
+gboolean ctr_wait_is_over (const CtrWait *self);
+
 /* Returns a copy of @error from the task. */
 void ctr_fail (GTask *task, const GError *error);
 gboolean ctr_is (const GError *error, int code);

@@ -11,12 +11,11 @@
 typedef struct
 {
   CtrJob job;
-  GTask *outer;
-  CtrNext next;
+  CtrWait *wait;
   char *what;
   GSubprocess *program;
-  GSource *deadline;
-  gboolean late;
+  GSource *deadline, *stopped;
+  gboolean late, given_up;
 } Run;
 
 static void
@@ -25,8 +24,8 @@ run_clear (gpointer data)
   Run *self = data;
 
   thole_timer_clear (&self->deadline);
+  thole_timer_clear (&self->stopped);
   g_clear_object (&self->program);
-  g_object_unref (self->outer);
   g_free (self->what);
 }
 
@@ -35,7 +34,7 @@ run_end (GTask *task, GVariant *value, GError *error)
 {
   Run *self = g_task_get_task_data (task);
 
-  self->next (self->outer, value, error);
+  ctr_wait_end (g_steal_pointer (&self->wait), value, error);
   g_task_return_boolean (task, TRUE);
 }
 
@@ -64,7 +63,10 @@ on_ended (GObject *source, GAsyncResult *result, gpointer user_data)
   gboolean ended = g_subprocess_communicate_utf8_finish (self->program, result, &said, &complained, &error);
 
   thole_timer_clear (&self->deadline);
-  if (self->late)
+  thole_timer_clear (&self->stopped);
+  if (self->given_up)
+    wrong = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+  else if (self->late)
     wrong = g_error_new (THOLE_ERROR, THOLE_ERROR_TIMEOUT, "%s takes too long", self->what);
   else if (!ended)
     wrong = g_error_new (THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", self->what, error->message);
@@ -90,18 +92,37 @@ on_deadline (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static gboolean
+on_stopped (GCancellable *cancellable, gpointer user_data)
+{
+  Run *self = g_task_get_task_data (user_data);
+
+  thole_timer_clear (&self->stopped);
+  self->given_up = TRUE;
+  g_subprocess_force_exit (self->program);
+  return G_SOURCE_REMOVE;
+}
+
+/* A source of the task itself, for the program may outlive the backend. */
+static GSource *
+attach (GTask *task, GSource *source, GSourceFunc function)
+{
+  g_source_set_callback (source, function, task, NULL);
+  g_source_attach (source, g_task_get_context (task));
+  return source;
+}
+
+/* @stop (nullable) ends the program */
 static void
 run (GTask *task, GSubprocessLauncher *launcher, const char *const *words, const char *what, const char *input, double seconds,
-     CtrNext next)
+     GCancellable *stop, CtrNext next)
 {
-  TholeDriver *driver = ctr_driver_of (task);
-  /* not the caller's cancellable: what has begun comes to its end, and is undone by another call */
-  g_autoptr(GTask) inner = ctr_job_new (driver, sizeof (Run), run_clear, NULL, NULL, NULL, NULL);
+  /* not the caller's cancellable: what has begun comes to its end without it */
+  g_autoptr(GTask) inner = ctr_job_new (ctr_driver_of (task), sizeof (Run), run_clear, NULL, NULL, NULL, NULL);
   Run *self = g_task_get_task_data (inner);
   g_autoptr(GError) error = NULL, wrong = NULL;
 
-  self->outer = g_object_ref (task);
-  self->next = next;
+  self->wait = ctr_wait_new (task, next);
   self->what = g_strdup (what);
   self->program = g_subprocess_launcher_spawnv (launcher, words, &error);
   if (self->program == NULL)
@@ -110,7 +131,9 @@ run (GTask *task, GSubprocessLauncher *launcher, const char *const *words, const
       run_end (inner, NULL, wrong);
       return;
     }
-  self->deadline = ctr_timer (driver, seconds, on_deadline, inner);
+  self->deadline = attach (inner, g_timeout_source_new ((guint) (seconds * 1000)), on_deadline);
+  if (stop != NULL)
+    self->stopped = attach (inner, g_cancellable_source_new (stop), G_SOURCE_FUNC (on_stopped));
   g_subprocess_communicate_utf8_async (self->program, input, NULL, on_ended, g_object_ref (inner));
 }
 
@@ -120,7 +143,8 @@ launcher_new (gboolean input)
   GSubprocessLauncher *launcher = g_subprocess_launcher_new ((input ? G_SUBPROCESS_FLAGS_STDIN_PIPE : 0) | G_SUBPROCESS_FLAGS_STDOUT_PIPE
                                                              | G_SUBPROCESS_FLAGS_STDERR_PIPE);
 
-  g_subprocess_launcher_setenv (launcher, "PATH", PROGRAMS, TRUE);
+  /* of the daemon's own environment they get nothing: that may have secrets */
+  g_subprocess_launcher_set_environ (launcher, (char *[]){ "PATH=" PROGRAMS, NULL });
   return launcher;
 }
 
@@ -166,13 +190,13 @@ ctr_cni_call (GTask *task, const CtrCni *call, CtrNext next)
   g_subprocess_launcher_setenv (launcher, "CNI_NETNS", call->netns, TRUE);
   g_subprocess_launcher_setenv (launcher, "CNI_IFNAME", CTR_CNI_INTERFACE, TRUE);
   g_subprocess_launcher_setenv (launcher, "CNI_PATH", path, TRUE);
-  run (task, launcher, (const char *const[]){ program, NULL }, what, call->config, CTR_RUN_SECONDS, next);
+  run (task, launcher, (const char *const[]){ program, NULL }, what, call->config, CTR_RUN_SECONDS, NULL, next);
 }
 
 void
-ctr_cni_run (GTask *task, const char *const *words, double seconds, CtrNext next)
+ctr_cni_run (GTask *task, const char *const *words, double seconds, GCancellable *stop, CtrNext next)
 {
   g_autoptr(GSubprocessLauncher) launcher = launcher_new (FALSE);
 
-  run (task, launcher, words, words[0], NULL, seconds, next);
+  run (task, launcher, words, words[0], NULL, seconds, stop, next);
 }

@@ -22,8 +22,10 @@ typedef struct
 
 /* Is the plugin there? */
 gboolean ctr_cni_has  (const char *path, const char *plugin);
-/* @next gets what the plugin says (a{sv}, empty for DEL). Errors: UNSUPPORTED (it is not there), TIMEOUT, FAILED with its own words. */
+/* Both begin what comes to its end though the task is cancelled; then @next gets G_IO_ERROR_CANCELLED at once.
+ *
+ * @next gets what the plugin says (a{sv}, empty for DEL). Errors: UNSUPPORTED (it is not there), TIMEOUT, FAILED with its own words. */
 void     ctr_cni_call (GTask *task, const CtrCni *call, CtrNext next);
-/* Runs a program to its end, for at most @seconds; an exit code other than 0 is FAILED. @next gets NULL. */
-void     ctr_cni_run  (GTask *task, const char *const *words, double seconds, CtrNext next);
+/* Runs a program to its end, for at most @seconds; an exit code other than 0 is FAILED. @stop (nullable) kills it. @next gets NULL. */
+void     ctr_cni_run  (GTask *task, const char *const *words, double seconds, GCancellable *stop, CtrNext next);
 #define CTR_RUN_SECONDS 30.0

@@ -50,7 +50,7 @@ wake_others (Create *self)
 
   g_hash_table_remove (self->job.driver->creating, self->container);
   for (guint i = 0; i < waiting->len; i++)
-    look (g_ptr_array_index (waiting, i));
+    ctr_wait_end (g_ptr_array_index (waiting, i), NULL, NULL);
 }
 
 static void
@@ -535,6 +535,15 @@ on_looked (GTask *task, gpointer value, GError *error)
     ctr_lease_make (task, self->container, on_leased);
 }
 
+static void
+on_waited (GTask *task, gpointer value, GError *error)
+{
+  if (error != NULL)
+    ctr_fail (task, error);
+  else
+    look (task);
+}
+
 /* One at a time: both would make the same snapshot. */
 static void
 look (GTask *task)
@@ -544,11 +553,11 @@ look (GTask *task)
 
   if (waiting != NULL)
     {
-      g_ptr_array_add (waiting, g_object_ref (task));
+      g_ptr_array_add (waiting, ctr_wait_new (task, on_waited));
       return;
     }
   self->first = TRUE;
-  g_hash_table_insert (self->job.driver->creating, g_strdup (self->container), g_ptr_array_new_with_free_func (g_object_unref));
+  g_hash_table_insert (self->job.driver->creating, g_strdup (self->container), g_ptr_array_new ());
   ctr_thing_find_any (task, self->id, on_looked);
 }
 

@@ -40,7 +40,7 @@ struct _TholeDriver
   CtrRemains *remains;   /* (nullable) */
   struct _CtrNets *nets; /* networks that were given out */
   char *subnet;          /* of the bridge, once it is known */
-  gboolean ruled;        /* the rules of the bridge are there */
+  gboolean unruled;      /* the rules of the bridge could not be made the last time */
   GPtrArray *ruling;     /* (nullable): GTask that wait for them */
   GHashTable *reaping;   /* container -> GPtrArray of GTask that wait for its end to be written down */
   GHashTable *starting;  /* containers that are being started */
@@ -50,6 +50,7 @@ struct _TholeDriver
   GHashTable *health;    /* container -> CtrHealth, of those that run and are checked */
   GHashTable *execs;     /* ids of the further programs that are ours */
   GHashTable *names;     /* container -> CtrName, of all that were seen */
+  guint copies;          /* of volumes, under way */
   guint serial;          /* for names of what lives shortly */
 };
 

@@ -44,6 +44,7 @@ typedef struct
   GTask *outer;
   CtrNext next;
   guint rule;
+  gboolean failed;
 } Make;
 
 static void
@@ -56,11 +57,11 @@ static void look (GTask *task);
 
 /* All that wait, the first of which did the work. */
 static void
-end_all (TholeDriver *driver)
+end_all (TholeDriver *driver, gboolean failed)
 {
   g_autoptr(GPtrArray) waiting = g_steal_pointer (&driver->ruling);
 
-  driver->ruled = TRUE;
+  driver->unruled = failed;
   for (guint i = 0; i < waiting->len; i++)
     {
       GTask *task = g_ptr_array_index (waiting, i);
@@ -84,7 +85,7 @@ run (GTask *task, const char *command, CtrNext next)
     { "iptables", "-w", "10", command, "FORWARD", "-o", bridge, "-j", "ACCEPT", NULL },
   };
 
-  ctr_cni_run (task, rules[self->rule], CTR_RUN_SECONDS, next);
+  ctr_cni_run (task, rules[self->rule], CTR_RUN_SECONDS, NULL, next);
 }
 
 static void
@@ -92,7 +93,9 @@ on_added (GTask *task, gpointer value, GError *error)
 {
   Make *self = g_task_get_task_data (task);
 
-  if (error != NULL)
+  self->failed = self->failed || error != NULL;
+  /* once: it is tried at each start */
+  if (error != NULL && !self->job.driver->unruled)
     ctr_log (self->job.driver, G_LOG_LEVEL_WARNING, "containers on the bridge may not reach other machines: %s", error->message);
   self->rule++;
   look (task);
@@ -117,7 +120,7 @@ look (GTask *task)
       run (task, "-C", on_looked);
       return;
     }
-  end_all (self->job.driver);
+  end_all (self->job.driver, self->failed);
 }
 
 void
@@ -127,11 +130,6 @@ ctr_net_rules (GTask *task, CtrNext next)
   g_autoptr(GTask) inner = NULL;
   Make *self;
 
-  if (driver->ruled)
-    {
-      next (task, NULL, NULL);
-      return;
-    }
   inner = ctr_job_new (driver, sizeof (Make), make_clear, NULL, NULL, NULL, NULL);
   self = g_task_get_task_data (inner);
   self->outer = g_object_ref (task);

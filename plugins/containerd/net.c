@@ -16,7 +16,7 @@
 #define GIVEN "net"     /* what was given out */
 #define FILE_MAX 65536
 #define TRIES 4
-#define TRY_PAUSE 0.25
+#define TRY_PAUSE_MS 250
 
 /* What a container has. */
 typedef struct
@@ -29,6 +29,7 @@ typedef struct
 struct _CtrNets
 {
   GHashTable *given; /* container -> Given */
+  GHashTable *ways;  /* container -> GQueue of GTask: the first is under way */
 };
 
 static void
@@ -59,6 +60,7 @@ ctr_nets_new (void)
   CtrNets *self = g_new0 (CtrNets, 1);
 
   self->given = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, given_free);
+  self->ways = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_queue_free);
   return self;
 }
 
@@ -66,6 +68,7 @@ void
 ctr_nets_free (CtrNets *self)
 {
   g_hash_table_unref (self->given);
+  g_hash_table_unref (self->ways);
   g_free (self);
 }
 
@@ -204,14 +207,15 @@ addresses_of (GVariant *result)
 typedef struct
 {
   CtrJob job;
-  GTask *outer;
-  CtrNext next;
-  char *container, *netns;
-  GVariant *ports;
+  CtrWait *wait;
+  char *container;
+  guint pid;        /* whose namespace it is */
+  char *netns;      /* once it is its turn */
+  GVariant *wanted; /* ports */
+  GVariant *ports;  /* those that it has */
   GError *failure;
   guint tries;      /* to give back */
   gboolean again;   /* it failed once already */
-  GSource *timer;
 } Way;
 
 static void
@@ -219,33 +223,61 @@ way_clear (gpointer data)
 {
   Way *self = data;
 
-  thole_timer_clear (&self->timer);
-  g_clear_object (&self->outer);
   g_free (self->container);
   g_free (self->netns);
+  g_clear_pointer (&self->wanted, g_variant_unref);
   g_clear_pointer (&self->ports, g_variant_unref);
   g_clear_error (&self->failure);
 }
 
+static void begin_down (GTask *task);
+
 static GTask *
 way_new (GTask *task, const char *container, CtrNext next)
 {
+  /* not the caller's cancellable: what has begun comes to its end, or is undone */
   GTask *inner = ctr_job_new (ctr_driver_of (task), sizeof (Way), way_clear, NULL, NULL, NULL, NULL);
   Way *self = g_task_get_task_data (inner);
 
-  self->outer = g_object_ref (task);
-  self->next = next;
+  self->wait = ctr_wait_new (task, next);
   self->container = g_strdup (container);
   return inner;
+}
+
+/* One at a time for each container: one whose caller has gone may still be under way. */
+static void
+way_begin (GTask *task)
+{
+  Way *self = g_task_get_task_data (task);
+  GHashTable *ways = self->job.driver->nets->ways;
+  GQueue *queue = g_hash_table_lookup (ways, self->container);
+
+  if (queue == NULL)
+    {
+      queue = g_queue_new ();
+      g_hash_table_insert (ways, g_strdup (self->container), queue);
+    }
+  g_queue_push_tail (queue, g_object_ref (task));
+  if (queue->length == 1)
+    begin_down (task);
 }
 
 static void
 way_end (GTask *task, GError *error)
 {
   Way *self = g_task_get_task_data (task);
+  g_autoptr(TholeDriver) driver = ctr_driver_ref (self->job.driver);
+  GQueue *queue = g_hash_table_lookup (driver->nets->ways, self->container);
+  g_autoptr(GTask) first = g_queue_pop_head (queue), waiting = NULL;
 
-  self->next (self->outer, NULL, error);
-  g_task_return_boolean (task, TRUE);
+  if (queue->length == 0)
+    g_hash_table_remove (driver->nets->ways, self->container);
+  else
+    waiting = g_object_ref (queue->head->data);
+  ctr_wait_end (g_steal_pointer (&self->wait), NULL, error);
+  g_task_return_boolean (first, TRUE);
+  if (waiting != NULL)
+    begin_down (waiting);
 }
 
 static void
@@ -263,11 +295,33 @@ static void on_rules (GTask *task, gpointer value, GError *error);
 static gboolean
 on_time (gpointer user_data)
 {
-  g_autoptr(GTask) task = user_data;
+  GTask *task = user_data;
 
-  thole_timer_clear (&((Way *) g_task_get_task_data (task))->timer);
   take_down (task);
   return G_SOURCE_REMOVE;
+}
+
+/* Not the host's timer: what was begun is brought to its end after `close`, too. */
+static void
+pause_way (GTask *task)
+{
+  g_autoptr(GSource) timer = g_timeout_source_new (TRY_PAUSE_MS);
+
+  g_source_set_callback (timer, on_time, g_object_ref (task), g_object_unref);
+  g_source_attach (timer, g_task_get_context (task));
+}
+
+/* What was there is gone, or is as good as that. */
+static void
+end_down (GTask *task, GError *error)
+{
+  Way *self = g_task_get_task_data (task);
+
+  self->tries = 0;
+  if (self->failure != NULL || self->wanted == NULL)
+    way_end (task, self->failure != NULL ? self->failure : error);
+  else
+    ctr_net_rules (task, on_rules);
 }
 
 static void
@@ -279,28 +333,25 @@ on_bridge_gone (GTask *task, gpointer value, GError *error)
 
   /* others who change the same tables at the same time make iptables fail */
   if (error != NULL && self->tries++ < TRIES)
-    self->timer = ctr_timer (driver, TRY_PAUSE, on_time, task);
-  if (self->timer != NULL)
     {
-      g_object_ref (task);
+      pause_way (task);
       return;
     }
 
-  /* kept, and so its file, for another try */
+  /* kept with its file and its ports, for another try */
   if (error != NULL)
     ctr_log (driver, G_LOG_LEVEL_WARNING, "the network of %s is still to be given back: %s", self->container, error->message);
   else
-    g_unlink (path);
-  g_hash_table_remove (driver->nets->given, self->container);
-  if (error == NULL && self->failure != NULL && !self->again && ctr_is (self->failure, THOLE_ERROR_FAILED))
+    {
+      g_unlink (path);
+      g_hash_table_remove (driver->nets->given, self->container);
+    }
+  if (error == NULL && !self->again && !ctr_wait_is_over (self->wait) && ctr_is (self->failure, THOLE_ERROR_FAILED))
     {
       self->again = TRUE;
-      self->tries = 0;
       g_clear_error (&self->failure);
-      ctr_net_rules (task, on_rules);
     }
-  else
-    way_end (task, self->failure);
+  end_down (task, error);
 }
 
 static void
@@ -330,21 +381,36 @@ take_down (GTask *task)
   call_plugin (task, "DEL", "portmap", config, on_ports_gone);
 }
 
+/* The first step of both ways: of a task whose end nobody saw. */
+static void
+begin_down (GTask *task)
+{
+  Way *self = g_task_get_task_data (task);
+  g_autoptr(GVariant) file = read_json (self->job.driver, self->container, GIVEN);
+
+  if (file == NULL)
+    {
+      end_down (task, NULL);
+      return;
+    }
+  self->ports = thole_dict_value (file, "ports", "aa{sv}");
+  take_down (task);
+}
+
 void
 ctr_net_down (GTask *task, const char *container, CtrNext next)
 {
   TholeDriver *driver = ctr_driver_of (task);
-  g_autoptr(GVariant) file = read_json (driver, container, GIVEN);
-  g_autoptr(GTask) inner = NULL;
+  g_autofree char *path = ctr_place_path (driver, container, GIVEN);
 
-  if (file == NULL)
+  if (!g_hash_table_contains (driver->nets->ways, container) && !g_file_test (path, G_FILE_TEST_EXISTS))
+    next (task, NULL, NULL);
+  else
     {
-      next (task, NULL, NULL);
-      return;
+      g_autoptr(GTask) inner = way_new (task, container, next);
+
+      way_begin (inner);
     }
-  inner = way_new (task, container, next);
-  ((Way *) g_task_get_task_data (inner))->ports = thole_dict_value (file, "ports", "aa{sv}");
-  take_down (inner);
 }
 
 static void
@@ -356,6 +422,15 @@ fail_up (GTask *task, GError *error)
   take_down (task);
 }
 
+/* Nobody waits for it any more: nothing is left of it. */
+static void
+give_up (GTask *task)
+{
+  g_autoptr(GError) error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+
+  fail_up (task, error);
+}
+
 static void
 finish_up (GTask *task, GVariant *result)
 {
@@ -363,6 +438,11 @@ finish_up (GTask *task, GVariant *result)
   Given *given = g_hash_table_lookup (self->job.driver->nets->given, self->container);
   g_autoptr(GError) error = NULL;
 
+  if (given == NULL || ctr_wait_is_over (self->wait))
+    {
+      give_up (task);
+      return;
+    }
   g_strfreev (given->addresses);
   given->addresses = addresses_of (result);
   if (write_json (self->job.driver, self->container, GIVEN, given->addresses, given->ports, &error))
@@ -386,7 +466,9 @@ on_bridged (GTask *task, gpointer value, GError *error)
   Way *self = g_task_get_task_data (task);
   g_autofree char *config = NULL;
 
-  if (error == NULL && value != NULL && g_variant_n_children (self->ports) > 0)
+  if (error == NULL && ctr_wait_is_over (self->wait))
+    give_up (task);
+  else if (error == NULL && value != NULL && g_variant_n_children (self->ports) > 0)
     {
       config = portmap_config (self->job.driver, self->ports, value);
       call_plugin (task, "ADD", "portmap", config, on_mapped);
@@ -407,14 +489,22 @@ on_rules (GTask *task, gpointer value, GError *error)
 {
   Way *self = g_task_get_task_data (task);
   TholeDriver *driver = self->job.driver;
-  Given *given = given_new ();
   g_autoptr(GError) wrong = NULL;
   g_autofree char *config = NULL;
+  Given *given;
 
+  if (ctr_wait_is_over (self->wait))
+    {
+      way_end (task, NULL);
+      return;
+    }
+  g_free (self->netns);
+  self->netns = g_strdup_printf ("/proc/%u/ns/net", self->pid);
+  given = given_new ();
   g_hash_table_insert (driver->nets->given, g_strdup (self->container), given);
   if (error == NULL)
     {
-      given->ports = ctr_ports_take (self->ports, given->held, &wrong);
+      given->ports = ctr_ports_take (self->wanted, given->held, &wrong);
       g_clear_pointer (&self->ports, g_variant_unref);
     }
   /* before: what was given out is found whatever comes */
@@ -427,12 +517,6 @@ on_rules (GTask *task, gpointer value, GError *error)
   self->ports = g_variant_ref (given->ports);
   config = bridge_config (driver);
   call_plugin (task, "ADD", "bridge", config, on_bridged);
-}
-
-static void
-on_cleared (GTask *task, gpointer value, GError *error)
-{
-  ctr_net_rules (task, on_rules);
 }
 
 void
@@ -450,12 +534,11 @@ ctr_net_up (GTask *task, const char *container, guint pid, CtrNext next)
     }
   inner = way_new (task, container, next);
   self = g_task_get_task_data (inner);
-  self->netns = g_strdup_printf ("/proc/%u/ns/net", pid);
-  self->ports = thole_dict_value (plan, "ports", "aa{sv}");
-  if (self->ports == NULL)
-    self->ports = g_variant_ref_sink (g_variant_new_array (G_VARIANT_TYPE_VARDICT, NULL, 0));
-  /* of a task whose end nobody saw */
-  ctr_net_down (inner, container, on_cleared);
+  self->pid = pid;
+  self->wanted = thole_dict_value (plan, "ports", "aa{sv}");
+  if (self->wanted == NULL)
+    self->wanted = g_variant_ref_sink (g_variant_new_array (G_VARIANT_TYPE_VARDICT, NULL, 0));
+  way_begin (inner);
 }
 
 void

@@ -19,9 +19,10 @@ gboolean ctr_net_is_bridged (const CtrConfig *config, GVariant *spec);
 gboolean ctr_net_plan  (TholeDriver *driver, const char *container, GVariant *spec, GError **error);
 
 /* An address and its ports for the task whose process is @pid; nothing for one that is not on the bridge. Errors: CONFLICT (a port is
- * taken), UNSUPPORTED, FAILED. After a failure nothing is left. */
+ * taken), UNSUPPORTED, FAILED. After a failure nothing is left.
+ * Both come to their end though the task is cancelled, one after the other for each container; of one that was cancelled nothing is left. */
 void     ctr_net_up    (GTask *task, const char *container, guint pid, CtrNext next);
-/* Gives it back. Nothing to give back is fine. */
+/* Gives it back. Nothing to give back is fine. What cannot be given back stays written down. */
 void     ctr_net_down  (GTask *task, const char *container, CtrNext next);
 /* Into a "workload": `addresses`, `ports`; none of one that does not run. */
 void     ctr_net_show  (TholeDriver *driver, const char *container, gboolean runs, GVariantDict *out);

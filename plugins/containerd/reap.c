@@ -19,23 +19,13 @@ typedef struct
 
 typedef struct
 {
-  GTask *task;
-  CtrNext next;
+  CtrWait *wait; /* NULL = the host wants to be told */
 } Waiting;
 
 static void
 reap_clear (gpointer data)
 {
   g_free (((Reap *) data)->container);
-}
-
-static void
-waiting_free (gpointer data)
-{
-  Waiting *self = data;
-
-  g_clear_object (&self->task);
-  g_free (self);
 }
 
 static void
@@ -56,10 +46,10 @@ reap_end (GTask *task, GError *error)
     {
       Waiting *one = g_ptr_array_index (waiting, i);
 
-      if (one->task == NULL)
+      if (one->wait == NULL)
         ctr_thing_tell (driver, self->container, "exit");
       else
-        one->next (one->task, NULL, error);
+        ctr_wait_end (g_steal_pointer (&one->wait), NULL, error);
     }
   g_task_return_boolean (task, TRUE);
 }
@@ -173,11 +163,10 @@ reap (TholeDriver *driver, const char *container, GTask *outer, CtrNext next)
   gboolean first = waiting == NULL;
   Waiting *one = g_new0 (Waiting, 1);
 
-  one->task = outer != NULL ? g_object_ref (outer) : NULL;
-  one->next = next;
+  one->wait = outer != NULL ? ctr_wait_new (outer, next) : NULL;
   if (first)
     {
-      waiting = g_ptr_array_new_with_free_func (waiting_free);
+      waiting = g_ptr_array_new_with_free_func (g_free);
       g_hash_table_insert (driver->reaping, g_strdup (container), waiting);
     }
   g_ptr_array_add (waiting, one);

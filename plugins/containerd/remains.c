@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "place.h"
 #include "spec.h"
@@ -110,12 +112,26 @@ find_shims (TholeDriver *driver)
   return found;
 }
 
+/* The descriptor stands for the process that is looked at once more: its number may be another's since the first look. */
+static gboolean
+kill_shim (TholeDriver *driver, const char *container, int pid)
+{
+  int fd = (int) syscall (SYS_pidfd_open, pid, 0);
+  g_autofree char *name = g_strdup_printf ("%d", pid), *now = shim_of (driver, name);
+  gboolean done = fd >= 0 && g_strcmp0 (now, container) == 0 && syscall (SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0;
+
+  if (fd >= 0)
+    close (fd);
+  return done;
+}
+
 static void
 end_shim (TholeDriver *driver, const char *container, int pid)
 {
   guint killed;
 
-  kill (pid, SIGKILL);
+  if (!kill_shim (driver, container, pid))
+    return;
   killed = thole_process_kill_all (container);
   ctr_log (driver, G_LOG_LEVEL_WARNING, "the engine knows nothing of the shim of %s any more: it was ended, with %u processes", container, killed);
   ctr_thing_tell (driver, container, "exit");

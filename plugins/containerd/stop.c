@@ -203,6 +203,12 @@ on_net_down (GTask *task, gpointer value, GError *error)
 {
   Stop *self = g_task_get_task_data (task);
 
+  /* its place tells what is still to be given back, and stays for that */
+  if (error != NULL)
+    {
+      ctr_fail (task, error);
+      return;
+    }
   ctr_health_end (self->job.driver, self->container);
   ctr_place_remove (self->job.driver, self->container);
   ctr_thing_tell (self->job.driver, self->container, "remove");

@@ -17,6 +17,7 @@
 #define REMOVE_SECONDS 110.0
 #define USED "volumes"   /* beside a container */
 #define GONE ".gone-"    /* a folder that is being removed */
+#define COPY ".copy-"    /* one that is being filled */
 
 typedef struct
 {
@@ -44,6 +45,13 @@ folder_of (TholeDriver *driver, const char *id, const char *part)
   g_autofree char *name = ctr_thing_name (driver->config->instance, id);
 
   return g_build_filename (driver->config->state_dir, "volumes", name, part, NULL);
+}
+
+/* @word: COPY or GONE */
+static char *
+unused_folder (TholeDriver *driver, const char *word)
+{
+  return g_strdup_printf ("%s/volumes/%s%" G_GINT64_FORMAT "-%u", driver->config->state_dir, word, ctr_now (driver), driver->serial++);
 }
 
 static GTask *
@@ -189,18 +197,111 @@ volume_create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant
 
 /* snapshot -------------------------------------------------------------------------------------------- */
 
+/* The copy is a job of its own: its end comes when that of the program does, even when nobody waits for it any more. */
+typedef struct
+{
+  Volume volume; /* its folder is the unfinished one */
+  GTask *outer;
+  CtrWait *wait;
+} Copy;
+
+static void
+copy_clear (gpointer data)
+{
+  Copy *self = data;
+
+  self->volume.job.driver->copies--;
+  g_clear_object (&self->outer);
+  volume_clear (data);
+}
+
+static void
+on_swept (GTask *task, gpointer value, GError *error)
+{
+  g_task_return_boolean (task, TRUE);
+}
+
+/* In the background. */
+static void
+sweep (TholeDriver *driver, const char *path)
+{
+  g_autoptr(GTask) task = ctr_job_new (driver, sizeof (CtrJob), NULL, NULL, NULL, NULL, NULL);
+
+  ctr_cni_run (task, (const char *const[]){ "rm", "-rf", "--", path, NULL }, REMOVE_SECONDS, NULL, on_swept);
+}
+
+/* Makes the unfinished folder the volume, unless somebody else did meanwhile. */
+static gboolean
+settle (Copy *self, GError **error)
+{
+  Volume *whole = g_task_get_task_data (self->outer);
+  g_autoptr(GVariant) there = read_volume (whole->folder);
+  g_autofree char *gone = unused_folder (whole->job.driver, GONE);
+
+  if (!write_volume (&self->volume, error))
+    return FALSE;
+  /* half a one, which an earlier version left */
+  if (there == NULL && g_rename (whole->folder, gone) == 0)
+    sweep (whole->job.driver, gone);
+  if (there == NULL && g_rename (self->volume.folder, whole->folder) < 0)
+    {
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", whole->folder, g_strerror (errno));
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static void
+on_settled (GTask *task, gpointer value, GError *error)
+{
+  if (error != NULL)
+    ctr_fail (task, error);
+  else
+    return_volume (task, FALSE);
+}
+
 static void
 on_copied (GTask *task, gpointer value, GError *error)
 {
-  Volume *self = g_task_get_task_data (task);
-  g_autoptr(GError) wrong = NULL;
+  Copy *self = g_task_get_task_data (task);
+  g_autoptr(GError) wrong = error != NULL ? g_error_copy (error) : NULL;
 
-  if (error != NULL)
-    ctr_fail (task, error);
-  else if (!write_volume (self, &wrong))
-    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "%s", wrong->message);
-  else
-    return_volume (task, FALSE);
+  if (error == NULL && !ctr_wait_is_over (self->wait))
+    settle (self, &wrong);
+  if (g_file_test (self->volume.folder, G_FILE_TEST_EXISTS))
+    sweep (self->volume.job.driver, self->volume.folder);
+  ctr_wait_end (g_steal_pointer (&self->wait), NULL, wrong);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+copy (GTask *task, GVariant *file, const char *from)
+{
+  Volume *volume = g_task_get_task_data (task);
+  TholeDriver *driver = volume->job.driver;
+  g_autoptr(GTask) inner = ctr_job_new (driver, sizeof (Copy), copy_clear, NULL, NULL, NULL, NULL);
+  Copy *self = g_task_get_task_data (inner);
+  g_autofree char *to = NULL;
+
+  driver->copies++;
+  self->outer = g_object_ref (task);
+  self->wait = ctr_wait_new (task, on_settled);
+  self->volume.id = g_strdup (volume->id);
+  self->volume.folder = unused_folder (driver, COPY);
+  self->volume.name = g_strdup (thole_dict_string (file, "name", ""));
+  self->volume.labels = thole_dict_value (file, "labels", "a{ss}");
+  to = g_build_filename (self->volume.folder, "data", NULL);
+  if (g_mkdir_with_parents (to, 0700) < 0)
+    {
+      g_autoptr(GError) error = g_error_new (THOLE_ERROR, errno == ENOSPC ? THOLE_ERROR_LIMIT : THOLE_ERROR_FAILED, "%s: %s", to,
+                                             g_strerror (errno));
+
+      on_copied (inner, NULL, error);
+      return;
+    }
+  /* with everything that files have */
+  ctr_cni_run (inner, (const char *const[]){ "cp", "-a", "--reflink=auto", "--", from, to, NULL }, COPY_SECONDS,
+               g_task_get_cancellable (task), on_copied);
 }
 
 static void
@@ -209,7 +310,7 @@ volume_snapshot_async (TholeDriver *self, const char *id, const char *snapshot, 
 {
   g_autoptr(GTask) task = volume_new (self, snapshot, options, cancellable, callback, user_data);
   Volume *volume = task != NULL ? g_task_get_task_data (task) : NULL;
-  g_autofree char *source = folder_of (self, id, NULL), *from = folder_of (self, id, "data/."), *to = folder_of (self, snapshot, "data");
+  g_autofree char *source = folder_of (self, id, NULL), *from = folder_of (self, id, "data/.");
   g_autoptr(GVariant) file = read_volume (source), there = NULL;
 
   if (volume == NULL)
@@ -219,15 +320,8 @@ volume_snapshot_async (TholeDriver *self, const char *id, const char *snapshot, 
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_NOT_FOUND, "there is no volume %s", id);
   else if (there != NULL)
     return_volume (task, TRUE);
-  else if (g_mkdir_with_parents (to, 0700) < 0)
-    fail_with (task, to, errno);
   else
-    {
-      volume->name = g_strdup (thole_dict_string (file, "name", ""));
-      volume->labels = thole_dict_value (file, "labels", "a{ss}");
-      /* with everything that files have; what an earlier try left is overwritten */
-      ctr_cni_run (task, (const char *const[]){ "cp", "-a", "--reflink=auto", "--", from, to, NULL }, COPY_SECONDS, on_copied);
-    }
+    copy (task, file, from);
 }
 
 /* use and removal ------------------------------------------------------------------------------------- */
@@ -253,6 +347,7 @@ is_used (TholeDriver *driver, const char *id)
 static void
 on_gone (GTask *task, gpointer value, GError *error)
 {
+  /* what has begun goes on, and the next start of the daemon looks for it, too */
   if (error != NULL)
     ctr_fail (task, error);
   else
@@ -269,21 +364,15 @@ volume_remove_async (TholeDriver *self, const char *id, GVariant *options, GCanc
 
   if (volume == NULL)
     return;
-  gone = g_strdup_printf ("%s/volumes/" GONE "%" G_GINT64_FORMAT "-%u", self->config->state_dir, ctr_now (self), self->serial++);
+  gone = unused_folder (self, GONE);
   if (is_used (self, id))
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "the volume %s is in use", id);
   else if (g_rename (volume->folder, gone) == 0)
-    ctr_cni_run (task, (const char *const[]){ "rm", "-rf", "--", gone, NULL }, REMOVE_SECONDS, on_gone);
+    ctr_cni_run (task, (const char *const[]){ "rm", "-rf", "--", gone, NULL }, REMOVE_SECONDS, NULL, on_gone);
   else if (errno == ENOENT)
     g_task_return_boolean (task, TRUE);
   else
     fail_with (task, volume->folder, errno);
-}
-
-static void
-on_swept (GTask *task, gpointer value, GError *error)
-{
-  g_task_return_boolean (task, TRUE);
 }
 
 void
@@ -294,12 +383,12 @@ ctr_volumes_sweep (TholeDriver *driver)
   const char *name;
 
   while (list != NULL && (name = g_dir_read_name (list)) != NULL)
-    if (g_str_has_prefix (name, GONE))
+    /* an unfinished one is somebody's who was killed, unless one is under way here */
+    if (g_str_has_prefix (name, GONE) || (driver->copies == 0 && g_str_has_prefix (name, COPY)))
       {
-        g_autoptr(GTask) task = ctr_job_new (driver, sizeof (CtrJob), NULL, NULL, NULL, NULL, NULL);
         g_autofree char *path = g_build_filename (folder, name, NULL);
 
-        ctr_cni_run (task, (const char *const[]){ "rm", "-rf", "--", path, NULL }, REMOVE_SECONDS, on_swept);
+        sweep (driver, path);
       }
 }
 

@@ -65,15 +65,15 @@ open_number (TholeLogWriter *log, unsigned number)
   char name[32];
   unsigned old = number > SEGMENTS ? number - SEGMENTS : 0;
 
-  name_of (number, name);
-  log->fd = openat (log->folder, name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   log->number = number;
-  /* gaps do not matter: what is older than the oldest that is kept was removed when that was made */
+  /* first, for the new one may want their room; gaps do not matter: what is older than the oldest that is kept was removed when that was made */
   for (unsigned i = old; i > 0 && i + SEGMENTS > old; i--)
     {
       name_of (i, name);
       unlinkat (log->folder, name, 0);
     }
+  name_of (number, name);
+  log->fd = openat (log->folder, name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   return log->fd;
 }
 
@@ -143,9 +143,14 @@ log_write (TholeLogWriter *log, const uint8_t *data, size_t length)
   if (log->size > 0 && log->size + (int64_t) length > log->limit)
     {
       close (log->fd);
+      log->fd = -1;
       log->size = 0;
-      open_number (log, log->number + 1);
+      log->number++;
     }
+  /* one that could not be opened is tried again with each write */
+  while (log->fd < 0 && open_number (log, log->number) < 0)
+    if (errno != EINTR && !(errno == ENOSPC && make_room (log)))
+      return;
   while (log->fd >= 0 && done < length)
     {
       ssize_t n = write (log->fd, data + done, length - done);

@@ -2,14 +2,18 @@
 # SPDX-FileCopyrightText: The Thole authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Networks of workloads on a real containerd: the bridge of the CNI plugins, ports of the machine, and what is left afterwards."""
+import contextlib
+import fcntl
 import glob
 import http.client
+import json
 import os
 import random
 import shlex
 import shutil
 import socket
 import subprocess
+import tempfile
 
 from real_containerd import Bench, Skip, case, main
 
@@ -18,6 +22,59 @@ PAGE = "mkdir -p /www; echo -n this is $(hostname) >/www/index.html; exec httpd 
 
 def look(*words):
     return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False).stdout
+
+
+class Machine:
+    """What the plugins change of the machine for all: forwarding, and chains for ports. The last of those that test at the same time
+    gives back what the first one found."""
+
+    FORWARDING = "/proc/sys/net/ipv4/ip_forward"
+    JUMPS = {"CNI-HOSTPORT-DNAT": ("PREROUTING", "OUTPUT"), "CNI-HOSTPORT-MASQ": ("POSTROUTING",), "CNI-HOSTPORT-SETMARK": ()}
+
+    def __init__(self):
+        self.file = open(os.path.join(tempfile.gettempdir(), "thole-test-cni.lock"), "a+", encoding="ascii")
+        if self.alone():
+            with open(self.FORWARDING, encoding="ascii") as file:
+                forwarding = file.read().strip()
+            self.file.truncate(0)
+            json.dump({"forwarding": forwarding, "chains": self.chains()}, self.file)
+            self.file.flush()
+        fcntl.flock(self.file, fcntl.LOCK_SH)
+
+    def alone(self):
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            return False
+
+    @staticmethod
+    def chains():
+        return [line.split()[1] for line in look("iptables", "-w", "-t", "nat", "-S").splitlines() if line.startswith("-N CNI-HOSTPORT-")]
+
+    def remove_chains(self, names):
+        rules = look("iptables", "-w", "-t", "nat", "-S").splitlines()
+        # somebody's port
+        if any(line.startswith("-A CNI-HOSTPORT-DNAT ") for line in rules):
+            return
+        for name in names:
+            for line in rules:
+                words = shlex.split(line)
+                if words[0] == "-A" and words[1] in self.JUMPS.get(name, ()) and words[-2:] == ["-j", name]:
+                    look("iptables", "-w", "-t", "nat", "-D", *words[1:])
+            look("iptables", "-w", "-t", "nat", "-F", name)
+            look("iptables", "-w", "-t", "nat", "-X", name)
+
+    def close(self):
+        if self.alone():
+            self.file.seek(0)
+            before = json.load(self.file)
+            self.remove_chains([name for name in self.chains() if name in self.JUMPS and name not in before["chains"]])
+            # others of the tests have rules of the same kind while they need it
+            if before["forwarding"] == "0" and "-i thole" not in look("iptables", "-w", "-S", "FORWARD"):
+                with open(self.FORWARDING, "w", encoding="ascii") as file:
+                    file.write("0")
+        self.file.close()
 
 
 class Net(Bench):
@@ -33,6 +90,7 @@ class Net(Bench):
         if subprocess.run(["ip", "link", "add", self.bridge, "type", "bridge"], capture_output=True, check=False).returncode != 0:
             raise Skip("this machine allows no bridge")
         look("ip", "link", "delete", self.bridge)
+        self.machine = Machine()
         self.keys = {"default_network": "auto", "cni_bridge": self.bridge}
         super().__init__()
 
@@ -94,6 +152,30 @@ class Net(Bench):
             look("iptables", "-w", "-t", "nat", "-D", *words[1:])
             look("iptables", "-w", "-t", "nat", "-F", words[-1])
             look("iptables", "-w", "-t", "nat", "-X", words[-1])
+        self.machine.close()
+
+    @contextlib.contextmanager
+    def bridge_plugin(self, script):
+        """The driver takes this program for the plugin `bridge`; its folder is the value."""
+        folder = os.path.join(self.directory, "cni")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        for name in ("host-local", "portmap"):
+            os.symlink(f"/usr/lib/cni/{name}", os.path.join(folder, name))
+        with open(os.path.join(folder, "bridge"), "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\ncd {folder}\n{script}\n")
+        os.chmod(os.path.join(folder, "bridge"), 0o755)
+        self.thole.stop()
+        self.thole.backends["box"]["cni_path"] = folder
+        self.thole.start()
+        self.wait_ready()
+        try:
+            yield folder
+        finally:
+            self.thole.stop()
+            del self.thole.backends["box"]["cni_path"]
+            self.thole.start()
+            self.wait_ready()
 
 
 @case("a server on the bridge: by its address, by a port of the machine, by one that was chosen", "LC-13")
@@ -147,32 +229,51 @@ def _(t):
     for one in (workload, short):
         t.thole.remove(one)
     t.made = []
-    t.equal(t.left(), ([], [], [], []))
+    # an interface goes with its namespace, in the kernel's own time
+    t.until(lambda: t.left() == ([], [], [], []), 20, "nothing is left")
 
 
 @case("a plugin that fails: the start fails with its words, and nothing is left", "LC-13")
 def _(t):
-    folder = os.path.join(t.directory, "cni")
-    os.makedirs(folder)
-    for name in ("host-local", "portmap"):
-        os.symlink(f"/usr/lib/cni/{name}", os.path.join(folder, name))
-    bad = os.path.join(folder, "bridge")
-    with open(bad, "w", encoding="utf-8") as file:
-        file.write('#!/bin/sh\n[ $CNI_COMMAND = DEL ] && exit 0\ncat >/dev/null; echo \'{"code": 7, "msg": "no luck today"}\'; exit 1\n')
-    os.chmod(bad, 0o755)
-    t.thole.stop()
-    t.thole.backends["box"]["cni_path"] = folder
-    t.thole.start()
-    t.wait_ready()
-    try:
+    with t.bridge_plugin('[ $CNI_COMMAND = DEL ] && exit 0\ncat >/dev/null; echo \'{"code": 7, "msg": "no luck today"}\'; exit 1'):
         workload = t.run(PAGE, ports=[{"container": 80}], restart={"policy": "never"})
         t.holds(workload["state_reason"], "no luck today")
         t.equal(t.left(), ([], [], [], []), t.thole.output(True))
-    finally:
-        t.thole.stop()
-        del t.thole.backends["box"]["cni_path"]
-        t.thole.start()
-        t.wait_ready()
+
+
+@case("a start that is given up while a plugin takes its time: all else goes on, and nothing is left", "LC-13 TE-17")
+def _(t):
+    with t.bridge_plugin("env >seen\n[ $CNI_COMMAND = ADD ] && { touch held; until [ -e go ]; do sleep 0.1; done; }\nexec /usr/lib/cni/bridge") as folder:
+        workload = t.run(PAGE, wait="starting", ports=[{"container": 80}])
+        t.until(lambda: os.path.exists(os.path.join(folder, "held")), 20, "the plugin")
+        t.verb(workload, "stop", wait="stopping,stopped,crashed")
+        t.equal(t.output("echo on", network="none"), "on\n")
+        with open(os.path.join(folder, "seen"), encoding="utf-8") as file:
+            names = {line.split("=")[0] for line in file}
+        t.equal([name for name in names if name not in ("PATH", "PWD", "OLDPWD", "SHLVL", "_") and not name.startswith("CNI_")], [])
+        open(os.path.join(folder, "go"), "wb").close()
+        t.thole.wait(workload, "stopped,crashed", 30)
+        t.until(lambda: t.left() == ([], [], [], []), 30, "nothing is left")
+        t.verb(workload, "start", wait="running")
+
+
+@case("what a plugin does not take back is not forgotten; rules that somebody removed come back", "LC-13 TE-17")
+def _(t):
+    with t.bridge_plugin('[ $CNI_COMMAND = DEL ] && [ -e bad ] && { echo \'{"code": 7, "msg": "not today"}\'; exit 1; }\nexec /usr/lib/cni/bridge') as folder:
+        bad = os.path.join(folder, "bad")
+        workload = t.serve()
+        rule = ["POSTROUTING", "-s", t.subnet(), "!", "-o", t.bridge, "-j", "MASQUERADE"]
+        subprocess.run(["iptables", "-w", "-t", "nat", "-D", *rule], check=True)
+        t.verb(workload, "restart", {}, "running")
+        t.until(lambda: subprocess.run(["iptables", "-w", "-t", "nat", "-C", *rule], capture_output=True, check=False).returncode == 0, 20, "the rule")
+        open(bad, "wb").close()
+        t.thole.delete(f"/v1/workloads/{workload['id']}?force=true")
+        t.until(lambda: "not today" in t.thole.output(True), 30, "the plugin's words")
+        t.equal([len(some) for some in t.left()[:2]], [1, 1])
+        os.unlink(bad)
+        t.thole.remove(workload)
+        t.made.remove(workload["id"])
+        t.until(lambda: t.left() == ([], [], [], []), 20, "nothing is left")
 
 
 if __name__ == "__main__":
