@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* what it sees of the runner and the agent */
-#define OWN_FOLDER "/.thole"
-
 static gboolean
 lack (GError **error, const char *what)
 {
@@ -73,55 +70,6 @@ check_image (TholeDriver *driver, GVariant *spec, GError **error)
   return FALSE;
 }
 
-/* the file system ------------------------------------------------------------------------------------- */
-
-/* A place below the root that is the caller's to fill: bwrap would follow `..` out of it. */
-static gboolean
-check_place (const char *key, const char *path, GError **error)
-{
-  g_auto(GStrv) parts = g_strsplit (path, "/", -1);
-  g_autofree char *plain = g_canonicalize_filename (path, "/");
-  gsize own = strlen (OWN_FOLDER);
-
-  if (path[0] != '/' || plain[1] == '\0' || g_strv_contains ((const char *const *) parts, ".."))
-    return refuse (error, "%s: \"%s\" is not a path below the root", key, path);
-  if (strncmp (plain, OWN_FOLDER, own) == 0 && (plain[own] == '\0' || plain[own] == '/'))
-    return refuse (error, "%s: \"%s\" is the sandbox's own", key, path);
-  return TRUE;
-}
-
-static gboolean
-check_mounts (GVariant *spec, GError **error)
-{
-  g_autoptr(GVariant) list = thole_dict_value (spec, "mounts", "aa{sv}");
-
-  for (gsize i = 0; list != NULL && i < g_variant_n_children (list); i++)
-    {
-      g_autoptr(GVariant) one = g_variant_get_child_value (list, i);
-
-      if (thole_dict_string (one, "volume", "")[0] != '\0')
-        return lack (error, "mounts of volumes");
-      if (!check_place ("mounts", thole_dict_string (one, "target", ""), error))
-        return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
-check_files (GVariant *spec, GError **error)
-{
-  g_autoptr(GVariant) list = thole_dict_value (spec, "files", "aa{sv}");
-
-  for (gsize i = 0; list != NULL && i < g_variant_n_children (list); i++)
-    {
-      g_autoptr(GVariant) one = g_variant_get_child_value (list, i);
-
-      if (!check_place ("files", thole_dict_string (one, "path", ""), error))
-        return FALSE;
-    }
-  return TRUE;
-}
-
 /* the program ----------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -145,7 +93,8 @@ check_env (GVariant *spec, GVariant *secrets, GError **error)
   if (secrets != NULL)
     g_variant_iter_init (&iter, secrets);
   while (secrets != NULL && g_variant_iter_next (&iter, "{&s@ay}", &name, NULL))
-    if (name[0] == '/' ? !check_place ("secrets", name, error) : !check_variable ("secrets", name, error))
+    /* a path is a file's, and place.c looks at it */
+    if (name[0] != '/' && !check_variable ("secrets", name, error))
       return FALSE;
   return TRUE;
 }
@@ -170,6 +119,21 @@ check_program (GVariant *spec, GError **error)
       return refuse (error, "backend_options: \"%s\" is not known", g_variant_get_string (key, NULL));
     }
   return health == NULL || !has_items (health, "command", "as") || lack (error, "health.command");
+}
+
+static gboolean
+check_volumes (GVariant *spec, GError **error)
+{
+  g_autoptr(GVariant) list = thole_dict_value (spec, "mounts", "aa{sv}");
+
+  for (gsize i = 0; list != NULL && i < g_variant_n_children (list); i++)
+    {
+      g_autoptr(GVariant) one = g_variant_get_child_value (list, i);
+
+      if (thole_dict_string (one, "volume", "")[0] != '\0')
+        return lack (error, "mounts of volumes");
+    }
+  return TRUE;
 }
 
 /* bounds ---------------------------------------------------------------------------------------------- */
@@ -227,6 +191,6 @@ local_spec_check (TholeDriver *driver, GVariant *spec, GVariant *secrets, GError
   g_autoptr(GVariant) resources = thole_dict_value (spec, "resources", "a{sv}");
 
   return check_image (driver, spec, error) && check_program (spec, error) && check_env (spec, secrets, error)
-         && check_mounts (spec, error) && check_files (spec, error) && check_network (spec, error) && check_privileges (spec, error)
+         && check_volumes (spec, error) && check_network (spec, error) && check_privileges (spec, error)
          && (resources == NULL || local_spec_check_resources (resources, error));
 }
