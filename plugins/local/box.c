@@ -238,6 +238,62 @@ remove_tree (const char *path, guint depth)
   g_rmdir (path);
 }
 
+/* boxes ----------------------------------------------------------------------------------------------- */
+
+struct _LocalBox
+{
+  char *folder, *hidden;
+  char *groups[LOCAL_GROUPS]; /* NULL = none */
+  char *record;
+  GByteArray *plan;
+  GHashTable *files;
+};
+
+static LocalBox *
+box_begin (TholeDriver *driver, const char *id, const char *prefix)
+{
+  LocalBox *self = g_new0 (LocalBox, 1);
+  g_autofree char *name = local_box_name (driver, id), *hidden = g_strconcat (prefix, name, NULL);
+
+  self->folder = local_box_path (driver, id, NULL);
+  self->hidden = g_build_filename (driver->config->state_dir, "boxes", hidden, NULL);
+  for (guint i = 0; i < LOCAL_GROUPS; i++)
+    self->groups[i] = local_groups_path (&driver->groups, i, name, NULL);
+  return self;
+}
+
+LocalBox *
+local_box_new (TholeDriver *driver, const char *id, GVariant *record, GByteArray *plan, GHashTable *files)
+{
+  LocalBox *self = box_begin (driver, id, ".new-");
+
+  self->record = thole_json_to_string (record);
+  self->plan = g_byte_array_ref (plan);
+  self->files = g_hash_table_ref (files);
+  return self;
+}
+
+LocalBox *
+local_box_old (TholeDriver *driver, const char *id)
+{
+  return box_begin (driver, id, ".gone-");
+}
+
+void
+local_box_free (gpointer data)
+{
+  LocalBox *self = data;
+
+  for (guint i = 0; i < LOCAL_GROUPS; i++)
+    g_free (self->groups[i]);
+  g_clear_pointer (&self->plan, g_byte_array_unref);
+  g_clear_pointer (&self->files, g_hash_table_unref);
+  g_free (self->record);
+  g_free (self->folder);
+  g_free (self->hidden);
+  g_free (self);
+}
+
 static gboolean
 make_folders (const char *folder, GError **error)
 {
@@ -247,68 +303,50 @@ make_folders (const char *folder, GError **error)
 }
 
 gboolean
-local_box_make (TholeDriver *driver, const char *id, GVariant *record, GByteArray *plan, GHashTable *files, GError **error)
+local_box_make (gpointer data, GError **error)
 {
-  g_autofree char *name = local_box_name (driver, id), *hidden = g_strconcat (".new-", name, NULL);
-  g_autofree char *fresh = g_build_filename (driver->config->state_dir, "boxes", hidden, NULL);
-  g_autofree char *folder = local_box_path (driver, id, NULL), *text = thole_json_to_string (record);
+  LocalBox *self = data;
 
-  remove_tree (fresh, DEPTH);
-  if (make_folders (fresh, error) && write_files (fresh, files, error)
-      && write_file (fresh, THOLE_SANDBOX_PLAN, plan->data, plan->len, error) && write_file (fresh, RECORD, text, strlen (text), error))
+  remove_tree (self->hidden, DEPTH);
+  if (make_folders (self->hidden, error) && write_files (self->hidden, self->files, error)
+      && write_file (self->hidden, THOLE_SANDBOX_PLAN, self->plan->data, self->plan->len, error)
+      && write_file (self->hidden, RECORD, self->record, strlen (self->record), error))
     {
-      if (g_rename (fresh, folder) == 0)
+      if (g_rename (self->hidden, self->folder) == 0)
         return TRUE;
-      fail (folder, error);
+      fail (self->folder, error);
     }
-  remove_tree (fresh, DEPTH);
+  remove_tree (self->hidden, DEPTH);
   return FALSE;
 }
 
-/* Its supervisor has removed them, unless it was killed. */
-static void
-remove_groups (TholeDriver *driver, const char *name)
+gboolean
+local_box_remove (gpointer data, GError **error)
 {
-  for (guint i = 0; i < LOCAL_GROUPS; i++)
-    {
-      g_autofree char *path = local_groups_path (&driver->groups, i, name, NULL);
+  LocalBox *self = data;
 
-      if (path != NULL)
-        g_rmdir (path);
-    }
+  if (g_rename (self->folder, self->hidden) == 0 || errno != ENOENT)
+    remove_tree (self->hidden, DEPTH);
+  /* its supervisor has removed them, unless it was killed */
+  for (guint i = 0; i < LOCAL_GROUPS; i++)
+    if (self->groups[i] != NULL)
+      g_rmdir (self->groups[i]);
+  return TRUE;
 }
 
-static void
-tell (TholeDriver *driver, const char *id, const char *action, GVariant *record)
+/* news ------------------------------------------------------------------------------------------------ */
+
+void
+local_box_tell (TholeDriver *driver, const char *id, const char *role, const char *action)
 {
+  g_autoptr(GVariant) record = role == NULL ? local_box_record (driver, id, NULL) : NULL;
   g_auto(GVariantDict) event = G_VARIANT_DICT_INIT (NULL);
 
+  if (role == NULL)
+    role = record != NULL ? thole_dict_string (record, "role", "main") : "main";
   g_variant_dict_insert (&event, "kind", "s", "workload");
   g_variant_dict_insert (&event, "id", "s", id);
   g_variant_dict_insert (&event, "action", "s", action);
-  g_variant_dict_insert (&event, "role", "s", record != NULL ? thole_dict_string (record, "role", "main") : "main");
+  g_variant_dict_insert (&event, "role", "s", role);
   thole_host_event (driver->host, driver->ops, g_variant_dict_end (&event));
-}
-
-void
-local_box_tell (TholeDriver *driver, const char *id, const char *action)
-{
-  g_autoptr(GVariant) record = local_box_record (driver, id, NULL);
-
-  tell (driver, id, action, record);
-}
-
-void
-local_box_remove (TholeDriver *driver, const char *id)
-{
-  g_autoptr(GVariant) record = local_box_record (driver, id, NULL);
-  g_autofree char *name = local_box_name (driver, id), *hidden = g_strconcat (".gone-", name, NULL);
-  g_autofree char *gone = g_build_filename (driver->config->state_dir, "boxes", hidden, NULL);
-  g_autofree char *folder = local_box_path (driver, id, NULL);
-
-  if (g_rename (folder, gone) == 0 || errno != ENOENT)
-    remove_tree (gone, DEPTH);
-  remove_groups (driver, name);
-  if (record != NULL)
-    tell (driver, id, "remove", record);
 }

@@ -40,9 +40,17 @@ gboolean   local_box_runs   (TholeDriver *driver, const char *id);
 GVariant  *local_box_show   (TholeDriver *driver, GVariant *record);
 /* The records of all. Returns: (transfer full) (element-type GVariant) */
 GPtrArray *local_box_list   (TholeDriver *driver);
-/* @plan: bytes; @files: those beside it, name -> GBytes. All of it appears at once, or nothing. */
-gboolean   local_box_make   (TholeDriver *driver, const char *id, GVariant *record, GByteArray *plan, GHashTable *files, GError **error);
-/* Tells the daemon, too. */
-void       local_box_remove (TholeDriver *driver, const char *id);
-/* Tells the daemon that something happened to it. */
-void       local_box_tell   (TholeDriver *driver, const char *id, const char *action);
+/* What is to be made, or removed: nothing of it belongs to one thread. */
+typedef struct _LocalBox LocalBox;
+/* What is to be made, or removed: nothing of it belongs to one thread. */
+typedef struct _LocalBox LocalBox;
+/* @plan: bytes; @files: those beside it, name -> GBytes */
+LocalBox  *local_box_new    (TholeDriver *driver, const char *id, GVariant *record, GByteArray *plan, GHashTable *files);
+/* To be removed. */
+LocalBox  *local_box_old    (TholeDriver *driver, const char *id);
+void       local_box_free   (gpointer self);
+/* All of it appears at once, or nothing. These wait for the disk. */
+gboolean   local_box_make   (gpointer self, GError **error);
+gboolean   local_box_remove (gpointer self, GError **error);
+/* Tells the daemon that something happened to it. @role: NULL = of its record */
+void       local_box_tell   (TholeDriver *driver, const char *id, const char *role, const char *action);

@@ -20,6 +20,9 @@ struct _TholeDriver
   LocalConfig *config;
   LocalGroups groups;
   GHashTable *watches;   /* id -> LocalWatch: sandboxes that run */
+  GHashTable *making;    /* id of what is being created -> GPtrArray of GTask: other calls that create it */
+  guint aside;           /* what is done in threads */
+  GTask *closing;        /* waits for that, NULL = not closed */
   GHashTable *execs;     /* exec id -> LocalExec, not owned: those of this daemon */
 };
 

@@ -31,6 +31,7 @@ driver_clear (gpointer box)
   TholeDriver *self = box;
 
   g_clear_pointer (&self->watches, g_hash_table_unref);
+  g_clear_pointer (&self->making, g_hash_table_unref);
   g_clear_pointer (&self->execs, g_hash_table_unref);
   g_clear_pointer (&self->config, local_config_free);
   local_groups_clear (&self->groups);
@@ -101,6 +102,7 @@ local_open (TholeHost *host, const TholeHostOps *ops, GVariant *config, GError *
   self->ops = ops;
   self->config = g_steal_pointer (&own);
   self->watches = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) local_watch_free);
+  self->making = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
   self->execs = g_hash_table_new (g_str_hash, g_str_equal);
   return self;
 }
@@ -112,7 +114,10 @@ local_close_async (TholeDriver *self, GAsyncReadyCallback callback, gpointer use
 
   g_hash_table_remove_all (self->watches);
   self->host = NULL;
-  g_task_return_boolean (task, TRUE);
+  if (self->aside > 0)
+    self->closing = g_steal_pointer (&task);
+  else
+    g_task_return_boolean (task, TRUE);
 }
 
 static void

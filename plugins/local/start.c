@@ -73,7 +73,7 @@ on_line (GTask *task)
     {
       local_watch_take (driver, self->job.id, self->fd);
       self->fd = -1;
-      local_box_tell (driver, self->job.id, "start");
+      local_box_tell (driver, self->job.id, NULL, "start");
       g_task_return_boolean (task, TRUE);
     }
   else if (g_str_has_prefix (self->line, "busy") && local_watch (driver, self->job.id))

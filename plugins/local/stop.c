@@ -3,6 +3,7 @@
  *
  * "workload/1" stop and remove.
  */
+#include "aside.h"
 #include "box.h"
 #include "slots.h"
 #include "talk.h"
@@ -118,20 +119,44 @@ local_stop_async (TholeDriver *self, const char *id, GVariant *options, GCancell
 
 /* remove ---------------------------------------------------------------------------------------------- */
 
+typedef struct
+{
+  LocalJob job;
+  char *role;
+} Remove;
+
+static void
+remove_clear (gpointer data)
+{
+  g_free (((Remove *) data)->role);
+}
+
+static void
+on_removed (GTask *task, GError *error)
+{
+  Remove *self = g_task_get_task_data (task);
+
+  if (self->role != NULL)
+    local_box_tell (self->job.driver, self->job.id, self->role, "remove");
+  g_task_return_boolean (task, TRUE);
+}
+
 static void
 on_ended (GTask *task)
 {
-  LocalJob *job = g_task_get_task_data (task);
+  Remove *self = g_task_get_task_data (task);
+  g_autoptr(GVariant) record = local_box_record (self->job.driver, self->job.id, NULL);
 
-  local_box_remove (job->driver, job->id);
-  g_task_return_boolean (task, TRUE);
+  if (record != NULL)
+    self->role = g_strdup (thole_dict_string (record, "role", "main"));
+  local_aside (task, local_box_remove, local_box_old (self->job.driver, self->job.id), local_box_free, on_removed);
 }
 
 void
 local_remove_async (TholeDriver *self, const char *id, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
                     gpointer user_data)
 {
-  g_autoptr(GTask) task = local_job_new (self, id, sizeof (LocalJob), NULL, options, cancellable, callback, user_data);
+  g_autoptr(GTask) task = local_job_new (self, id, sizeof (Remove), remove_clear, options, cancellable, callback, user_data);
 
   if (task == NULL)
     return;

@@ -61,7 +61,7 @@ tell_end (LocalWatch *self)
   waiting = g_steal_pointer (&self->waiting);
   self->waiting = g_ptr_array_new ();
   g_hash_table_remove (driver->watches, id);
-  local_box_tell (driver, id, "exit");
+  local_box_tell (driver, id, NULL, "exit");
   for (guint i = 0; i < waiting->len; i++)
     {
       Waiting *one = g_ptr_array_index (waiting, i);

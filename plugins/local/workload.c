@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "aside.h"
 #include "box.h"
 #include "plan.h"
 #include "slots.h"
@@ -124,6 +125,28 @@ created (GTask *task, gboolean adopted)
   return_value (task, g_variant_ref_sink (g_variant_dict_end (&out)));
 }
 
+/* Who asked for the same meanwhile is told the same. */
+static void
+on_made (GTask *task, GError *error)
+{
+  LocalJob *job = g_task_get_task_data (task);
+  gpointer key = NULL, value = NULL;
+  g_autoptr(GPtrArray) others = NULL;
+
+  g_hash_table_steal_extended (job->driver->making, job->id, &key, &value);
+  g_free (key);
+  others = value;
+  for (guint i = 0; i < others->len; i++)
+    if (error != NULL)
+      g_task_return_error (others->pdata[i], g_error_copy (error));
+    else
+      created (others->pdata[i], TRUE);
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    created (task, FALSE);
+}
+
 static GVariant *
 make_record (TholeDriver *self, const char *id, GVariant *spec, gboolean agent)
 {
@@ -151,10 +174,16 @@ create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant *optio
   const char *agent = thole_dict_string (options, "agent", "");
   g_autoptr(GVariant) record = NULL;
   g_autoptr(GByteArray) plan = NULL;
+  GPtrArray *others = g_hash_table_lookup (self->making, id);
   GError *error = NULL;
 
   if (task == NULL)
     return;
+  if (others != NULL)
+    {
+      g_ptr_array_add (others, g_steal_pointer (&task));
+      return;
+    }
   if (there != NULL)
     {
       created (task, TRUE);
@@ -163,10 +192,47 @@ create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant *optio
   record = make_record (self, id, spec, agent[0] != '\0');
   if (local_spec_check (self, spec, secrets, &error))
     plan = local_plan_make (self, id, spec, secrets, agent, files, &error);
-  if (plan == NULL || !local_box_make (self, id, record, plan, files, &error))
+  if (plan == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  g_hash_table_insert (self->making, g_strdup (id), g_ptr_array_new_with_free_func (g_object_unref));
+  local_aside (task, local_box_make, local_box_new (self, id, record, plan, files), local_box_free, on_made);
+}
+
+typedef struct
+{
+  char *path;
+  GByteArray *plan;
+} Written;
+
+static void
+written_free (gpointer data)
+{
+  Written *self = data;
+
+  g_free (self->path);
+  g_byte_array_unref (self->plan);
+  g_free (self);
+}
+
+static gboolean
+write_plan (gpointer data, GError **error)
+{
+  Written *self = data;
+
+  return g_file_set_contents_full (self->path, (const char *) self->plan->data, self->plan->len, G_FILE_SET_CONTENTS_CONSISTENT, 0600,
+                                   error);
+}
+
+static void
+on_written (GTask *task, GError *error)
+{
+  if (error != NULL)
     g_task_return_error (task, error);
   else
-    created (task, FALSE);
+    g_task_return_boolean (task, TRUE);
 }
 
 /* Limits are of the next run: those of one that runs would be changed behind its supervisor. */
@@ -177,7 +243,6 @@ update_async (TholeDriver *self, const char *id, GVariant *changes, GVariant *op
   g_autoptr(GTask) task = plain_job (self, id, options, cancellable, callback, user_data);
   g_autoptr(GVariant) resources = thole_dict_value (changes, "resources", "a{sv}");
   g_autofree char *path = local_box_path (self, id, THOLE_SANDBOX_PLAN), *text = NULL;
-  g_autoptr(GByteArray) plan = NULL;
   GError *error = NULL;
   g_autoptr(GVariant) record = task != NULL ? local_box_record (self, id, &error) : NULL;
   gsize length;
@@ -192,11 +257,10 @@ update_async (TholeDriver *self, const char *id, GVariant *changes, GVariant *op
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "limits of a sandbox count from its next start");
   else if (resources != NULL && g_file_get_contents (path, &text, &length, &error))
     {
-      plan = local_plan_limit (self, id, text, length, resources);
-      if (g_file_set_contents_full (path, (const char *) plan->data, plan->len, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
-        g_task_return_boolean (task, TRUE);
-      else
-        g_task_return_error (task, error);
+      Written *written = g_new0 (Written, 1);
+
+      *written = (Written){ g_steal_pointer (&path), local_plan_limit (self, id, text, length, resources) };
+      local_aside (task, write_plan, written, written_free, on_written);
     }
   else if (error != NULL)
     g_task_return_error (task, error);
@@ -249,7 +313,7 @@ on_frozen (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   local_box_state (job->driver, job->id, &state);
-  local_box_tell (job->driver, job->id, state.phase == LOCAL_PAUSED ? "pause" : "unpause");
+  local_box_tell (job->driver, job->id, NULL, state.phase == LOCAL_PAUSED ? "pause" : "unpause");
   g_task_return_boolean (task, TRUE);
 }
 
