@@ -88,19 +88,26 @@ read_json (TholeDriver *driver, const char *container, const char *name)
   return json != NULL && g_variant_is_of_type (json, G_VARIANT_TYPE_VARDICT) ? g_steal_pointer (&json) : NULL;
 }
 
-static gboolean
-write_json (TholeDriver *driver, const char *container, const char *name, char *const *addresses, GVariant *ports, GError **error)
+static char *
+to_json (char *const *addresses, GVariant *ports)
 {
-  g_autofree char *path = ctr_place_path (driver, container, name), *text = NULL;
   g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
   g_autoptr(GVariant) whole = NULL;
-  g_autoptr(GError) wrong = NULL;
 
   g_variant_dict_insert_value (&dict, "addresses", g_variant_new_strv ((const char *const *) addresses, -1));
   if (ports != NULL)
     g_variant_dict_insert_value (&dict, "ports", ports);
   whole = g_variant_ref_sink (g_variant_dict_end (&dict));
-  text = thole_json_to_string (whole);
+  return thole_json_to_string (whole);
+}
+
+/* Of a file that was not there: one that is replaced is waited for until it is on the disk. */
+static gboolean
+write_json (TholeDriver *driver, const char *container, const char *name, char *const *addresses, GVariant *ports, GError **error)
+{
+  g_autofree char *path = ctr_place_path (driver, container, name), *text = to_json (addresses, ports);
+  g_autoptr(GError) wrong = NULL;
+
   if (g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &wrong))
     return TRUE;
   g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_FAILED, wrong->message);
@@ -432,11 +439,43 @@ give_up (GTask *task)
 }
 
 static void
+on_written (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Way *self = g_task_get_task_data (task);
+  g_autoptr(GError) error = NULL, own = NULL;
+
+  if (!g_task_propagate_boolean (G_TASK (result), &error))
+    {
+      own = g_error_new_literal (THOLE_ERROR, THOLE_ERROR_FAILED, error->message);
+      fail_up (task, own);
+    }
+  else if (ctr_wait_is_over (self->wait))
+    give_up (task);
+  else
+    way_end (task, NULL);
+}
+
+/* @data: path and text */
+static void
+write_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  char **words = data;
+  GError *error = NULL;
+
+  if (g_file_set_contents_full (words[0], words[1], -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
 finish_up (GTask *task, GVariant *result)
 {
   Way *self = g_task_get_task_data (task);
   Given *given = g_hash_table_lookup (self->job.driver->nets->given, self->container);
-  g_autoptr(GError) error = NULL;
+  g_autoptr(GTask) writing = NULL;
+  char *words[3] = { 0 };
 
   if (given == NULL || ctr_wait_is_over (self->wait))
     {
@@ -445,10 +484,11 @@ finish_up (GTask *task, GVariant *result)
     }
   g_strfreev (given->addresses);
   given->addresses = addresses_of (result);
-  if (write_json (self->job.driver, self->container, GIVEN, given->addresses, given->ports, &error))
-    way_end (task, NULL);
-  else
-    fail_up (task, error);
+  words[0] = ctr_place_path (self->job.driver, self->container, GIVEN);
+  words[1] = to_json (given->addresses, given->ports);
+  writing = g_task_new (NULL, NULL, on_written, g_object_ref (task));
+  g_task_set_task_data (writing, g_memdup2 (words, sizeof words), (GDestroyNotify) g_strfreev);
+  g_task_run_in_thread (writing, write_in_thread);
 }
 
 static void

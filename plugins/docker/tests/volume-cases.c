@@ -109,6 +109,7 @@ test_snapshot (Bench *b)
   g_autoptr(GAsyncResult) missing = NULL;
   g_autofree char *text = NULL;
 
+  g_assert_nonnull (volume);
   run_ok (b, writer, "mkdir -p /data/a/b; echo deep > /data/a/b/c; ln -s c /data/a/b/link; chmod 600 /data/a/b/c; "
           "chown 5:6 /data/a/b/c; chmod 711 /data; head -c 3000000 /dev/zero > /data/big", mount);
   g_variant_unref (wait_state (b, writer, "exited"));
@@ -135,10 +136,74 @@ test_snapshot (Bench *b)
   g_assert_no_error (error);
 }
 
+static gboolean
+cancel_now (gpointer cancellable)
+{
+  g_cancellable_cancel (cancellable);
+  return G_SOURCE_REMOVE;
+}
+
+/* Is there a folder beside the volumes that is none? */
+static gboolean
+is_tidy (Bench *b, gpointer folder)
+{
+  g_autoptr(GDir) list = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (list)) != NULL)
+    if (name[0] == '.')
+      return FALSE;
+  return TRUE;
+}
+
+static void
+snapshot_at (Bench *b, const char *id, guint moment)
+{
+  g_autofree char *copy = fresh_id ("given-up");
+  g_autoptr(GVariant) none = empty ();
+  g_autoptr(GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GAsyncResult) result = NULL, again = NULL;
+  g_autoptr(GVariant) made = NULL, whole = NULL;
+
+  g_timeout_add_full (G_PRIORITY_DEFAULT, 3 * moment, cancel_now, g_object_ref (cancellable), g_object_unref);
+  result = AWAIT (b->volume->snapshot_async, b->driver, id, copy, none, cancellable);
+  made = b->volume->snapshot_finish (b->driver, result, &error);
+  if (made == NULL)
+    g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_assert_cmpint (is_listed (b, copy), ==, made != NULL);
+  again = AWAIT (b->volume->snapshot_async, b->driver, id, copy, none, NULL);
+  whole = b->volume->snapshot_finish (b->driver, again, &error);
+  g_assert_no_error (error);
+  g_assert_true (remove_volume (b, copy, &error));
+}
+
+/* Snapshots that are given up at any moment leave nothing, and can be repeated. */
+static void
+test_given_up (Bench *b)
+{
+  g_autofree char *id = fresh_id ("source"), *writer = fresh_id ("writer"), *folder = NULL;
+  g_autoptr(GVariant) mount = dict ("{'mounts': <[{'target': <'/data'>, 'volume': <%s>}]>}", id);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GVariant) volume = create_volume (b, id, &error);
+  g_autofree char *place = g_path_get_dirname (thole_dict_string (volume, "mountpoint", ""));
+
+  folder = g_path_get_dirname (place);
+  run_ok (b, writer, "head -c 20000000 /dev/zero > /data/big", mount);
+  g_variant_unref (wait_state (b, writer, "exited"));
+  for (guint i = 0; i < 12; i++)
+    snapshot_at (b, id, i);
+  g_assert_true (bench_until (is_tidy, b, folder, 30));
+  g_assert_true (remove_it (b, writer, TRUE, &error));
+  g_assert_true (remove_volume (b, id, &error));
+}
+
 void
 add_volume_cases (void)
 {
   add_case ("volume/life", test_life);
   add_case ("volume/missing", test_missing);
   add_case ("volume/snapshot", test_snapshot);
+  add_case ("volume/given-up", test_given_up);
 }
