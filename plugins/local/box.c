@@ -5,18 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "thole-sandbox-protocol.h"
 
 #define WORD "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
-#define RECORD "record"
 #define LOST_CODE 255
-#define DEPTH 4
 
 /* names ----------------------------------------------------------------------------------------------- */
 
@@ -44,7 +40,7 @@ local_box_path (TholeDriver *driver, const char *id, const char *part)
 static GVariant *
 read_record (TholeDriver *driver, const char *folder)
 {
-  g_autofree char *path = g_build_filename (folder, RECORD, NULL), *text = NULL;
+  g_autofree char *path = g_build_filename (folder, LOCAL_BOX_RECORD, NULL), *text = NULL;
   g_autoptr(GVariant) record = NULL;
   gsize length;
 
@@ -88,15 +84,22 @@ local_box_list (TholeDriver *driver)
 }
 
 gboolean
-local_box_runs (TholeDriver *driver, const char *id)
+local_box_is_locked (const char *path)
 {
-  g_autofree char *path = local_box_path (driver, id, THOLE_SANDBOX_LOCK);
   int fd = open (path, O_RDONLY | O_CLOEXEC);
   gboolean held = fd >= 0 && flock (fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 
   if (fd >= 0)
     close (fd);
   return held;
+}
+
+gboolean
+local_box_runs (TholeDriver *driver, const char *id)
+{
+  g_autofree char *path = local_box_path (driver, id, THOLE_SANDBOX_LOCK);
+
+  return local_box_is_locked (path);
 }
 
 static gint64
@@ -110,10 +113,12 @@ number_of (char **lines, const char *key)
   return 0;
 }
 
-/* @held: is it supervised? */
+/* @text (nullable): of its state; @held: is it supervised? */
 static LocalPhase
 phase_of (const char *text, gboolean held, gboolean *lost)
 {
+  if (text == NULL)
+    return held ? LOCAL_STARTING : LOCAL_CREATED;
   if (g_str_has_prefix (text, "phase=exited"))
     return LOCAL_EXITED;
   if (g_str_has_prefix (text, "phase=running") || g_str_has_prefix (text, "phase=paused"))
@@ -121,7 +126,9 @@ phase_of (const char *text, gboolean held, gboolean *lost)
       *lost = !held;
       return !held ? LOCAL_EXITED : text[6] == 'r' ? LOCAL_RUNNING : LOCAL_PAUSED;
     }
-  return held ? LOCAL_STARTING : LOCAL_CREATED;
+  /* the machine went off before its words reached the disk */
+  *lost = !held;
+  return held ? LOCAL_STARTING : LOCAL_EXITED;
 }
 
 void
@@ -133,9 +140,8 @@ local_box_state (TholeDriver *driver, const char *id, LocalState *state)
   gboolean held = local_box_runs (driver, id);
 
   *state = (LocalState){ .phase = LOCAL_CREATED };
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    text = g_strdup ("");
-  lines = g_strsplit (text, "\n", 64);
+  g_file_get_contents (path, &text, NULL, NULL);
+  lines = g_strsplit (text != NULL ? text : "", "\n", 64);
   state->phase = phase_of (text, held, &state->lost);
   state->pid = number_of (lines, "pid");
   state->started = number_of (lines, "started");
@@ -176,162 +182,6 @@ local_box_show (TholeDriver *driver, GVariant *record)
         g_variant_dict_insert (&out, "reason", "s", "its supervisor ended, and nobody saw how the program did");
     }
   return g_variant_ref_sink (g_variant_dict_end (&out));
-}
-
-/* writing --------------------------------------------------------------------------------------------- */
-
-static gboolean
-fail (const char *path, GError **error)
-{
-  g_set_error (error, THOLE_ERROR, errno == ENOSPC || errno == EDQUOT ? THOLE_ERROR_LIMIT : THOLE_ERROR_FAILED, "%s: %s", path,
-               g_strerror (errno));
-  return FALSE;
-}
-
-static gboolean
-write_file (const char *folder, const char *name, gconstpointer data, gsize length, GError **error)
-{
-  g_autofree char *path = g_build_filename (folder, name, NULL);
-  int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  gsize done = 0;
-  gssize n = 1;
-
-  while (fd >= 0 && n > 0 && done < length)
-    {
-      n = write (fd, (const char *) data + done, length - done);
-      done += n > 0 ? (gsize) n : 0;
-    }
-  if (fd >= 0)
-    close (fd);
-  return (fd >= 0 && done == length) || fail (path, error);
-}
-
-static gboolean
-write_files (const char *folder, GHashTable *files, GError **error)
-{
-  GHashTableIter iter;
-  gpointer name, bytes;
-
-  g_hash_table_iter_init (&iter, files);
-  while (g_hash_table_iter_next (&iter, &name, &bytes))
-    if (!write_file (folder, name, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), error))
-      return FALSE;
-  return TRUE;
-}
-
-static void
-remove_tree (const char *path, guint depth)
-{
-  g_autoptr(GDir) list = depth > 0 ? g_dir_open (path, 0, NULL) : NULL;
-  const char *name;
-
-  while (list != NULL && (name = g_dir_read_name (list)) != NULL)
-    {
-      g_autofree char *child = g_build_filename (path, name, NULL);
-      GStatBuf place;
-
-      if (g_lstat (child, &place) == 0 && S_ISDIR (place.st_mode))
-        remove_tree (child, depth - 1);
-      else
-        g_unlink (child);
-    }
-  g_rmdir (path);
-}
-
-/* boxes ----------------------------------------------------------------------------------------------- */
-
-struct _LocalBox
-{
-  char *folder, *hidden;
-  char *groups[LOCAL_GROUPS]; /* NULL = none */
-  char *record;
-  GByteArray *plan;
-  GHashTable *files;
-};
-
-static LocalBox *
-box_begin (TholeDriver *driver, const char *id, const char *prefix)
-{
-  LocalBox *self = g_new0 (LocalBox, 1);
-  g_autofree char *name = local_box_name (driver, id), *hidden = g_strconcat (prefix, name, NULL);
-
-  self->folder = local_box_path (driver, id, NULL);
-  self->hidden = g_build_filename (driver->config->state_dir, "boxes", hidden, NULL);
-  for (guint i = 0; i < LOCAL_GROUPS; i++)
-    self->groups[i] = local_groups_path (&driver->groups, i, name, NULL);
-  return self;
-}
-
-LocalBox *
-local_box_new (TholeDriver *driver, const char *id, GVariant *record, GByteArray *plan, GHashTable *files)
-{
-  LocalBox *self = box_begin (driver, id, ".new-");
-
-  self->record = thole_json_to_string (record);
-  self->plan = g_byte_array_ref (plan);
-  self->files = g_hash_table_ref (files);
-  return self;
-}
-
-LocalBox *
-local_box_old (TholeDriver *driver, const char *id)
-{
-  return box_begin (driver, id, ".gone-");
-}
-
-void
-local_box_free (gpointer data)
-{
-  LocalBox *self = data;
-
-  for (guint i = 0; i < LOCAL_GROUPS; i++)
-    g_free (self->groups[i]);
-  g_clear_pointer (&self->plan, g_byte_array_unref);
-  g_clear_pointer (&self->files, g_hash_table_unref);
-  g_free (self->record);
-  g_free (self->folder);
-  g_free (self->hidden);
-  g_free (self);
-}
-
-static gboolean
-make_folders (const char *folder, GError **error)
-{
-  g_autofree char *log = g_build_filename (folder, THOLE_SANDBOX_LOG, NULL);
-
-  return g_mkdir_with_parents (log, 0700) == 0 || fail (log, error);
-}
-
-gboolean
-local_box_make (gpointer data, GError **error)
-{
-  LocalBox *self = data;
-
-  remove_tree (self->hidden, DEPTH);
-  if (make_folders (self->hidden, error) && write_files (self->hidden, self->files, error)
-      && write_file (self->hidden, THOLE_SANDBOX_PLAN, self->plan->data, self->plan->len, error)
-      && write_file (self->hidden, RECORD, self->record, strlen (self->record), error))
-    {
-      if (g_rename (self->hidden, self->folder) == 0)
-        return TRUE;
-      fail (self->folder, error);
-    }
-  remove_tree (self->hidden, DEPTH);
-  return FALSE;
-}
-
-gboolean
-local_box_remove (gpointer data, GError **error)
-{
-  LocalBox *self = data;
-
-  if (g_rename (self->folder, self->hidden) == 0 || errno != ENOENT)
-    remove_tree (self->hidden, DEPTH);
-  /* its supervisor has removed them, unless it was killed */
-  for (guint i = 0; i < LOCAL_GROUPS; i++)
-    if (self->groups[i] != NULL)
-      g_rmdir (self->groups[i]);
-  return TRUE;
 }
 
 /* news ------------------------------------------------------------------------------------------------ */

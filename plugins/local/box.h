@@ -7,6 +7,9 @@
 
 #include "driver.h"
 
+/* in its folder */
+#define LOCAL_BOX_RECORD "record"
+
 typedef enum
 {
   LOCAL_CREATED,
@@ -36,21 +39,28 @@ GVariant  *local_box_record (TholeDriver *driver, const char *id, GError **error
 /* What its supervisor says. */
 void       local_box_state  (TholeDriver *driver, const char *id, LocalState *state);
 gboolean   local_box_runs   (TholeDriver *driver, const char *id);
+/* @path: of its lock. In any thread. */
+gboolean   local_box_is_locked (const char *path);
 /* Returns: (transfer full): a "workload" dictionary */
 GVariant  *local_box_show   (TholeDriver *driver, GVariant *record);
 /* The records of all. Returns: (transfer full) (element-type GVariant) */
 GPtrArray *local_box_list   (TholeDriver *driver);
-/* What is to be made, or removed: nothing of it belongs to one thread. */
-typedef struct _LocalBox LocalBox;
-/* What is to be made, or removed: nothing of it belongs to one thread. */
+/* What is to be made, or removed: nothing of it belongs to one thread. box-write.c */
 typedef struct _LocalBox LocalBox;
 /* @plan: bytes; @files: those beside it, name -> GBytes */
 LocalBox  *local_box_new    (TholeDriver *driver, const char *id, GVariant *record, GByteArray *plan, GHashTable *files);
 /* To be removed. */
 LocalBox  *local_box_old    (TholeDriver *driver, const char *id);
 void       local_box_free   (gpointer self);
-/* All of it appears at once, or nothing. These wait for the disk. */
+/* All of it appears at once and stays, or nothing, in place of what nobody understands. These wait for the disk. */
 gboolean   local_box_make   (gpointer self, GError **error);
 gboolean   local_box_remove (gpointer self, GError **error);
 /* Tells the daemon that something happened to it. @role: NULL = of its record */
 void       local_box_tell   (TholeDriver *driver, const char *id, const char *role, const char *action);
+
+/* What others left behind: control groups without a sandbox, and, when @hidden, folders that were being made or removed, which must not be
+ * while this daemon does such things. `run` is for a thread. */
+typedef struct _LocalSweep LocalSweep;
+LocalSweep *local_sweep_new  (TholeDriver *driver, gboolean hidden);
+void        local_sweep_run  (LocalSweep *self);
+void        local_sweep_free (LocalSweep *self);

@@ -19,6 +19,7 @@ struct _TholeDriver
   const TholeHostOps *ops;
   LocalConfig *config;
   LocalGroups groups;
+  gboolean ready;        /* it was once: sandboxes may be made and removed */
   GHashTable *watches;   /* id -> LocalWatch: sandboxes that run */
   GHashTable *making;    /* id of what is being created -> GPtrArray of GTask: other calls that create it */
   guint aside;           /* what is done in threads */

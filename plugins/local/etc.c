@@ -10,10 +10,13 @@
 #include <unistd.h>
 
 #include "thole-error.h"
+#include "tree.h"
 
 #define DEPTH 4
 #define FILE_MAX (1024 * 1024)
 #define ENTRIES_MAX 4096
+/* µs: a start that was given one copy has looked at it long before */
+#define KEEP (10 * 60 * G_USEC_PER_SEC)
 
 const char *const local_etc_names[] = {
   "alternatives", "ca-certificates", "fonts", "gai.conf", "host.conf", "java", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
@@ -71,25 +74,6 @@ copy (const char *from, const char *to, guint depth, guint *left)
     }
 }
 
-static void
-remove_tree (const char *path, guint depth)
-{
-  g_autoptr(GDir) list = depth > 0 ? g_dir_open (path, 0, NULL) : NULL;
-  const char *name;
-
-  while (list != NULL && (name = g_dir_read_name (list)) != NULL)
-    {
-      g_autofree char *child = g_build_filename (path, name, NULL);
-      struct stat what;
-
-      if (lstat (child, &what) == 0 && S_ISDIR (what.st_mode))
-        remove_tree (child, depth - 1);
-      else
-        g_unlink (child);
-    }
-  g_rmdir (path);
-}
-
 /* The folders of @path below its first @known bytes. */
 static gboolean
 make_parents (char *path, gsize known)
@@ -115,7 +99,7 @@ local_etc_is_fresh (const char *folder)
   g_autofree char *place = g_build_filename (folder, LOCAL_ETC, NULL);
   struct stat copy, source;
 
-  if (lstat (place, &copy) < 0)
+  if (stat (place, &copy) < 0)
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
     if (stat (sources[i], &source) == 0 && source.st_mtime >= copy.st_mtime)
@@ -123,29 +107,63 @@ local_etc_is_fresh (const char *folder)
   return TRUE;
 }
 
-gboolean
-local_etc_copy (const char *folder, GError **error)
+static void
+fill (const char *fresh)
 {
-  g_autofree char *fresh = g_build_filename (folder, LOCAL_ETC ".new", NULL), *place = g_build_filename (folder, LOCAL_ETC, NULL);
-  g_autofree char *old = g_build_filename (folder, LOCAL_ETC ".old", NULL);
   guint left = ENTRIES_MAX;
 
-  remove_tree (fresh, DEPTH + 2);
-  if (!make_folder (fresh))
-    left = 0;
   for (guint i = 0; local_etc_names[i] != NULL; i++)
     {
       g_autofree char *from = g_build_filename ("/etc", local_etc_names[i], NULL), *to = g_build_filename (fresh, local_etc_names[i], NULL);
       g_autofree char *parent = g_path_get_dirname (to);
 
-      if (left > 0 && make_parents (parent, strlen (fresh)))
+      if (make_parents (parent, strlen (fresh)))
         copy (from, to, DEPTH, &left);
     }
-  if ((g_rename (place, old) < 0 && errno != ENOENT) || g_rename (fresh, place) < 0)
+}
+
+gboolean
+local_etc_copy (const char *folder, GError **error)
+{
+  g_autofree char *name = g_strdup_printf (LOCAL_ETC ".%" G_GINT64_FORMAT, g_get_real_time ());
+  g_autofree char *fresh = g_build_filename (folder, name, NULL), *place = g_build_filename (folder, LOCAL_ETC, NULL);
+  g_autofree char *link = g_strconcat (fresh, ".link", NULL), *old = g_strconcat (place, ".0", NULL);
+  struct stat there;
+  gboolean done = make_folder (fresh);
+
+  if (done)
+    fill (fresh);
+  /* as the versions before had it */
+  if (done && lstat (place, &there) == 0 && S_ISDIR (there.st_mode))
     {
-      g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", place, g_strerror (errno));
-      return FALSE;
+      local_tree_remove (old);
+      done = g_rename (place, old) == 0;
     }
-  remove_tree (old, DEPTH + 2);
-  return TRUE;
+  if (done && symlink (name, link) == 0 && g_rename (link, place) == 0)
+    return TRUE;
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", place, g_strerror (errno));
+  local_tree_remove (fresh);
+  g_unlink (link);
+  return FALSE;
+}
+
+void
+local_etc_sweep (const char *folder)
+{
+  g_autofree char *place = g_build_filename (folder, LOCAL_ETC, NULL), *used = g_file_read_link (place, NULL);
+  gint64 until = g_get_real_time () - KEEP;
+  g_autoptr(GDir) list = g_dir_open (folder, 0, NULL);
+  struct stat link;
+  const char *name;
+
+  if (used == NULL || lstat (place, &link) < 0 || link.st_mtime >= until / G_USEC_PER_SEC)
+    return;
+  while (list != NULL && (name = g_dir_read_name (list)) != NULL)
+    if (g_str_has_prefix (name, LOCAL_ETC ".") && strcmp (name, used) != 0
+        && g_ascii_strtoll (name + strlen (LOCAL_ETC "."), NULL, 10) < until)
+      {
+        g_autofree char *path = g_build_filename (folder, name, NULL);
+
+        local_tree_remove (path);
+      }
 }

@@ -183,7 +183,8 @@ prepare (TholeDriver *self, GError **error)
 typedef struct
 {
   char *folder, *version;
-  gboolean copy;
+  gboolean copy, idle;
+  LocalSweep *sweep;
 } Files;
 
 static void
@@ -193,10 +194,11 @@ files_free (gpointer data)
 
   g_free (self->folder);
   g_free (self->version);
+  local_sweep_free (self->sweep);
   g_free (self);
 }
 
-/* The files that all sandboxes share; in a thread. */
+/* The files that all sandboxes share, and what is left of others; in a thread. */
 static void
 make_files (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
@@ -204,6 +206,9 @@ make_files (GTask *task, gpointer source, gpointer data, GCancellable *cancellab
   g_autofree char *filter = g_build_filename (self->folder, "filter", NULL);
   GError *error = NULL;
 
+  local_sweep_run (self->sweep);
+  if (self->idle)
+    local_etc_sweep (self->folder);
   if (local_filter_write (filter, &error) && (!self->copy || local_etc_copy (self->folder, &error)))
     g_task_return_boolean (task, TRUE);
   else
@@ -219,7 +224,10 @@ on_files (GObject *source, GAsyncResult *result, gpointer user_data)
   GError *error = NULL;
 
   if (g_task_propagate_boolean (G_TASK (result), &error))
-    g_task_return_pointer (task, make_facts (job->driver, files->version), (GDestroyNotify) g_variant_unref);
+    {
+      job->driver->ready = TRUE;
+      g_task_return_pointer (task, make_facts (job->driver, files->version), (GDestroyNotify) g_variant_unref);
+    }
   else
     g_task_return_error (task, error);
 }
@@ -234,9 +242,10 @@ share_files (GTask *task, const char *version)
 
   files->folder = g_strdup (self->config->state_dir);
   files->version = g_strdup (version);
-  /* those that run look at the copy that is there */
-  files->copy = !local_etc_is_fresh (self->config->state_dir)
-                && (g_hash_table_size (self->watches) == 0 || !g_file_test (etc, G_FILE_TEST_IS_DIR));
+  files->sweep = local_sweep_new (self, !self->ready);
+  /* no more copies than there must be: each stays for those that look at it */
+  files->idle = g_hash_table_size (self->watches) == 0;
+  files->copy = (files->idle || !g_file_test (etc, G_FILE_TEST_IS_DIR)) && !local_etc_is_fresh (self->config->state_dir);
   g_task_set_task_data (work, files, files_free);
   g_task_run_in_thread (work, make_files);
 }

@@ -289,6 +289,26 @@ def _(t):
     t.verb(workload, "start", wait="running")
 
 
+@case("what a killed supervisor and an ended machine left is found and removed", "LC-13")
+def _(t):
+    workload = t.run(resources={"pids": 30})
+    boxes = next(path for path, _, _ in os.walk(t.thole.state) if os.path.basename(path) == "boxes")
+    for name in (".gone-deep/a/b/c/d/e/f", ".new-half"):
+        os.makedirs(os.path.join(boxes, name))
+    t.thole.kill()
+    for pid in t.supervisors():
+        os.kill(pid, 9)
+    t.until(lambda: not t.supervisors(), 20, "the end of the supervisor")
+    box = next(os.path.join(boxes, name) for name in os.listdir(boxes) if workload["id"] in name and not name.startswith("."))
+    os.truncate(os.path.join(box, "record"), 0)
+    t.thole.start()
+    t.wait_ready()
+    t.until(lambda: not [name for name in os.listdir(boxes) if name.startswith(".")], 20, "the removal of what is hidden")
+    t.verb(workload, "start", wait="running")
+    t.thole.remove(workload)
+    t.until(lambda: not t.left()["groups"], 20, "the removal of control groups")
+
+
 @case(f"{SANDBOXES} sandboxes, started and stopped: no process, mount, control group or file is left", "LC-13")
 def _(t):
     faults = []
