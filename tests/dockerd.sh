@@ -177,11 +177,27 @@ start () {
   return 1
 }
 
+# what an engine that was killed leaves running: the shims of its containers, and their programs
+end_shims () {
+  local file pid
+  grep -lsF -- "$1/exec/containerd/containerd.sock" /proc/[0-9]*/cmdline | while read -r file; do
+    pid=${file#/proc/}
+    pid=${pid%/cmdline}
+    case $(cat "/proc/$pid/comm" 2>/dev/null) in
+      containerd-shim*)
+        # shellcheck disable=SC2046 # pids are words
+        kill -9 $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) "$pid" 2>/dev/null || true
+        ;;
+    esac
+  done
+}
+
 stop () {
   local dir=$1 name
   end dockerd "$dir/pid" 20
   # left behind when dockerd was killed
   end containerd "$dir/exec/containerd/containerd.pid" 5
+  end_shims "$dir" || true
   outside_off "$dir" || true
   name=$(bridge_name "$dir")
   ip link delete "$name" >/dev/null 2>&1 || true
