@@ -172,6 +172,7 @@ freeze (Supervisor *self, Peer *peer)
   self->state.paused = self->message.head.value != 0;
   state_write (&self->state, false);
   forward (self, peer);
+  state_write (&self->state, true);
 }
 
 static void
@@ -259,6 +260,8 @@ started (Supervisor *self)
   unlink (STATE_BEFORE);
   snprintf (line, sizeof line, "ok %d\n", (int) self->state.pid);
   report (self, line);
+  /* it need not be waited for */
+  state_write (&self->state, true);
 }
 
 static void

@@ -22,6 +22,8 @@
 #define OWN_PIDS 2
 #define SHM_SIZE (64 * 1024 * 1024)
 #define FILES_MAX 1024
+/* bytes: for limits that are changed later */
+#define RESERVE 8192
 #define LIMITS_END "limits=done"
 
 typedef struct
@@ -448,6 +450,30 @@ put_own (Plan *self, const char *agent)
   words (self, "--remount-ro", "/", "--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1", "--clearenv", NULL);
 }
 
+/* What the supervisor can take: beyond it a start could only fail. */
+static gboolean
+check_size (GByteArray *plan, GError **error)
+{
+  gsize strings = sizeof (TholeSandboxHead) + sizeof (TholeSandboxOpen), words = 0, arguments = 0, variables = 0;
+
+  for (const char *at = (const char *) plan->data; at < (const char *) plan->data + plan->len; at += strlen (at) + 1)
+    {
+      gboolean argument = g_str_has_prefix (at, "arg="), variable = g_str_has_prefix (at, "env=");
+
+      words += at[0] != '\0' && at[1] == '=' && strchr ("bfd", at[0]) != NULL;
+      arguments += argument;
+      variables += variable;
+      if (argument || variable || g_str_has_prefix (at, "folder="))
+        strings += strlen (strchr (at, '=') + 1) + 1;
+    }
+  if (strings <= THOLE_SANDBOX_MESSAGE && arguments <= THOLE_SANDBOX_STRINGS && variables <= THOLE_SANDBOX_STRINGS
+      && words <= THOLE_SANDBOX_PLAN_WORDS && plan->len <= THOLE_SANDBOX_PLAN_BYTES - RESERVE)
+    return TRUE;
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "command, env: they are longer than the %d bytes or %d words that a sandbox can be given",
+               THOLE_SANDBOX_MESSAGE, THOLE_SANDBOX_STRINGS);
+  return FALSE;
+}
+
 GByteArray *
 local_plan_make (TholeDriver *driver, const char *id, GVariant *spec, GVariant *secrets, const char *agent, GHashTable *files, GError **error)
 {
@@ -476,5 +502,5 @@ local_plan_make (TholeDriver *driver, const char *id, GVariant *spec, GVariant *
     return NULL;
   put_own (&self, agent);
   put_command (&self);
-  return g_steal_pointer (&out);
+  return check_size (out, error) ? g_steal_pointer (&out) : NULL;
 }
