@@ -28,6 +28,7 @@
 #include "thole-log-write.h"
 
 /* drivers that are connected */
+#define REST_MOST 64
 #define PEERS (THOLE_SANDBOX_PROGRAMS + 64)
 #define WORDS 2048
 /* for the end of the output, once all who could write are gone */
@@ -449,11 +450,31 @@ tell_exit (Supervisor *self)
   state_write (&self->state, true);
 }
 
+/* A bwrap that is killed early leaves its child, which has not asked yet to die with it. That is the first process of its namespace:
+ * all others go with it. */
+static void
+end_rest (void)
+{
+  for (int i = 0; i < REST_MOST && waitpid (-1, NULL, WNOHANG) >= 0; i++)
+    {
+      char text[64] = "";
+      int fd = open ("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+      ssize_t n = fd >= 0 ? read (fd, text, sizeof text - 1) : -1;
+      pid_t pid = n > 0 ? (pid_t) strtol (text, NULL, 10) : 0;
+
+      if (fd >= 0)
+        close (fd);
+      if (pid > 0 && kill (pid, SIGKILL) == 0)
+        waitpid (pid, NULL, 0);
+    }
+}
+
 static int
 finish (Supervisor *self)
 {
   char *end;
 
+  end_rest ();
   hear_last (self);
   drain_all (self);
   unlink (THOLE_SANDBOX_SOCKET);
@@ -564,6 +585,8 @@ go_into_background (Supervisor *self)
   if (pid != 0)
     return pid > 0 ? 1 : -1;
   setsid ();
+  /* what bwrap leaves comes to this one, not to the first process of the machine */
+  prctl (PR_SET_CHILD_SUBREAPER, 1);
   none = open ("/dev/null", O_RDWR);
   for (int fd = 0; none >= 0 && fd < 3; fd++)
     dup2 (none, fd);
