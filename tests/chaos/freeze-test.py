@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The Thole authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""SIGSTOP of the daemon, 5 s in the short form and 60 s in the long one: what happened meanwhile is found out, what was asked
+"""SIGSTOP of the daemon, 15 s in the short form and 60 s in the long one: what happened meanwhile is found out, what was asked
 for is answered, nothing is late that was not late."""
 import os
 import signal
@@ -10,8 +10,9 @@ import time
 
 from crash import LONG, DockerBed, case, main
 
-SECONDS = 60 if LONG else 5
-# shorter than the freeze: a deadline that passes while nobody could look at the engine is not missed
+SECONDS = 60 if LONG else 15
+# shorter than the freeze: a deadline that passes while nobody could look at the engine is not missed; and long enough for an engine
+# that is busy
 PROVISION = SECONDS - 2
 
 
