@@ -169,19 +169,19 @@ def _(t):
     for path in (folder, outside):
         os.makedirs(path, exist_ok=True)
         os.chmod(path, 0o777)
-    t.output(f"ln -s /oldroot{outside} /work/link; ln -s /oldroot{outside}/file /work/file", mounts=[{"source": folder, "target": "/work"}])
-    own = [{"source": folder, "target": "/work"}]
-    for spec in ({"mounts": own, "files": [{"path": "/work/file", "content": "x"}]},
-                 {"mounts": own, "files": [{"path": "/work/link/new", "content": "x"}]},
+    t.output(f"ln -s /oldroot{outside} /job/link; ln -s /oldroot{outside}/file /job/file", mounts=[{"source": folder, "target": "/job"}])
+    own = [{"source": folder, "target": "/job"}]
+    for spec in ({"mounts": own, "files": [{"path": "/job/file", "content": "x"}]},
+                 {"mounts": own, "files": [{"path": "/job/link/new", "content": "x"}]},
                  {"mounts": [{"source": folder, "target": os.path.join("/home", "tmp")}], "files": [{"path": "/tmp/file", "content": "x"}]},
-                 {"mounts": [*own, {"source": folder, "target": "/work/link/new"}]},
+                 {"mounts": [*own, {"source": folder, "target": "/job/link/new"}]},
                  {"mounts": [{"source": folder, "target": f"/proc/self/root/oldroot{outside}/new"}]},
                  {"files": [{"path": f"/proc/self/root/oldroot{outside}/new", "content": "x"}]},
                  {"files": [{"path": "/usr/x", "content": "x"}]}):
         t.holds(t.run(wait="error", **spec)["state_reason"], "files:" if "files" in spec else "mounts:")
     t.equal(os.listdir(outside), [])
-    t.equal(t.output("cat /tmp/given /work2/given", mounts=own, files=[{"path": "/tmp/given", "content": "a"},
-                                                                              {"path": "/work2/given", "content": "b"}]), "ab")
+    t.equal(t.output("cat /tmp/given /job2/given", mounts=own, files=[{"path": "/tmp/given", "content": "a"},
+                                                                              {"path": "/job2/given", "content": "b"}]), "ab")
 
 
 @case("sessions: a terminal that is typed into and resized, input that ends, an end that is told", "TE-08 TE-18 TE-19 TE-21")
