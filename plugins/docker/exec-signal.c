@@ -3,6 +3,7 @@
  */
 #include "exec-signal.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "exec.h"
@@ -11,11 +12,12 @@
 #define KILL_TIMEOUT 10.0
 #define HEXADECIMAL "0123456789abcdef"
 #define MARK_MAX 64
-/* twice, for what was born meanwhile; 3 = none of it was there */
+/* Who shall be killed is stopped first: a shell would go on when its program dies before it. Killed twice, for what was born
+ * meanwhile; 3 = none of it was there */
 #define SCRIPT                                                                                                     \
-  "n=3; for i in 1 2; do for d in /proc/[0-9]*; do "                                                               \
-  "{ tr '\\0' '\\n' <$d/environ | grep -qx \"" DOCKER_EXEC_MARK "=$1\" && kill -s $2 ${d#/proc/} && n=0; } 2>/dev/null; " \
-  "done; [ $2 = KILL ] || break; done; exit $n"
+  "n=3; l=$2; [ $2 != KILL ] || l='STOP KILL KILL'; for s in $l; do for d in /proc/[0-9]*; do "                     \
+  "{ tr '\\0' '\\n' <$d/environ | grep -qx \"" DOCKER_EXEC_MARK "=$1\" && kill -s $s ${d#/proc/} && n=0; } 2>/dev/null; " \
+  "done; done; exit $n"
 
 typedef struct
 {
@@ -124,9 +126,8 @@ carries (const char *pid, const char *mark)
   return FALSE;
 }
 
-/* where the engine is on this machine. FALSE: none was found */
 static gboolean
-signal_marked (Signal *self)
+signal_all_marked (Signal *self, int signal)
 {
   g_autoptr(GDir) proc = g_dir_open ("/proc", 0, NULL);
   gboolean found = FALSE;
@@ -134,8 +135,17 @@ signal_marked (Signal *self)
 
   while (proc != NULL && (pid = g_dir_read_name (proc)) != NULL)
     if (g_ascii_isdigit (pid[0]) && carries (pid, self->mark))
-      found |= thole_process_signal ((pid_t) g_ascii_strtoll (pid, NULL, 10), self->engine_id, thole_signal_number (self->signal));
+      found |= thole_process_signal ((pid_t) g_ascii_strtoll (pid, NULL, 10), self->engine_id, signal);
   return found;
+}
+
+/* where the engine is on this machine; stopped first as in SCRIPT. FALSE: none was found */
+static gboolean
+signal_marked (Signal *self)
+{
+  int signal = thole_signal_number (self->signal);
+
+  return (signal != SIGKILL || signal_all_marked (self, SIGSTOP)) && signal_all_marked (self, signal);
 }
 
 static void
