@@ -26,13 +26,18 @@ thole_standing_check (TholeStanding *self, TholeHttp *http)
   TholeIdentity *identity = http->options.identity;
   guint changes = thole_identity_changes (identity);
   g_autoptr (TholePrincipal) now = NULL;
+  gboolean expired;
 
-  if (self->principal == NULL || self->looked == changes)
+  if (self->principal == NULL)
+    return NULL;
+  expired = self->principal->expires_at != 0 && self->principal->expires_at <= thole_clock_now (http->options.clock);
+  if (self->looked == changes && !expired)
     return NULL;
   self->looked = changes;
   now = thole_identity_renew (identity, self->principal);
   if (now == NULL)
-    return g_error_new_literal (THOLE_ERROR, THOLE_ERROR_UNAUTHENTICATED, "the credential was taken back");
+    return g_error_new_literal (THOLE_ERROR, THOLE_ERROR_UNAUTHENTICATED,
+                                expired ? "the credential has expired" : "the credential was taken back");
   if (!thole_access_decide (now, self->permission))
     return g_error_new_literal (THOLE_ERROR, THOLE_ERROR_FORBIDDEN, "the permission was taken away");
   if (!thole_principal_equal (now, self->principal))

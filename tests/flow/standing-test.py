@@ -36,7 +36,7 @@ class Standing(Memory):
 
     def follow(self, client, path, accept):
         """(connection, answer) once the head is there: it is followed."""
-        connection, answer = client.open(path, {"Accept": accept}, SECONDS)
+        connection, answer = client.open(path, {"Accept": accept}, 4 * SECONDS)
         self.equal(answer.status, 200)
         return connection, answer
 
@@ -83,6 +83,26 @@ def _(t):
     followed = t.events(Client(port=t.thole.tcp_port, token=key["key"]))
     client.delete(f"/v1/api-keys/{key['id']}").expect(204)
     t.ends_with(t.rest(followed), "unauthenticated")
+
+
+@case("events and terminals end when the key of the reader expires, though nothing else happens", "AU-18 AU-05")
+def _(t):
+    client = t.by(t.user("operator"))
+    workload = t.run(FOREVER)
+    session = t.thole.post(f"/v1/workloads/{workload['id']}/sessions", {"command": ["forever"]}).expect(201).json
+    for life in (2, 10, 60):
+        holder = Client(port=t.thole.tcp_port, token=client.post("/v1/api-keys", {"name": "short", "expires_in": life}).expect(201).json["key"])
+        try:
+            followed = t.events(holder)
+            viewer = Thole(holder, session["id"], start="live", timeout=SECONDS + life)
+            break
+        except Exception as fault:
+            # so busy that it had expired before
+            if holder.get("/v1/me").status != 401:
+                raise fault
+    t.ends_with(t.rest(followed), "unauthenticated")
+    closed = viewer.rest_of_it()
+    t.equal((closed.code, closed.word), (4401, "unauthenticated"))
 
 
 @case("events end when the permission is taken away", "AU-06")
