@@ -6,6 +6,7 @@
 #pragma once
 
 #include "call.h"
+#include "thole-program.h"
 
 /* Reference-counted (g_rc_box). While it runs, the wait for its end has a reference. */
 typedef struct
@@ -46,8 +47,8 @@ void     ctr_exec_forget   (CtrExec *self);
 
 /* A stream of records (sdk/schema.md) of and to @exec. Returns: (transfer full) */
 GIOStream     *ctr_session_new (CtrExec *exec);
-/* Takes records and writes their bytes to the input of @exec (transfer full), which it ends with them; @by_closing: a stream that is
- * closed ends it, too. Returns: (transfer full) */
+/* A stream of records to the input of @exec (transfer full), which it ends with them; @by_closing: a stream that is closed ends it, too.
+ * Returns: (transfer full) */
 GOutputStream *ctr_input_new   (CtrExec *exec, gboolean by_closing);
 
 /* Slots that are told in files of their own. */

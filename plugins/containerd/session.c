@@ -279,6 +279,34 @@ thole_ctr_session_init (TholeCtrSession *self)
   self->out = g_byte_array_new ();
 }
 
+static int
+input_descriptor (gpointer user_data)
+{
+  CtrExec *exec = user_data;
+
+  return exec->in >= 0 ? exec->in : THOLE_INPUT_CLOSED;
+}
+
+static void
+end_input (gpointer user_data)
+{
+  ctr_exec_end_input (user_data);
+}
+
+static void
+exec_release (gpointer exec)
+{
+  ctr_exec_unref (exec);
+}
+
+static const TholeInputOps input_ops = { .struct_size = sizeof input_ops, .descriptor = input_descriptor, .end = end_input };
+
+GOutputStream *
+ctr_input_new (CtrExec *exec, gboolean by_closing)
+{
+  return thole_input_new (&input_ops, exec->in >= 0, by_closing, exec, exec_release);
+}
+
 GIOStream *
 ctr_session_new (CtrExec *exec)
 {

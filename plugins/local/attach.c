@@ -240,18 +240,16 @@ on_input (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static int
-open_input (gpointer user_data)
+input_descriptor (gpointer user_data)
 {
   Input *self = user_data;
-  int fd = self->fd;
 
-  self->fd = -1;
-  if (fd < 0 && !self->asking)
+  if (self->fd < 0 && !self->asking)
     {
       self->asking = TRUE;
       local_ask_async (self->driver, self->id, THOLE_SANDBOX_ATTACH, 0, 0, 0, NULL, on_input, g_rc_box_acquire (self));
     }
-  return fd;
+  return self->fd >= 0 ? self->fd : THOLE_INPUT_LATER;
 }
 
 static void
@@ -265,8 +263,13 @@ end_input (gpointer user_data)
 {
   Input *self = user_data;
 
+  if (self->fd >= 0)
+    close (self->fd);
+  self->fd = -1;
   local_ask_async (self->driver, self->id, THOLE_SANDBOX_END_INPUT, 0, 0, 0, NULL, on_input_ended, NULL);
 }
+
+static const TholeInputOps input_ops = { .struct_size = sizeof input_ops, .descriptor = input_descriptor, .end = end_input };
 
 /* the slot -------------------------------------------------------------------------------------------- */
 
@@ -306,6 +309,6 @@ local_attach_async (TholeDriver *self, const char *id, GVariant *options, GCance
   input = g_rc_box_new0 (Input);
   *input = (Input){ local_driver_ref (self), g_strdup (id), -1, FALSE };
   takes = thole_dict_boolean (record, "stdin", FALSE) || thole_dict_boolean (record, "tty", FALSE);
-  output = local_input_new (takes ? open_input : NULL, end_input, FALSE, input, input_unref);
+  output = thole_input_new (&input_ops, takes, FALSE, input, input_unref);
   g_task_return_pointer (task, thole_stream_new (G_INPUT_STREAM (stream), output), g_object_unref);
 }

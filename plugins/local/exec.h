@@ -6,6 +6,7 @@
 #pragma once
 
 #include "driver.h"
+#include "thole-program.h"
 
 /* Reference-counted (g_rc_box). */
 typedef struct
@@ -37,8 +38,3 @@ void       local_exec_kill         (LocalExec *self);
 
 /* A stream of records (sdk/schema.md) of and to @exec. Returns: (transfer full) */
 GIOStream *local_session_new       (LocalExec *exec);
-
-/* Takes records and writes their bytes to a descriptor. @open gives it when the first byte comes (transfer full; -1 = not yet, asked
- * again soon); @end is called once when the input has come to its end. Returns: (transfer full) */
-GOutputStream *local_input_new     (int (*open) (gpointer user_data), void (*end) (gpointer user_data), gboolean by_closing,
-                                    gpointer user_data, GDestroyNotify notify);

@@ -4,7 +4,6 @@
  * What a program says, as records: read from its pipes when somebody reads, so that it waits when nobody does.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <string.h>
 #include <unistd.h>
@@ -262,11 +261,11 @@ thole_local_session_init (TholeLocalSession *self)
 }
 
 static int
-open_input (gpointer user_data)
+input_descriptor (gpointer user_data)
 {
   LocalExec *exec = user_data;
 
-  return exec->in >= 0 ? fcntl (exec->in, F_DUPFD_CLOEXEC, 3) : -1;
+  return exec->in >= 0 ? exec->in : THOLE_INPUT_CLOSED;
 }
 
 static void
@@ -284,6 +283,8 @@ end_input (gpointer user_data)
   exec->in = -1;
 }
 
+static const TholeInputOps input_ops = { .struct_size = sizeof input_ops, .descriptor = input_descriptor, .end = end_input };
+
 static void
 exec_release (gpointer exec)
 {
@@ -293,7 +294,7 @@ exec_release (gpointer exec)
 GIOStream *
 local_session_new (LocalExec *exec)
 {
-  g_autoptr(GOutputStream) output = local_input_new (exec->in >= 0 ? open_input : NULL, end_input, TRUE, local_exec_ref (exec), exec_release);
+  g_autoptr(GOutputStream) output = thole_input_new (&input_ops, exec->in >= 0, TRUE, local_exec_ref (exec), exec_release);
   g_autoptr(TholeLocalSession) self = g_object_new (LOCAL_TYPE_SESSION, NULL);
 
   self->exec = local_exec_ref (exec);

@@ -2,31 +2,31 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * An output stream of records: the bytes of `stdin` ones go to a descriptor as fast as that takes them; it keeps nothing.
- * Asynchronous writes only.
  */
 #include <errno.h>
 #include <glib-unix.h>
 #include <unistd.h>
 
-#include "exec.h"
+#include "thole-dict.h"
+#include "thole-error.h"
+#include "thole-host.h"
+#include "thole-program.h"
 
-#define OPEN_AGAIN_MS 20
+#define ASK_AGAIN_MS 20
 
-struct _TholeLocalInput
+struct _TholeProgramInput
 {
   GOutputStream parent;
-  int fd;                           /* owned, -1 = not yet, or ended */
-  int (*open) (gpointer user_data);
-  void (*end) (gpointer user_data); /* NULL once called */
-  gboolean by_closing;
+  const TholeInputOps *ops;
+  gboolean by_closing, ended;
   gpointer user_data;
   GDestroyNotify notify;
   TholeRecordInput records;
 };
 
-#define LOCAL_TYPE_INPUT (thole_local_input_get_type ())
-G_DECLARE_FINAL_TYPE (TholeLocalInput, thole_local_input, THOLE, LOCAL_INPUT, GOutputStream)
-G_DEFINE_FINAL_TYPE (TholeLocalInput, thole_local_input, G_TYPE_OUTPUT_STREAM)
+#define THOLE_TYPE_PROGRAM_INPUT (thole_program_input_get_type ())
+G_DECLARE_FINAL_TYPE (TholeProgramInput, thole_program_input, THOLE, PROGRAM_INPUT, GOutputStream)
+G_DEFINE_FINAL_TYPE (TholeProgramInput, thole_program_input, G_TYPE_OUTPUT_STREAM)
 
 typedef struct
 {
@@ -43,17 +43,13 @@ write_free (gpointer data)
 }
 
 static void
-end_input (TholeLocalInput *self)
+end_input (TholeProgramInput *self)
 {
-  void (*end) (gpointer user_data) = self->end;
+  gboolean ended = self->ended;
 
-  if (self->fd >= 0)
-    close (self->fd);
-  self->fd = -1;
-  self->end = NULL;
-  self->records.refuses = TRUE;
-  if (end != NULL)
-    end (self->user_data);
+  self->ended = self->records.refuses = TRUE;
+  if (!ended)
+    self->ops->end (self->user_data);
 }
 
 static void write_some (GTask *task);
@@ -74,16 +70,15 @@ on_time (gpointer user_data)
   return on_writable (-1, 0, user_data);
 }
 
-/* For room, or for the descriptor; a cancelled write wakes up, too. */
+/* For room in @fd, or for the descriptor; a cancelled write wakes up, too. */
 static void
-wait_for_room (GTask *task)
+wait_for_room (GTask *task, int fd)
 {
-  TholeLocalInput *self = g_task_get_source_object (task);
   Write *job = g_task_get_task_data (task);
   GCancellable *cancellable = g_task_get_cancellable (task);
   GSource *child;
 
-  job->wait = self->fd >= 0 ? g_unix_fd_source_new (self->fd, G_IO_OUT) : g_timeout_source_new (OPEN_AGAIN_MS);
+  job->wait = fd >= 0 ? g_unix_fd_source_new (fd, G_IO_OUT) : g_timeout_source_new (ASK_AGAIN_MS);
   if (cancellable != NULL)
     {
       child = g_cancellable_source_new (cancellable);
@@ -91,48 +86,46 @@ wait_for_room (GTask *task)
       g_source_add_child_source (job->wait, child);
       g_source_unref (child);
     }
-  g_source_set_callback (job->wait, self->fd >= 0 ? G_SOURCE_FUNC (on_writable) : on_time, g_object_ref (task), g_object_unref);
+  g_source_set_callback (job->wait, fd >= 0 ? G_SOURCE_FUNC (on_writable) : on_time, g_object_ref (task), g_object_unref);
   g_source_attach (job->wait, g_task_get_context (task));
+}
+
+/* Headers, and the ends among them. FALSE: the task has returned */
+static gboolean
+take_headers (GTask *task, TholeProgramInput *self, Write *job)
+{
+  GError *error = NULL;
+  gboolean fits = thole_record_input_take (&self->records, job->data + job->taken, job->count - job->taken, &job->taken, &error);
+
+  if (self->records.ended)
+    end_input (self);
+  if (!fits)
+    g_task_return_error (task, error);
+  else if (job->taken == job->count)
+    g_task_return_int (task, (gssize) job->taken);
+  return fits && job->taken < job->count;
 }
 
 static void
 write_some (GTask *task)
 {
-  TholeLocalInput *self = g_task_get_source_object (task);
+  TholeProgramInput *self = g_task_get_source_object (task);
   Write *job = g_task_get_task_data (task);
-  GError *error = NULL;
   gssize n = -1;
+  int fd;
 
-  if (g_task_return_error_if_cancelled (task))
+  if (g_task_return_error_if_cancelled (task) || !take_headers (task, self, job))
     return;
-  while (self->records.left == 0 && job->taken < job->count)
-    {
-      gboolean ended = self->records.ended;
-
-      if (!thole_record_input_take (&self->records, job->data + job->taken, job->count - job->taken, &job->taken, &error))
-        {
-          g_task_return_error (task, error);
-          return;
-        }
-      if (!ended && self->records.ended)
-        end_input (self);
-    }
-  if (job->taken == job->count)
-    {
-      g_task_return_int (task, (gssize) job->taken);
-      return;
-    }
-  if (self->fd < 0)
-    self->fd = self->open (self->user_data);
-  if (self->fd >= 0)
-    n = write (self->fd, job->data + job->taken, MIN (job->count - job->taken, self->records.left));
+  fd = self->ended ? THOLE_INPUT_CLOSED : self->ops->descriptor (self->user_data);
+  if (fd >= 0)
+    n = write (fd, job->data + job->taken, MIN (job->count - job->taken, self->records.left));
   if (n > 0)
     {
       self->records.left -= (gsize) n;
       g_task_return_int (task, (gssize) job->taken + n);
     }
-  else if (self->fd < 0 || errno == EAGAIN || errno == EINTR)
-    wait_for_room (task);
+  else if (fd == THOLE_INPUT_LATER || (fd >= 0 && (errno == EAGAIN || errno == EINTR)))
+    wait_for_room (task, fd);
   else
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "the program's input is not open");
 }
@@ -164,15 +157,22 @@ input_write (GOutputStream *stream, const void *buffer, gsize count, GCancellabl
   return -1;
 }
 
+static gboolean
+input_close (GOutputStream *stream, GCancellable *cancellable, GError **error)
+{
+  TholeProgramInput *self = THOLE_PROGRAM_INPUT (stream);
+
+  if (self->by_closing)
+    end_input (self);
+  return TRUE;
+}
+
 static void
 input_close_async (GOutputStream *stream, int priority, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr(GTask) task = g_task_new (stream, cancellable, callback, user_data);
-  TholeLocalInput *self = THOLE_LOCAL_INPUT (stream);
 
-  if (self->by_closing)
-    end_input (self);
-  g_task_return_boolean (task, TRUE);
+  g_task_return_boolean (task, input_close (stream, NULL, NULL));
 }
 
 static gboolean
@@ -182,46 +182,42 @@ input_close_finish (GOutputStream *stream, GAsyncResult *result, GError **error)
 }
 
 static void
-thole_local_input_finalize (GObject *object)
+thole_program_input_finalize (GObject *object)
 {
-  TholeLocalInput *self = THOLE_LOCAL_INPUT (object);
+  TholeProgramInput *self = THOLE_PROGRAM_INPUT (object);
 
-  if (self->fd >= 0)
-    close (self->fd);
   self->notify (self->user_data);
-  G_OBJECT_CLASS (thole_local_input_parent_class)->finalize (object);
+  G_OBJECT_CLASS (thole_program_input_parent_class)->finalize (object);
 }
 
 static void
-thole_local_input_class_init (TholeLocalInputClass *class)
+thole_program_input_class_init (TholeProgramInputClass *class)
 {
   GOutputStreamClass *stream_class = G_OUTPUT_STREAM_CLASS (class);
 
-  G_OBJECT_CLASS (class)->finalize = thole_local_input_finalize;
+  G_OBJECT_CLASS (class)->finalize = thole_program_input_finalize;
   stream_class->write_fn = input_write;
   stream_class->write_async = input_write_async;
   stream_class->write_finish = input_write_finish;
+  stream_class->close_fn = input_close;
   stream_class->close_async = input_close_async;
   stream_class->close_finish = input_close_finish;
 }
 
 static void
-thole_local_input_init (TholeLocalInput *self)
+thole_program_input_init (TholeProgramInput *self)
 {
-  self->fd = -1;
 }
 
 GOutputStream *
-local_input_new (int (*open) (gpointer user_data), void (*end) (gpointer user_data), gboolean by_closing, gpointer user_data,
-                 GDestroyNotify notify)
+thole_input_new (const TholeInputOps *ops, gboolean takes, gboolean by_closing, gpointer user_data, GDestroyNotify notify)
 {
-  TholeLocalInput *self = g_object_new (LOCAL_TYPE_INPUT, NULL);
+  TholeProgramInput *self = g_object_new (THOLE_TYPE_PROGRAM_INPUT, NULL);
 
-  self->open = open;
-  self->end = end;
+  self->ops = ops;
   self->by_closing = by_closing;
   self->user_data = user_data;
   self->notify = notify;
-  self->records.refuses = open == NULL;
+  self->records.refuses = !takes;
   return G_OUTPUT_STREAM (self);
 }
