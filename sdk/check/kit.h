@@ -49,6 +49,7 @@ typedef struct
   GString *faults, *notes; /* of the case that runs */
   char *skip;
   char *things[KIT_N_STATES];
+  guint unmade[KIT_N_STATES]; /* how often none could be made, one after the other */
   guint made;              /* for fresh names */
   int null;                /* /dev/null */
   gboolean lost;           /* a call did not come back: this process cannot go on */

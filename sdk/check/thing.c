@@ -170,6 +170,9 @@ is_still (Kit *self, const char *id, KitState state)
   return kit_outcome (call) == KIT_OK && strcmp (thole_dict_string (call->out.value, "state", ""), kit_state_name (state)) == 0;
 }
 
+/* each try may take as long as the deadline */
+#define UNMADE_MAX 2
+
 const char *
 kit_thing (Kit *self, KitState state)
 {
@@ -186,9 +189,13 @@ kit_thing (Kit *self, KitState state)
     kit_remove (self, self->things[state]);
   g_free (self->things[state]);
   self->things[state] = kit_fresh (self, kit_state_name (state));
-  if (make (self, self->things[state], state))
-    return self->things[state];
-  kit_fault (self, "no workload could be made that is %s", kit_state_name (state));
+  if (self->unmade[state] < UNMADE_MAX && make (self, self->things[state], state))
+    {
+      self->unmade[state] = 0;
+      return self->things[state];
+    }
+  kit_fault (self, "no workload could be made that is %s%s", kit_state_name (state), self->unmade[state] < UNMADE_MAX ? "" : ", as before");
+  self->unmade[state]++;
   kit_remove (self, self->things[state]);
   g_clear_pointer (&self->things[state], g_free);
   return NULL;
