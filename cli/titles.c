@@ -40,5 +40,6 @@ const char *const cli_problem_titles[] = {
   N_("Too much at once"),
   N_("A WebSocket is needed here"),
   N_("It names another identity"),
+  N_("The range is not in it"),
   NULL,
 };

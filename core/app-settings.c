@@ -100,6 +100,7 @@ thole_app_limits (TholeConfig *config)
     .sessions = (guint) thole_config_int (config, "limits", "sessions"),
     .caller_sessions = (guint) thole_config_int (config, "limits", "caller_sessions"),
     .recording = thole_config_int (config, "limits", "recording"),
+    .upload = thole_config_int (config, "limits", "upload"),
     .provision_timeout = thole_app_microseconds (config, "workload", "provision_timeout"),
     .orphan_grace = thole_app_microseconds (config, "reconcile", "orphan_grace"),
     .audit = thole_config_int (config, "audit", "keep"),

@@ -258,6 +258,7 @@ open_operations (TholeApp *self, GError **error)
 
   limits.agent = agent_path (config);
   limits.recordings = self->recordings;
+  limits.uploads = self->state_dir;
   self->operations = thole_operations_new (self->clock, self->db, self->events, self->registry, &limits, error);
   if (self->operations == NULL)
     return FALSE;
@@ -527,6 +528,7 @@ apply (TholeApp *self, const TholeHttpOptions *http)
   thole_rates_limit (self->rates, &rates);
   limits.agent = self->operations->limits.agent;
   limits.recordings = self->operations->limits.recordings;
+  limits.uploads = self->operations->limits.uploads;
   self->operations->limits = limits;
   thole_event_log_set_keep (self->events, self->clock, thole_config_int (config, "events", "keep"),
                             thole_app_microseconds (config, "events", "keep_age"));

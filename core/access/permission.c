@@ -7,13 +7,16 @@
 #define WORD "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 static const char *const admin[] = { "*", NULL };
-static const char *const viewer[] = { "*.read", "workload.logs", "owner.any", NULL };
+/* not what is in the files of others: file.read shows what a secret put there */
+static const char *const viewer[] = { "workload.read",  "workload.logs", "session.read", "driver.read",  "backend.read",   "orphan.read",
+                                      "image.read",     "operation.read", "event.read",  "user.read",    "role.read",      "group.read",
+                                      "key.read",       "setting.read",  "secret.read",  "metrics.read", "owner.any",      NULL };
 static const char *const developer[] = { "workload.*", "session.*", "image.read",  "image.pull",  "operation.*", "event.read",
                                          "backend.read", "driver.read", "key.read",    "key.create",  "key.delete",
-                                         "secret.*", NULL };
+                                         "secret.*", "file.*", NULL };
 static const char *const operator[] = { "workload.*", "session.*", "image.*",    "operation.*", "event.read",   "backend.*",
                                         "driver.read", "orphan.*",   "metrics.read", "key.read",    "key.create",
-                                        "key.delete",  "secret.*",   "owner.any",  NULL };
+                                        "key.delete",  "secret.*",   "file.*",     "owner.any",  NULL };
 
 const TholeBuiltinRole thole_builtin_roles[] = {
   { "admin", "may do everything", admin },

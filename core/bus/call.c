@@ -142,6 +142,8 @@ on_done (TholeCall *call, gpointer user_data)
     thole_bus_fail (self, THOLE_ERROR_INTERRUPTED, "the caller has left");
   else if (thole_bus_streams (call->def) && !thole_bus_stream_room (self))
     thole_bus_fail (self, THOLE_ERROR_OVERLOADED, "too many streams");
+  else if (thole_bus_streams (call->def) && call->reply.kind == THOLE_REPLY_JSON)
+    thole_bus_fail (self, THOLE_ERROR_INVALID, "over D-Bus a folder is listed by ListFiles");
   else if (call->reply.kind == THOLE_REPLY_LOG || call->reply.kind == THOLE_REPLY_FILE)
     thole_bus_pour (self, call);
   else if (call->reply.kind == THOLE_REPLY_VIEW)

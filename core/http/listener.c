@@ -200,14 +200,15 @@ on_upgrade (void *cls, struct MHD_Connection *connection, void *context, const c
 static struct MHD_Response *
 make_response (TholeRequest *request)
 {
+  const TholeAnswer *answer = &request->answer;
   GBytes *body = g_steal_pointer (&request->answer.body);
   gsize size;
   gpointer data;
 
   if (request->answer.status == MHD_HTTP_SWITCHING_PROTOCOLS)
     return MHD_create_response_for_upgrade (on_upgrade, request);
-  if (request->flow != NULL)
-    return MHD_create_response_from_callback (MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, request,
+  if (request->flow != NULL || answer->sized)
+    return MHD_create_response_from_callback (answer->sized ? (uint64_t) answer->size : MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, request,
                                               NULL);
   if (body == NULL)
     return MHD_create_response_from_buffer (0, (gpointer) "", MHD_RESPMEM_PERSISTENT);
@@ -240,6 +241,29 @@ send_answer (TholeListener *self, struct MHD_Connection *connection, TholeReques
   return result;
 }
 
+/* The library drops a connection whose client has closed its sending side while it was suspended.
+ * Nothing of this answer has been sent, so as much as the socket takes at once goes out here. */
+static void
+send_past (TholeRequest *request)
+{
+  TholeAnswer *answer = &request->answer;
+  g_autoptr(GString) text = g_string_new (NULL);
+  gsize size = 0;
+  const char *body = answer->body != NULL ? g_bytes_get_data (answer->body, &size) : NULL;
+
+  request->sent = TRUE;
+  g_string_printf (text, "HTTP/1.1 %u \r\nConnection: close\r\n", answer->status);
+  if (answer->status != 204 && answer->status != 304)
+    g_string_append_printf (text, "Content-Length: %" G_GSIZE_FORMAT "\r\n", size);
+  for (guint i = 0; i < answer->n_headers; i++)
+    g_string_append_printf (text, "%s: %s\r\n", answer->headers[i].name, answer->headers[i].value);
+  g_string_append (text, "\r\n");
+  if (body != NULL && strcmp (request->method, "HEAD") != 0)
+    g_string_append_len (text, body, (gssize) size);
+  if (send (request->conn->fd, text->str, text->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    g_debug ("an answer could not be sent: %s", g_strerror (errno));
+}
+
 /* requests ---------------------------------------------------------------------------- */
 
 static enum MHD_Result
@@ -260,6 +284,8 @@ begin (TholeListener *self, struct MHD_Connection *connection, const char *metho
   *context = request;
   MHD_get_connection_values_n (connection, MHD_HEADER_KIND, on_field, &request->head);
   thole_request_begin (request, strcmp (version, MHD_HTTP_VERSION_1_1) == 0);
+  if (request->upload != NULL && request->has_body && !request->answered)
+    thole_request_run (request);
   /* refused before its body comes: the library ends the connection after the answer */
   conn->linger = request->answered && request->has_body;
   if (request->answered && (request->has_body || request->answer.close))
@@ -287,6 +313,29 @@ take_body (TholeListener *self, TholeRequest *request, const char *data, size_t 
   return MHD_NO;
 }
 
+/* Its reader may be slow: then so is the client. */
+static enum MHD_Result
+take_upload (TholeRequest *request, const char *data, size_t *length)
+{
+  TholeConn *conn = request->conn;
+  gsize taken = thole_request_upload (request, data, *length);
+
+  if (conn->phase != THOLE_CONN_BODY)
+    thole_conn_phase (conn, THOLE_CONN_BODY, request->http->options.body_timeout);
+  conn->deadline += (gint64) ((double) taken / BODY_RATE * G_USEC_PER_SEC);
+  *length -= taken;
+  if (*length == 0)
+    return MHD_YES;
+  if (request->answered)
+    {
+      conn->linger = TRUE;
+      return MHD_NO;
+    }
+  thole_conn_phase (conn, THOLE_CONN_WORK, 0);
+  suspend (request);
+  return MHD_YES;
+}
+
 static enum MHD_Result
 on_request (void *cls, struct MHD_Connection *connection, const char *url, const char *method,
             const char *version, const char *data, size_t *length, void **context)
@@ -297,7 +346,9 @@ on_request (void *cls, struct MHD_Connection *connection, const char *url, const
   if (request == NULL)
     return begin (self, connection, method, version, context);
   if (*length > 0)
-    return take_body (self, request, data, length);
+    return request->upload != NULL ? take_upload (request, data, length) : take_body (self, request, data, length);
+  if (request->upload != NULL && request->waiting)
+    thole_body_end (request->upload);
   if (!request->answered && !request->waiting)
     thole_request_run (request);
   if (request->answered)
@@ -399,27 +450,12 @@ is_half_closed (TholeConn *conn)
   return recv (conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* The library drops a connection whose client has closed its sending side while it was suspended.
- * Nothing of this answer has been sent, so as much as the socket takes at once goes out here. */
-static void
-send_past (TholeRequest *request)
+void
+thole_listener_answer (TholeRequest *request)
 {
-  TholeAnswer *answer = &request->answer;
-  g_autoptr(GString) text = g_string_new (NULL);
-  gsize size = 0;
-  const char *body = answer->body != NULL ? g_bytes_get_data (answer->body, &size) : NULL;
-
-  request->sent = TRUE;
-  g_string_printf (text, "HTTP/1.1 %u \r\nConnection: close\r\n", answer->status);
-  if (answer->status != 204 && answer->status != 304)
-    g_string_append_printf (text, "Content-Length: %" G_GSIZE_FORMAT "\r\n", size);
-  for (guint i = 0; i < answer->n_headers; i++)
-    g_string_append_printf (text, "%s: %s\r\n", answer->headers[i].name, answer->headers[i].value);
-  g_string_append (text, "\r\n");
-  if (body != NULL && strcmp (request->method, "HEAD") != 0)
-    g_string_append_len (text, body, (gssize) size);
-  if (send (request->conn->fd, text->str, text->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-    g_debug ("an answer could not be sent: %s", g_strerror (errno));
+  /* what the client still sends is read for a while, else it may never see the answer */
+  thole_conn_phase (request->conn, THOLE_CONN_BODY, request->http->options.head_timeout);
+  send_past (request);
 }
 
 void
@@ -427,7 +463,7 @@ thole_listener_resume (TholeListener *self, TholeRequest *request)
 {
   request->suspended = FALSE;
   self->due = TRUE;
-  if (request->answered && request->flow == NULL && request->answer.status != MHD_HTTP_SWITCHING_PROTOCOLS &&
+  if (request->answered && !request->sent && request->flow == NULL && request->answer.status != MHD_HTTP_SWITCHING_PROTOCOLS &&
       is_half_closed (request->conn))
     send_past (request);
   MHD_resume_connection (request->conn->library);

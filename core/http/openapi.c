@@ -170,6 +170,8 @@ append_parameters (GString *out, const TholeOperationDef *def)
   if (strcmp (def->method, "POST") == 0)
     append_header_parameter (out, "Idempotency-Key",
                              "The same request again acts once; kept for 24 hours.");
+  if (strcmp (def->name, "file.read") == 0)
+    append_header_parameter (out, "Range", "One range of bytes: the answer is 206, or 416 when the file is shorter.");
   if (strcmp (def->name, "event.list") == 0)
     append_header_parameter (out, "Last-Event-ID",
                              "Number of the last event seen; go on after it.");
@@ -198,6 +200,34 @@ append_list (GString *out, const char *item)
   g_string_append (out, "},\"next_cursor\":{\"type\":[\"string\",\"null\"]}}}");
 }
 
+#define FILE_SCHEMA                                                                                                              \
+  "{\"type\":\"object\",\"description\":\"A name that is not UTF-8 comes as name_base64, such a target as target_base64; what has "   \
+  "such a name can be got within an archive of its folder.\",\"properties\":{\"name\":{\"type\":\"string\"},\"name_base64\":"         \
+  "{\"type\":\"string\"},\"type\":{\"enum\":[\"file\",\"folder\",\"link\",\"other\"]},\"size\":{\"type\":[\"integer\",\"null\"],"         \
+  "\"description\":\"null: a further name of a file.\"},\"mode\":{\"type\":\"integer\"},\"uid\":{\"type\":\"integer\"},"             \
+  "\"gid\":{\"type\":\"integer\"},\"modified\":{\"type\":\"string\",\"format\":\"date-time\"},\"target\":{\"type\":\"string\"},"     \
+  "\"target_base64\":{\"type\":\"string\"}}}"
+#define FILES_SCHEMA                                                                                                             \
+  "{\"type\":\"object\",\"properties\":{\"items\":{\"type\":\"array\",\"items\":" FILE_SCHEMA "},\"next_cursor\":{\"type\":\"null\"}}}"
+
+/* Returns: FALSE: not of the files of a workload */
+static gboolean
+append_file_content (GString *out, const TholeOperationDef *def)
+{
+  static const char bytes[] = "{\"schema\":{\"type\":\"string\",\"format\":\"binary\"}}";
+
+  if (!g_str_has_prefix (def->name, "file."))
+    return FALSE;
+  if (strcmp (def->name, "file.read") == 0)
+    g_string_append_printf (out, "\"application/octet-stream\":%s,\"application/json\":{\"schema\":" FILES_SCHEMA "}", bytes);
+  else if (strcmp (def->name, "file.archive") == 0)
+    g_string_append_printf (out, "\"application/x-tar\":%s", bytes);
+  else
+    g_string_append_printf (out, "\"application/json\":{\"schema\":%s}",
+                            strcmp (def->name, "file.list") == 0 ? FILES_SCHEMA : FILE_SCHEMA);
+  return TRUE;
+}
+
 /* what a success holds, from the name NOUN.VERB */
 static void
 append_content (GString *out, const TholeOperationDef *def)
@@ -224,6 +254,8 @@ append_content (GString *out, const TholeOperationDef *def)
                             "to say, as where it ends because of limits.recording.\"}}");
       return;
     }
+  if (append_file_content (out, def))
+    return;
   g_string_append (out, "\"application/json\":{\"schema\":");
   if (strcmp (def->name, "event.list") == 0)
     append_list (out, "event");
@@ -264,6 +296,8 @@ status_text (guint status)
       return "The work goes on; Thole-Operation names it.";
     case 204:
       return "Done.";
+    case 206:
+      return "The part that was asked for; Content-Range says which.";
     default:
       return "Success.";
     }
@@ -314,6 +348,9 @@ append_operation (GString *out, const TholeOperationDef *def)
       append_ref (out, def->body->name);
       g_string_append (out, "}}}");
     }
+  if (def->kind == THOLE_OPERATION_UPLOAD)
+    g_string_append_printf (out, ",\"requestBody\":{\"content\":{\"%s\":{\"schema\":{\"type\":\"string\",\"format\":\"binary\"}}}}",
+                            strcmp (def->method, "PUT") == 0 ? "application/octet-stream" : "application/x-tar");
   append_responses (out, def);
   g_string_append_c (out, '}');
 }

@@ -250,7 +250,8 @@ check_body (TholeRequest *request)
   TholeSpan length = request->head.values[THOLE_HEADER_CONTENT_LENGTH];
   guint64 size = length.text != NULL ? g_ascii_strtoull (length.text, NULL, 10) : 0;
 
-  if (!request->has_body)
+  /* of an upload nothing is known before it is read, and little of it is ever held */
+  if (!request->has_body || (request->def != NULL && request->def->kind == THOLE_OPERATION_UPLOAD))
     return TRUE;
   if (!is_json (request))
     {
@@ -319,6 +320,7 @@ take_headers (TholeRequest *request, TholeCall *call)
       return FALSE;
     }
   call->idempotency_key = span_dup (key);
+  call->range = span_dup (values[THOLE_HEADER_RANGE]);
   if (values[THOLE_HEADER_IF_MATCH].text != NULL)
     call->if_match = thole_tags_bare (values[THOLE_HEADER_IF_MATCH], FALSE);
   if (values[THOLE_HEADER_IF_NONE_MATCH].text != NULL)
@@ -344,6 +346,8 @@ on_done (TholeCall *call, gpointer user_data)
       return;
     }
   thole_reply_call (request);
+  if (request->upload != NULL && !request->dispatching && !thole_body_is_whole (request->upload))
+    thole_listener_answer (request);
   if (request->suspended)
     thole_listener_resume (http->listener, request);
 }
@@ -353,6 +357,19 @@ static gboolean
 may_wait (const TholeCall *call)
 {
   return call->def->kind != THOLE_OPERATION_READ || call->query != NULL;
+}
+
+static void
+begin_upload (TholeRequest *request, TholeCall *call)
+{
+  TholeSpan length = request->head.values[THOLE_HEADER_CONTENT_LENGTH];
+
+  request->upload = thole_body_new (request);
+  call->input = thole_body_stream (request->upload);
+  if (!request->has_body)
+    thole_body_end (request->upload);
+  else if (length.text != NULL)
+    call->input_size = (gint64) g_ascii_strtoull (length.text, NULL, 10);
 }
 
 static void
@@ -372,6 +389,8 @@ make_call (TholeRequest *request, TholeSpan target, GVariant *query)
   call->user_data = request;
   if (may_wait (call))
     call->cancellable = g_cancellable_new ();
+  if (request->def->kind == THOLE_OPERATION_UPLOAD)
+    begin_upload (request, call);
 }
 
 TholeRequest *
@@ -504,6 +523,19 @@ thole_request_body (TholeRequest *request, const char *data, gsize length)
   return TRUE;
 }
 
+gsize
+thole_request_upload (TholeRequest *request, const char *data, gsize length)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (request->answered)
+    return thole_request_body (request, data, length) ? length : 0;
+  error = thole_standing_check (&request->standing, request->http);
+  if (error != NULL)
+    thole_body_fail (request->upload, error);
+  return thole_body_feed (request->upload, data, length);
+}
+
 static gboolean
 parse_body (TholeRequest *request)
 {
@@ -564,6 +596,8 @@ thole_request_run (TholeRequest *request)
     }
   if (!renew_principal (request) || !parse_body (request))
     return;
+  if (request->upload != NULL)
+    thole_standing_begin (&request->standing, request);
   request->waiting = TRUE;
   request->dispatching = TRUE;
   http->options.dispatch (http->options.dispatch_data, request->call);
@@ -600,6 +634,13 @@ thole_request_look_again (TholeRequest *request)
 void
 thole_request_hurry (TholeRequest *request)
 {
+  g_autoptr (GError) error = g_error_new (THOLE_ERROR, THOLE_ERROR_INTERRUPTED, "the daemon is going down");
+
+  if (request->waiting && request->upload != NULL)
+    {
+      thole_body_fail (request->upload, error);
+      return;
+    }
   if (request->waiting && request->call->cancellable != NULL)
     g_cancellable_cancel (request->call->cancellable);
   if (request->flow == NULL)
@@ -628,6 +669,13 @@ thole_request_end (TholeRequest *request)
     request->http->n_streams--;
   g_clear_pointer (&request->flow, thole_flow_free);
   thole_standing_clear (&request->standing);
+  if (request->waiting && request->upload != NULL)
+    {
+      /* as below; what is complete goes on */
+      thole_body_free (g_steal_pointer (&request->upload));
+      return;
+    }
+  g_clear_pointer (&request->upload, thole_body_free);
   if (request->waiting)
     {
       /* the call comes back to on_done(), which frees the rest; cancelling may do that at once */

@@ -22,6 +22,7 @@ typedef struct _TholeListener TholeListener;
 typedef struct _TholeConn TholeConn;
 typedef struct _TholeRequest TholeRequest;
 typedef struct _TholeAttach TholeAttach;
+typedef struct _TholeBody TholeBody;
 
 #define THOLE_HTTP_CLASSES 6 /* of statuses: index 2 is 2xx */
 
@@ -121,6 +122,8 @@ typedef struct
     const char *name, *value;
   } headers[THOLE_ANSWER_HEADERS];
   guint n_headers;
+  gboolean sized;          /* it is a stream of @size bytes */
+  gint64 size;
   gboolean close;          /* the connection ends with it */
   char text[THOLE_ANSWER_TEXT];
   gsize used;
@@ -147,6 +150,7 @@ struct _TholeRequest
   GByteArray *body;
   gsize reserved;          /* of the budget for bodies */
   gsize discarded;         /* bytes of a body that is too large */
+  TholeBody *upload;       /* (nullable): the body is read as it comes */
   TholeRate rate;
   gboolean rated;
 
@@ -206,6 +210,8 @@ TholeListener *thole_listener_new    (TholeHttp *http, GError **error);
 void           thole_listener_free   (TholeListener *self);
 /* Takes the connection over from the door; it may be gone afterwards. */
 void           thole_listener_admit  (TholeListener *self, TholeConn *conn);
+/* Sends the answer to an upload that has not wholly come: its connection ends. */
+void           thole_listener_answer (TholeRequest *request);
 void           thole_listener_resume (TholeListener *self, TholeRequest *request);
 
 /* request.c */
@@ -213,6 +219,9 @@ TholeRequest *thole_request_new    (TholeConn *conn, const char *method);
 void          thole_request_begin  (TholeRequest *request, gboolean http11);
 /* FALSE: it does not fit; the connection is to be ended. */
 gboolean      thole_request_body   (TholeRequest *request, const char *data, gsize length);
+/* The same of an upload. Returns: bytes that were taken: not all of them while its reader is slow, or when it was answered and is too
+ * long to be read on */
+gsize         thole_request_upload (TholeRequest *request, const char *data, gsize length);
 void          thole_request_run    (TholeRequest *request);
 /* The client has gone. @wholly: in both directions. */
 void          thole_request_gone   (TholeRequest *request, gboolean wholly);
@@ -224,6 +233,21 @@ void          thole_request_hurry  (TholeRequest *request);
 void          thole_request_end    (TholeRequest *request);
 /* The server needs it no more. */
 void          thole_request_orphan (TholeRequest *request);
+
+/* body.c */
+/* Of @request, whose body comes in pieces. */
+TholeBody    *thole_body_new       (TholeRequest *request);
+/* For who reads it. Returns: (transfer full) */
+TholeStream  *thole_body_stream    (TholeBody *self);
+/* Has all of it come? */
+gboolean      thole_body_is_whole  (const TholeBody *self);
+/* Returns: bytes that were taken; not all of them while the reader is slow: then it resumes the request */
+gsize         thole_body_feed      (TholeBody *self, const char *data, gsize length);
+void          thole_body_end       (TholeBody *self);
+/* Nothing more comes, because of @error. */
+void          thole_body_fail      (TholeBody *self, const GError *error);
+/* The request needs it no more. */
+void          thole_body_free      (TholeBody *self);
 
 /* standing.c */
 /* To be called when @request is answered by something that lasts. */

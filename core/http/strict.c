@@ -45,7 +45,7 @@ static const struct
   { "pragma", THOLE_HEADER_PLAIN },
   { "priority", THOLE_HEADER_PLAIN },
   { "proxy-connection", THOLE_HEADER_PLAIN },
-  { "range", THOLE_HEADER_PLAIN },
+  { "range", THOLE_HEADER_RANGE },
   { "referer", THOLE_HEADER_PLAIN },
   { "sec-ch-ua", THOLE_HEADER_PLAIN },
   { "sec-ch-ua-mobile", THOLE_HEADER_PLAIN },

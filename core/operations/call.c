@@ -16,6 +16,7 @@ thole_call_new (const TholeOperationDef *def, TholePrincipal *principal)
   self->def = def;
   self->principal = thole_principal_ref (principal);
   self->last_event_id = -1;
+  self->input_size = -1;
   return self;
 }
 
@@ -35,8 +36,12 @@ thole_call_free (TholeCall *call)
   thole_secret_free (reply->cookie);
   if (reply->stream != NULL)
     reply->stream->close (reply->stream);
+  g_free (reply->range);
   g_clear_pointer (&reply->view, thole_session_unref);
   g_clear_pointer (&reply->problem, thole_problem_free);
+  if (call->input != NULL)
+    call->input->close (call->input);
+  g_free (call->range);
   g_clear_pointer (&call->principal, thole_principal_unref);
   g_clear_pointer (&call->body, g_variant_unref);
   g_clear_pointer (&call->query, g_variant_unref);

@@ -41,6 +41,8 @@ typedef struct
   gint64 audit, audit_age;   /* rows that are kept, and for how long in µs; 0 = all, for ever */
   const char *recordings;    /* (nullable): folder of recordings; borrowed */
   gint64 recording;          /* bytes of one */
+  const char *uploads;       /* folder where uploads wait until they are complete; borrowed */
+  gint64 upload;             /* bytes of one */
   const char *agent;         /* (nullable): path of thole-agent on this machine; borrowed */
   gint64 memory, pids;       /* of a workload that asks for none */
   double cpu;
@@ -77,6 +79,7 @@ struct _TholeOperations
   guint64 last_token;
   guint calls;                 /* other calls of the engine for a caller */
   guint execs;                 /* one-shot execs that run */
+  guint uploads;               /* uploads that are being read */
   TholeStrangers *strangers;   /* (nullable): of strangers.c */
   gboolean backing_up;         /* a back-up of the store is about to begin */
   gboolean draining;           /* shutdown: no new work */

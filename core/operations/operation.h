@@ -22,6 +22,7 @@ typedef enum
   THOLE_OPERATION_WRITE,  /* stores an intent; takes an Idempotency-Key when it is a POST */
   THOLE_OPERATION_ENGINE, /* needs the engine now */
   THOLE_OPERATION_STREAM,
+  THOLE_OPERATION_UPLOAD, /* as ENGINE, and takes `input` */
 } TholeOperationKind;
 
 struct _TholeOperationDef
@@ -63,6 +64,10 @@ typedef struct
   gboolean replayed;       /* answered from an Idempotency-Key */
   TholeStream *stream;     /* transfer full */
   const char *type;        /* static */
+  gboolean sized;          /* the stream has @size bytes */
+  gint64 size;
+  char *range;             /* (nullable): which part of it: "bytes 0-9/100" */
+  gint64 modified;         /* seconds since the epoch, 0 = not known */
   TholeSession *view;      /* transfer full */
   char *cookie;            /* transfer full (nullable): a token that a browser is to keep; "" = it is to forget it */
   gint64 cookie_ends;      /* µs since the epoch */
@@ -86,6 +91,9 @@ struct _TholeCall
   char *target;            /* (nullable): id or name from the path */
   GVariant *body;          /* (nullable): a{sv} as parsed; validated by dispatch */
   GVariant *query;         /* (nullable): a{sv} of strings (`as` when repeated); validated by dispatch */
+  TholeStream *input;      /* (nullable): of an upload: its bytes; whoever takes it closes it */
+  gint64 input_size;       /* bytes that will come, -1 = not known */
+  char *range;             /* (nullable): the field Range of HTTP */
   char *idempotency_key;   /* (nullable) */
   char *if_match;          /* (nullable): without quotes */
   char *if_none_match;     /* (nullable): without quotes */

@@ -62,7 +62,9 @@ thole_trail_first (TholeCall *call)
 {
   static const char *const first[] = { "session.attach", "workload.console", "session.update", "session.delete", "operation.cancel", NULL };
 
-  return is_privileged (call) && (call->def->kind == THOLE_OPERATION_ENGINE || g_strv_contains (first, call->def->name));
+  return is_privileged (call)
+         && (call->def->kind == THOLE_OPERATION_ENGINE || call->def->kind == THOLE_OPERATION_UPLOAD
+             || g_strv_contains (first, call->def->name));
 }
 
 typedef struct

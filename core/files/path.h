@@ -1,0 +1,22 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Paths of files in a workload. They are judged here before a driver sees them.
+ */
+#pragma once
+
+#include "base/problem.h"
+
+#define THOLE_FILE_PATH_MAX 4096
+#define THOLE_FILE_NAME_MAX 255
+
+/* Absolute, without `.` and `..`, each part at most 255 bytes: doubled and trailing slashes are taken out.
+ * Returns: (transfer full) (nullable): NULL with the fault added to @problem at @pointer */
+char *thole_file_path  (const char *path, const char *pointer, TholeProblem *problem);
+
+/* Splits a good path. @name: (out) (transfer full): "" of `/`. Returns: (transfer full): the folder */
+char *thole_file_split (const char *path, char **name);
+
+/* Where the link @target at @path leads within the root: `..` never leaves it. Returns: (transfer full) (nullable): NULL when it
+ * is too long */
+char *thole_file_follow (const char *path, const char *target);

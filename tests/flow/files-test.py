@@ -1,0 +1,260 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The Thole authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Files of a workload over HTTP: they go in, come out, and are listed; what breaks on its way leaves nothing."""
+import io
+import os
+import socket
+import tarfile
+from urllib.parse import quote
+
+from daemon import sanitized
+from memory import FOREVER, Memory, case, main
+
+LARGE = 3 * 1024 * 1024 + 17
+
+
+class Files(Memory):
+    SETTINGS = {"limits.upload": str(64 << 20)}
+
+    def url(self, workload, path, more="", verb=""):
+        return f"/v1/workloads/{workload['id']}/files{verb}?path={quote(path)}{more}"
+
+    def write(self, workload, path, data, more="", **rest):
+        return self.thole.request("PUT", self.url(workload, path, more), data, {"Content-Type": "application/octet-stream"}, **rest)
+
+    def read(self, workload, path, headers=None):
+        return self.thole.get(self.url(workload, path), headers)
+
+    def list(self, workload, path):
+        return {item["name"]: item for item in self.thole.get(self.url(workload, path, "&list=true")).expect(200).json["items"]}
+
+    def uploads(self):
+        """Files without a name in the daemon's state."""
+        found, folder = 0, f"/proc/{self.thole.process.pid}/fd"
+        for fd in os.listdir(folder):
+            try:
+                target = os.readlink(os.path.join(folder, fd))
+            except FileNotFoundError:
+                continue
+            found += target.startswith(self.thole.state) and target.endswith("(deleted)")
+        return found
+
+    def stub(self, workload, path):
+        """A request that has sent its head and part of its body; the socket is the caller's."""
+        link = socket.socket(socket.AF_UNIX)
+        link.connect(self.thole.path)
+        link.sendall(f"PUT {self.url(workload, path)} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode() + b"x" * 300000)
+        return link
+
+
+def archive(*entries):
+    """A tar of (name, bytes or None for a folder, or (type, target))."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, data in entries:
+            info = tarfile.TarInfo(name)
+            if data is None:
+                info.type, info.mode = tarfile.DIRTYPE, 0o755
+            elif isinstance(data, tuple):
+                info.type, info.linkname = data
+            else:
+                info.size = len(data)
+            tar.addfile(info, io.BytesIO(data) if isinstance(data, bytes) else None)
+    return out.getvalue()
+
+
+@case("what is written is read again, byte for byte", each=[0, 1, 511, 512, 513, 65536, LARGE], proves="FS-01")
+def _(t, size):
+    workload = t.run(FOREVER)
+    data = os.urandom(size)
+    made = t.write(workload, "/data/file", data, "&parents=true&mode=416").expect(201).json
+    t.equal((made["name"], made["type"], made["size"], made["mode"]), ("file", "file", size, 0o640))
+    reply = t.read(workload, "/data/file").expect(200)
+    t.equal(reply.headers["content-length"], str(size))
+    t.equal(reply.headers["content-type"], "application/octet-stream")
+    t.holds(reply.headers["last-modified"], "GMT")
+    t.true(reply.body == data, "the same bytes")
+    t.write(workload, "//data//file/", b"other").expect(200)
+    t.equal(t.read(workload, "/data/file").body, b"other")
+
+
+@case("of what is stopped, too", proves="FS-01")
+def _(t):
+    workload = t.run(["exit", "0"], wait="stopped")
+    t.write(workload, "/left", b"behind").expect(201)
+    t.equal(t.read(workload, "/left").expect(200).body, b"behind")
+
+
+@case("a part: Range and offset")
+def _(t):
+    workload = t.run(FOREVER)
+    data = os.urandom(200000)
+    t.write(workload, "/file", data).expect(201)
+    for field, begin, end in (("0-0", 0, 1), ("100000-", 100000, 200000), ("-7", 199993, 200000), ("5-9999999", 5, 200000)):
+        reply = t.read(workload, "/file", {"Range": f"bytes={field}"}).expect(206)
+        t.true(reply.body == data[begin:end], field)
+        t.equal(reply.headers["content-range"], f"bytes {begin}-{end - 1}/200000")
+        t.equal(reply.headers["content-length"], str(end - begin))
+    t.equal(t.read(workload, "/file", {"Range": "bytes=200000-"}).expect(416).code, "out_of_range")
+    for field in ("bytes=9-5", "bytes=1-2,4-5", "lines=1-2", "bytes=a-b"):
+        t.equal(len(t.read(workload, "/file", {"Range": field}).expect(200).body), 200000)
+    t.true(t.thole.get(t.url(workload, "/file", "&offset=10&length=20")).body == data[10:30], "offset and length")
+    t.equal(t.thole.get(t.url(workload, "/file", "&offset=999999")).expect(200).body, b"")
+    head = t.thole.request("HEAD", t.url(workload, "/file")).expect(200)
+    t.equal((head.headers["content-length"], head.body), ("200000", b""))
+
+
+@case("a folder is listed", proves="FS-01")
+def _(t):
+    workload = t.run(FOREVER)
+    for name in ("a", "b", "sub/deep/c", "sub/d", "é ü"):
+        t.write(workload, f"/dir/{name}", b"12345", "&parents=true").expect(201)
+    seen = t.list(workload, "/dir")
+    t.equal({name: item["type"] for name, item in seen.items()}, {"a": "file", "b": "file", "sub": "folder", "é ü": "file"})
+    t.equal((seen["a"]["size"], seen["a"]["mode"]), (5, 0o644))
+    t.equal(set(t.list(workload, "/dir/sub")), {"deep", "d"})
+    t.holds(set(t.list(workload, "/")), "dir")
+    t.equal(t.thole.get(t.url(workload, "/dir", verb="/list")).expect(200).json["items"], list(seen.values()))
+    t.equal(t.thole.get(t.url(workload, "/dir/a", "&list=true")).expect(409).code, "conflict")
+
+
+@case("folders are made")
+def _(t):
+    workload = t.run(FOREVER)
+    where = f"/v1/workloads/{workload['id']}/files/mkdir"
+    t.equal(t.thole.post(where, {"path": "/new"}).expect(201).json["type"], "folder")
+    t.equal(t.thole.post(where, {"path": "/new"}).expect(409).code, "conflict")
+    t.thole.post(where, {"path": "/new/a/b", "mode": 0o700}).expect(404)
+    t.thole.post(where, {"path": "/new/a/b", "mode": 0o700, "parents": True}).expect(201)
+    t.equal(t.list(workload, "/new/a")["b"]["mode"], 0o700)
+    t.equal(t.list(workload, "/new/a/b"), {})
+
+
+@case("archives go in and out")
+def _(t):
+    workload = t.run(FOREVER)
+    long = "long-" * 40
+    data = archive(("top", None), ("top/a", b"alpha"), (f"top/{long}", b"long"), ("top/link", (tarfile.SYMTYPE, "a")))
+    t.thole.post(f"/v1/workloads/{workload['id']}/files/mkdir", {"path": "/in"}).expect(201)
+    t.thole.request("POST", t.url(workload, "/in", verb="/extract"), data, {"Content-Type": "application/x-tar"}).expect(204)
+    seen = t.list(workload, "/in/top")
+    t.equal({name: item["type"] for name, item in seen.items()}, {"a": "file", long: "file", "link": "link"})
+    t.equal(seen["link"]["target"], "a")
+    t.equal(t.read(workload, "/in/top/link").expect(200).body, b"alpha")
+    reply = t.thole.post(f"/v1/workloads/{workload['id']}/files/archive", {"path": "/in/top"}).expect(200)
+    t.equal(reply.headers["content-type"], "application/x-tar")
+    with tarfile.open(fileobj=io.BytesIO(reply.body)) as tar:
+        t.equal(sorted(tar.getnames()), sorted(["top", "top/a", f"top/{long}", "top/link"]))
+        t.equal(tar.extractfile("top/a").read(), b"alpha")
+
+
+@case("an archive that is none, or leads out, changes nothing")
+def _(t):
+    workload = t.run(FOREVER)
+    good = archive(("kept", b"x" * 3000))
+    bad = [b"", b"x" * 700, good[:2000], good[:3584], archive(("fine", b"1"), ("../out", b"2")), archive(("fine", b"1"), ("/etc/out", b"2")),
+           archive(("fine", b"1"), ("a/../../out", b"2")), archive(("fine", b"1"), ("hard", (tarfile.LNKTYPE, "../../etc/passwd")))]
+    before = t.list(workload, "/")
+    for data in bad:
+        reply = t.thole.request("POST", t.url(workload, "/", verb="/extract"), data, {"Content-Type": "application/x-tar"})
+        t.equal(reply.expect(422).code, "invalid_field", repr(data[:20]))
+    t.equal(t.list(workload, "/"), before)
+
+
+@case("what no path is, is told", each=["relative", "", "/a/../b", "/..", "a long name", "a long path", "/a/./b"])
+def _(t, path):
+    path = {"a long name": "/" + "x" * 256, "a long path": "/x" * 2100}.get(path, path)
+    workload = t.run(FOREVER)
+    for reply in (t.read(workload, path), t.write(workload, path, b"x"),
+                  t.thole.post(f"/v1/workloads/{workload['id']}/files/mkdir", {"path": path})):
+        t.equal(reply.expect(422).pointers, ["/path"])
+    t.thole.get(f"/v1/workloads/{workload['id']}/files?path=/a%00b").expect(400)
+    t.thole.get(f"/v1/workloads/{workload['id']}/files?path=/a%ffb").expect(400)
+    t.thole.get(f"/v1/workloads/{workload['id']}/files").expect(422)
+
+
+@case("links never lead out, and not round for ever")
+def _(t):
+    workload = t.run(FOREVER)
+    links = archive(("up", (tarfile.SYMTYPE, "../../../../../../inside")), ("round", (tarfile.SYMTYPE, "round")), ("inside", b"in"),
+                    ("none", (tarfile.SYMTYPE, "/nowhere")))
+    t.thole.request("POST", t.url(workload, "/", verb="/extract"), links, {}).expect(204)
+    t.equal(t.read(workload, "/up").expect(200).body, b"in")
+    t.equal(t.read(workload, "/round").expect(409).code, "conflict")
+    t.equal(t.read(workload, "/none").expect(404).code, "not_found")
+
+
+@case("what is not there, and what is no file")
+def _(t):
+    workload = t.run(FOREVER)
+    t.write(workload, "/dir/file", b"x", "&parents=true").expect(201)
+    t.equal(t.read(workload, "/nothing").expect(404).code, "not_found")
+    t.equal(t.read(workload, "/dir").expect(409).code, "conflict")
+    t.equal(t.write(workload, "/dir", b"x").expect(409).code, "conflict")
+    t.equal(t.write(workload, "/", b"x").expect(409).code, "conflict")
+    t.equal(t.write(workload, "/no/folder", b"x").expect(404).code, "not_found")
+    t.equal(t.write({"id": "wl-none"}, "/a", b"x").expect(404).code, "not_found")
+    t.thole.request("PUT", t.url(workload, "/empty"), None).expect(201)
+    t.equal(t.read(workload, "/empty").body, b"")
+
+
+@case("an upload that breaks off leaves nothing, not even half")
+def _(t):
+    workload = t.run(FOREVER)
+    t.write(workload, "/kept", b"as it was").expect(201)
+    for path in ("/kept", "/half"):
+        link = t.stub(workload, path)
+        t.until(t.uploads, what="the upload")
+        link.close()
+        t.until(lambda: not t.uploads(), what="the end of the upload")
+    t.equal(t.read(workload, "/kept").body, b"as it was")
+    t.read(workload, "/half").expect(404)
+    rows = t.thole.get("/v1/audit?action=file.write&tail=true").expect(200).json["items"]
+    t.equal(rows[-1]["target"], workload["id"])
+
+
+@case("what is larger than an upload may be", each=["told before", "found out"])
+def _(t, how):
+    workload = t.run(FOREVER)
+    if how == "told before":
+        reply = t.thole.request("PUT", t.url(workload, "/big"), None, {"Content-Length": str(1 << 33)}, timeout=20)
+        t.equal(reply.expect(413).code, "too_large")
+    else:
+        link = socket.socket(socket.AF_UNIX)
+        link.connect(t.thole.path)
+        link.sendall(f"PUT {t.url(workload, '/big')} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        piece = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+        try:
+            for _ in range(80):
+                link.sendall(piece)
+        except OSError:
+            pass
+        t.holds(link.recv(4096).decode(), " 413 ")
+        link.close()
+    t.read(workload, "/big").expect(404)
+
+
+@case("a slow reader holds no memory")
+def _(t):
+    workload = t.run(FOREVER)
+    t.write(workload, "/large", bytes(32 << 20)).expect(201)
+
+    def resident():
+        with open(f"/proc/{t.thole.process.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * 4096
+    before = resident()
+    links = []
+    for _ in range(8):
+        link = socket.socket(socket.AF_UNIX)
+        link.connect(t.thole.path)
+        link.sendall(f"GET {t.url(workload, '/large')} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        t.holds(link.recv(20).decode(), " 200 ")
+        links.append(link)
+    t.true(sanitized() or resident() - before < 16 << 20, f"{(resident() - before) >> 20} MiB for 8 readers")
+    for link in links:
+        link.close()
+
+
+if __name__ == "__main__":
+    main(Files)
