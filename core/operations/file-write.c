@@ -39,8 +39,7 @@ static void
 answer (TholeCall *call, guint status, TholeTarEntry *entry)
 {
   TholeFileWork *work = call->state;
-  g_autofree char *name = NULL;
-  g_autofree char *folder = thole_file_split (work->path, &name);
+  g_autofree char *name = g_path_get_basename (work->path);
   GString *json = g_string_new (NULL);
 
   thole_file_append (json, entry, name);
