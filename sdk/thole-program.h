@@ -32,4 +32,59 @@ typedef struct
  * Returns: (transfer full) */
 GOutputStream *thole_input_new (const TholeInputOps *ops, gboolean takes, gboolean by_closing, gpointer user_data, GDestroyNotify notify);
 
+/* One program that runs, or has ended. The driver's own struct begins with it, and it sets all but `changed` and `user_data`. */
+typedef struct _TholeProgram TholeProgram;
+typedef struct _TholeProgramOps TholeProgramOps;
+
+struct _TholeProgram
+{
+  const TholeProgramOps *ops;
+  char *id;                             /* the `exec_id` of `open` */
+  int in, out, err;                     /* our ends, which do not block; -1 = none. Who reads closes `out` and `err` at their end */
+  gboolean exited;                      /* with `code`, and `signal` if that ended it */
+  gboolean lost;                        /* its end will not be known */
+  gint32 code;
+  guint8 signal;
+  void (*changed) (gpointer user_data); /* (nullable): the driver calls it when it has set `exited` or `lost` */
+  gpointer user_data;
+};
+
+struct _TholeProgramOps
+{
+  gsize struct_size;
+
+  /* Starts @command ("command", with `stdin` b: does it take input?) in the workload @id. Errors: those of `open`.
+   * Returns: (transfer full) */
+  void          (*start_async)  (TholeDriver *self, const char *id, GVariant *command, GCancellable *cancellable,
+                                 GAsyncReadyCallback callback, gpointer user_data);
+  TholeProgram *(*start_finish) (TholeDriver *self, GAsyncResult *result, GError **error);
+
+  TholeProgram *(*ref)          (TholeProgram *self);
+  void          (*unref)        (TholeProgram *self);
+
+  /* thole_host_timer() of its driver. */
+  GSource      *(*timer)        (TholeProgram *self, double seconds, GSourceFunc function, gpointer user_data);
+
+  /* Ends it by force, with all that came of it, unless it has ended. */
+  void          (*kill)         (TholeProgram *self);
+
+  /* All input was written to `in`, and more will not come. */
+  void          (*end_input)    (TholeProgram *self);
+
+  /* Nobody listens any more, and `changed` is NULL. Called once. */
+  void          (*leave)        (TholeProgram *self);
+
+  /* (nullable): its end was told, or will not be. */
+  void          (*told)         (TholeProgram *self);
+};
+
+/* The slot `run`, by a program of @ops; its `finish` is thole_finish_value(). */
+void       thole_program_run_async   (const TholeProgramOps *ops, TholeDriver *self, const char *id, GVariant *command, GVariant *options,
+                                      GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+
+/* The slot `open`; the `finish` stands in the table as it is. */
+void       thole_program_open_async  (const TholeProgramOps *ops, TholeDriver *self, const char *id, GVariant *command, GVariant *options,
+                                      GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+GIOStream *thole_program_open_finish (TholeDriver *self, GAsyncResult *result, char **exec_id, GError **error);
+
 G_END_DECLS

@@ -270,6 +270,28 @@ attach_clear (gpointer data)
   g_free (((Attach *) data)->container);
 }
 
+static int
+input_descriptor (gpointer user_data)
+{
+  TholeProgram *program = user_data;
+
+  return program->in >= 0 ? program->in : THOLE_INPUT_CLOSED;
+}
+
+static void
+end_input (gpointer user_data)
+{
+  ctr_exec_end_input (user_data);
+}
+
+static void
+input_unref (gpointer user_data)
+{
+  ctr_exec_unref (user_data);
+}
+
+static const TholeInputOps input_ops = { .struct_size = sizeof input_ops, .descriptor = input_descriptor, .end = end_input };
+
 /* An exec-like handle for the input of the main process. */
 static GOutputStream *
 open_input (Attach *self)
@@ -280,10 +302,10 @@ open_input (Attach *self)
 
   exec->driver = ctr_driver_ref (driver);
   exec->container = g_strdup (self->container);
-  exec->id = g_strdup ("");
-  exec->out = exec->err = -1;
-  exec->in = path != NULL ? open (path, O_RDWR | O_NONBLOCK | O_CLOEXEC) : -1;
-  return ctr_input_new (exec, FALSE);
+  exec->program.id = g_strdup ("");
+  exec->program.out = exec->program.err = -1;
+  exec->program.in = path != NULL ? open (path, O_RDWR | O_NONBLOCK | O_CLOEXEC) : -1;
+  return thole_input_new (&input_ops, exec->program.in >= 0, FALSE, exec, input_unref);
 }
 
 static void

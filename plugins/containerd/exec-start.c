@@ -66,17 +66,17 @@ exec_clear (gpointer data)
 
   for (guint i = 0; i < 2; i++)
     thole_timer_clear (&self->drain[i]);
-  close_end (&self->in);
-  close_end (&self->out);
-  close_end (&self->err);
+  close_end (&self->program.in);
+  close_end (&self->program.out);
+  close_end (&self->program.err);
   /* of one that may go on they are what it is found by */
-  if (!self->lost)
-    ctr_exec_unlink (self->driver, self->container, self->id);
+  if (!self->program.lost)
+    ctr_exec_unlink (self->driver, self->container, self->program.id);
   for (guint i = 0; i < 3; i++)
     g_free (self->paths[i]);
-  g_hash_table_remove (self->driver->execs, self->id);
+  g_hash_table_remove (self->driver->execs, self->program.id);
   g_free (self->container);
-  g_free (self->id);
+  g_free (self->program.id);
   ctr_driver_unref (self->driver);
 }
 
@@ -127,7 +127,7 @@ ctr_exec_forget (CtrExec *self)
   CtrCall call = { .method = "Tasks/DeleteProcess", .message = &request.base };
 
   request.container_id = self->container;
-  request.exec_id = self->id;
+  request.exec_id = self->program.id;
   ctr_call (task, &call, on_errand_done);
 }
 
@@ -139,7 +139,7 @@ send_signal (CtrExec *self, int number)
   CtrCall call = { .method = "Tasks/Kill", .message = &request.base };
 
   request.container_id = self->container;
-  request.exec_id = self->id;
+  request.exec_id = self->program.id;
   request.signal = (guint32) number;
   ctr_call (task, &call, on_errand_done);
 }
@@ -147,7 +147,7 @@ send_signal (CtrExec *self, int number)
 void
 ctr_exec_kill (CtrExec *self)
 {
-  if (self->exited || self->lost)
+  if (self->program.exited || self->program.lost)
     return;
   /* the engine knows the process only */
   thole_process_signal (self->pid, self->container, SIGKILL);
@@ -161,9 +161,9 @@ close_input (GTask *task)
   Ctr__TaskCloseInput request = CTR__TASK_CLOSE_INPUT__INIT;
   CtrCall call = { .method = "Tasks/CloseIO", .message = &request.base };
 
-  close_end (&self->exec->in);
+  close_end (&self->exec->program.in);
   request.container_id = self->exec->container;
-  request.exec_id = self->exec->id;
+  request.exec_id = self->exec->program.id;
   request.stdin = TRUE;
   ctr_call (task, &call, on_errand_done);
 }
@@ -177,7 +177,7 @@ when_empty (gpointer user_data)
   int left = 0;
 
   thole_timer_clear (&self->timer);
-  if (!self->exec->exited && self->exec->in >= 0 && ioctl (self->exec->in, FIONREAD, &left) == 0 && left > 0)
+  if (!self->exec->program.exited && self->exec->program.in >= 0 && ioctl (self->exec->program.in, FIONREAD, &left) == 0 && left > 0)
     self->timer = ctr_timer (self->exec->driver, EMPTY_PAUSE, when_empty, task);
   if (self->timer != NULL)
     return G_SOURCE_REMOVE;
@@ -193,7 +193,7 @@ ctr_exec_end_input (CtrExec *self)
   Errand *errand;
 
   /* a terminal's input has no end */
-  if (self->in < 0 || self->tty || self->exited)
+  if (self->program.in < 0 || self->tty || self->program.exited)
     return;
   task = errand_new (self);
   errand = g_task_get_task_data (task);
@@ -214,10 +214,11 @@ on_drain (int fd, GIOCondition condition, gpointer user_data)
 void
 ctr_exec_abandon (CtrExec *self)
 {
-  int fds[] = { self->out, self->err };
+  int fds[] = { self->program.out, self->program.err };
 
-  self->changed = NULL;
-  if (self->exited || self->lost)
+  self->program.changed = NULL;
+  self->left = TRUE;
+  if (self->program.exited || self->program.lost)
     return;
   if (self->tty)
     send_signal (self, SIGHUP);
@@ -277,14 +278,15 @@ on_waited (GTask *task, gpointer value, GError *error)
 
   if (error == NULL)
     {
-      self->exec->code = (gint32) waited->exit_status;
-      self->exec->exited = TRUE;
+      self->exec->program.code = (gint32) waited->exit_status;
+      self->exec->program.signal = ctr_signal_of (self->exec->program.code);
+      self->exec->program.exited = TRUE;
     }
   else
-    self->exec->lost = TRUE;
-  if (self->exec->changed != NULL)
-    self->exec->changed (self->exec->user_data);
-  else if (self->exec->exited)
+    self->exec->program.lost = TRUE;
+  if (self->exec->program.changed != NULL)
+    self->exec->program.changed (self->exec->program.user_data);
+  else if (self->exec->program.exited && self->exec->left)
     ctr_exec_forget (self->exec);
   g_task_return_boolean (task, TRUE);
 }
@@ -325,7 +327,7 @@ on_made (GTask *task, gpointer value, GError *error)
       return;
     }
   request.container_id = self->exec->container;
-  request.exec_id = self->exec->id;
+  request.exec_id = self->exec->program.id;
   errand = errand_new (self->exec);
   ctr_call (errand, &wait, on_waited);
   ctr_call (task, &start, on_started);
@@ -334,7 +336,7 @@ on_made (GTask *task, gpointer value, GError *error)
 static gboolean
 make_pipe (CtrExec *self, guint number, const char *suffix, int flags, int *fd, GError **error)
 {
-  g_autofree char *name = g_strconcat (self->id, ".", suffix, NULL);
+  g_autofree char *name = g_strconcat (self->program.id, ".", suffix, NULL);
 
   self->paths[number] = ctr_pipe_make (self->driver, self->container, name, error);
   if (self->paths[number] == NULL)
@@ -362,17 +364,18 @@ make_exec (Start *self, const char *container, GError **error)
   const char *mark = thole_dict_string (self->command, "mark", "");
 
   self->exec = exec;
+  exec->program.ops = &ctr_program_ops;
   exec->driver = ctr_driver_ref (driver);
   exec->container = g_strdup (container);
   /* a mark is one program's alone: with it that is found by who never got the answer */
-  exec->id = is_mark (mark) ? g_strconcat ("e.", mark, NULL)
+  exec->program.id = is_mark (mark) ? g_strconcat ("e.", mark, NULL)
                             : g_strdup_printf ("e%" G_GINT64_FORMAT "x%u", ctr_now (driver), driver->serial++);
-  g_hash_table_add (driver->execs, g_strdup (exec->id));
+  g_hash_table_add (driver->execs, g_strdup (exec->program.id));
   exec->tty = thole_dict_boolean (self->command, "tty", FALSE);
-  exec->in = exec->out = exec->err = -1;
-  return (!self->input || make_pipe (exec, 0, "in", O_RDWR, &exec->in, error))
-         && make_pipe (exec, 1, "out", O_RDONLY, &exec->out, error)
-         && (exec->tty || make_pipe (exec, 2, "err", O_RDONLY, &exec->err, error));
+  exec->program.in = exec->program.out = exec->program.err = -1;
+  return (!self->input || make_pipe (exec, 0, "in", O_RDWR, &exec->program.in, error))
+         && make_pipe (exec, 1, "out", O_RDONLY, &exec->program.out, error)
+         && (exec->tty || make_pipe (exec, 2, "err", O_RDONLY, &exec->program.err, error));
 }
 
 /* Users are those of the container as it is now. */
@@ -419,7 +422,7 @@ on_task (GTask *task, gpointer value, GError *error)
   any.value.data = (guint8 *) json;
   any.value.len = strlen (json);
   request.container_id = self->exec->container;
-  request.exec_id = self->exec->id;
+  request.exec_id = self->exec->program.id;
   request.terminal = self->exec->tty;
   request.stdin = self->exec->paths[0] != NULL ? self->exec->paths[0] : (char *) "";
   request.stdout = self->exec->paths[1];
@@ -449,7 +452,7 @@ on_found (GTask *task, gpointer value, GError *error)
 }
 
 void
-ctr_exec_start (GTask *task, const char *id, GVariant *command, gboolean input, CtrNext next)
+ctr_exec_start (GTask *task, const char *id, GVariant *command, CtrNext next)
 {
   g_autoptr(GTask) inner = ctr_job_new (ctr_driver_of (task), sizeof (Start), start_clear, NULL, g_task_get_cancellable (task), NULL,
                                         NULL);
@@ -459,6 +462,6 @@ ctr_exec_start (GTask *task, const char *id, GVariant *command, gboolean input, 
   self->next = next;
   self->id = g_strdup (id);
   self->command = g_variant_ref (command);
-  self->input = input;
+  self->input = thole_dict_boolean (command, "stdin", FALSE);
   ctr_thing_find (inner, id, on_found);
 }

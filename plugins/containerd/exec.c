@@ -1,49 +1,105 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * "exec/1": open and resize. exec-run.c has run, exec-signal.c signals, attach.c the main process.
+ * "exec/1": run, open and resize. exec-signal.c has signals, attach.c the main process.
  */
 #include "exec.h"
 
 #include "thing.h"
 
-/* open ------------------------------------------------------------------------------------------------ */
+/* run and open ---------------------------------------------------------------------------------------- */
 
 static void
 on_started (GTask *task, gpointer value, GError *error)
 {
-  CtrExec *exec = value;
-  GIOStream *stream;
-
   if (error != NULL)
-    {
-      ctr_fail (task, error);
-      return;
-    }
-  stream = ctr_session_new (exec);
-  g_object_set_data_full (G_OBJECT (stream), "thole-exec", g_strdup (exec->id), g_free);
-  g_task_return_pointer (task, stream, g_object_unref);
+    ctr_fail (task, error);
+  else
+    g_task_return_pointer (task, ctr_exec_ref (value), (GDestroyNotify) ctr_exec_unref);
+}
+
+static void
+program_start_async (TholeDriver *self, const char *id, GVariant *command, GCancellable *cancellable, GAsyncReadyCallback callback,
+                     gpointer user_data)
+{
+  g_autoptr(GTask) task = ctr_job_new (self, sizeof (CtrJob), NULL, NULL, cancellable, callback, user_data);
+
+  ctr_exec_start (task, id, command, on_started);
+}
+
+static TholeProgram *
+program_start_finish (TholeDriver *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+static TholeProgram *
+program_ref (TholeProgram *program)
+{
+  return g_rc_box_acquire (program);
+}
+
+static void
+program_unref (TholeProgram *program)
+{
+  ctr_exec_unref ((CtrExec *) program);
+}
+
+static GSource *
+program_timer (TholeProgram *program, double seconds, GSourceFunc function, gpointer user_data)
+{
+  return ctr_timer (((CtrExec *) program)->driver, seconds, function, user_data);
+}
+
+static void
+program_kill (TholeProgram *program)
+{
+  ctr_exec_kill ((CtrExec *) program);
+}
+
+static void
+program_end_input (TholeProgram *program)
+{
+  ctr_exec_end_input ((CtrExec *) program);
+}
+
+static void
+program_leave (TholeProgram *program)
+{
+  ctr_exec_abandon ((CtrExec *) program);
+}
+
+static void
+program_told (TholeProgram *program)
+{
+  ctr_exec_forget ((CtrExec *) program);
+}
+
+const TholeProgramOps ctr_program_ops = {
+  .struct_size = sizeof ctr_program_ops,
+  .start_async = program_start_async,
+  .start_finish = program_start_finish,
+  .ref = program_ref,
+  .unref = program_unref,
+  .timer = program_timer,
+  .kill = program_kill,
+  .end_input = program_end_input,
+  .leave = program_leave,
+  .told = program_told,
+};
+
+void
+ctr_run_async (TholeDriver *self, const char *id, GVariant *command, GVariant *options, GCancellable *cancellable,
+               GAsyncReadyCallback callback, gpointer user_data)
+{
+  thole_program_run_async (&ctr_program_ops, self, id, command, options, cancellable, callback, user_data);
 }
 
 static void
 exec_open_async (TholeDriver *self, const char *id, GVariant *command, GVariant *options, GCancellable *cancellable,
                  GAsyncReadyCallback callback, gpointer user_data)
 {
-  g_autoptr(GTask) task = ctr_job_new (self, sizeof (CtrJob), NULL, options, cancellable, callback, user_data);
-  gboolean input = thole_dict_boolean (command, "stdin", FALSE);
-
-  if (task != NULL)
-    ctr_exec_start (task, id, command, input, on_started);
-}
-
-static GIOStream *
-exec_open_finish (TholeDriver *self, GAsyncResult *result, char **exec_id, GError **error)
-{
-  GIOStream *stream = g_task_propagate_pointer (G_TASK (result), error);
-
-  if (stream != NULL)
-    *exec_id = g_strdup (g_object_get_data (G_OBJECT (stream), "thole-exec"));
-  return stream;
+  thole_program_open_async (&ctr_program_ops, self, id, command, options, cancellable, callback, user_data);
 }
 
 /* resize ---------------------------------------------------------------------------------------------- */
@@ -112,7 +168,7 @@ const TholeExecOps ctr_exec_ops = {
   .run_async = ctr_run_async,
   .run_finish = thole_finish_value,
   .open_async = exec_open_async,
-  .open_finish = exec_open_finish,
+  .open_finish = thole_program_open_finish,
   .attach_async = ctr_attach_async,
   .attach_finish = thole_finish_stream,
   .resize_async = exec_resize_async,

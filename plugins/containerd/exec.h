@@ -11,17 +11,13 @@
 /* Reference-counted (g_rc_box). While it runs, the wait for its end has a reference. */
 typedef struct
 {
+  TholeProgram program;
   TholeDriver *driver;
-  char *container, *id;
+  char *container;
   gboolean tty;
-  int in, out, err;          /* our ends, -1 = none, or ended */
+  gboolean left;             /* nobody listens any more */
   char *paths[3];            /* of the pipes, (nullable) */
   gint pid;
-  gboolean exited;
-  gint32 code;
-  gboolean lost;             /* its end will not be known */
-  void (*changed) (gpointer user_data); /* (nullable): `exited` or `lost` was set */
-  gpointer user_data;
   GSource *drain[2];         /* nobody reads: what it says is thrown away, so that it does not stand still */
 } CtrExec;
 
@@ -30,7 +26,7 @@ void     ctr_exec_unref (CtrExec *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CtrExec, ctr_exec_unref)
 
 /* Starts @command ("command") in the workload @id; @next gets a CtrExec. Errors: CONFLICT (does not run), INVALID. */
-void     ctr_exec_start    (GTask *task, const char *id, GVariant *command, gboolean input, CtrNext next);
+void     ctr_exec_start    (GTask *task, const char *id, GVariant *command, CtrNext next);
 /* Its input has come to its end. */
 void     ctr_exec_end_input (CtrExec *self);
 /* Nobody listens any more. */
@@ -45,11 +41,14 @@ void     ctr_exec_sweep   (TholeDriver *driver);
 /* In the background: the engine forgets it. */
 void     ctr_exec_forget   (CtrExec *self);
 
-/* A stream of records (sdk/schema.md) of and to @exec. Returns: (transfer full) */
-GIOStream     *ctr_session_new (CtrExec *exec);
-/* A stream of records to the input of @exec (transfer full), which it ends with them; @by_closing: a stream that is closed ends it, too.
- * Returns: (transfer full) */
-GOutputStream *ctr_input_new   (CtrExec *exec, gboolean by_closing);
+extern const TholeProgramOps ctr_program_ops;
+
+/* The signal that an exit code tells of, 0 = none. */
+static inline guint8
+ctr_signal_of (gint32 code)
+{
+  return code > 128 && code <= 128 + 64 ? (guint8) (code - 128) : 0;
+}
 
 /* Slots that are told in files of their own. */
 void ctr_exec_signal_async (TholeDriver *self, const char *id, const char *exec_id, const char *signal, GVariant *options,

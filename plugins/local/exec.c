@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * "exec/1": the first process of the sandbox starts them, so they have all its limits. exec-run.c has run, attach.c the main program.
+ * "exec/1": the first process of the sandbox starts them, so they have all its limits. attach.c has the main program.
  */
 #include "exec.h"
 
@@ -30,16 +30,16 @@ static void
 exec_clear (gpointer box)
 {
   LocalExec *self = box;
-  int fds[] = { self->talk, self->in, self->out, self->err };
+  int fds[] = { self->talk, self->program.in, self->program.out, self->program.err };
 
   thole_timer_clear (&self->source);
-  if (self->id != NULL && g_hash_table_lookup (self->driver->execs, self->id) == self)
-    g_hash_table_remove (self->driver->execs, self->id);
+  if (self->program.id != NULL && g_hash_table_lookup (self->driver->execs, self->program.id) == self)
+    g_hash_table_remove (self->driver->execs, self->program.id);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     if (fds[i] >= 0)
       close (fds[i]);
   g_free (self->workload);
-  g_free (self->id);
+  g_free (self->program.id);
   local_driver_unref (self->driver);
 }
 
@@ -47,19 +47,6 @@ void
 local_exec_unref (LocalExec *self)
 {
   g_rc_box_release_full (self, exec_clear);
-}
-
-static void
-on_killed (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  local_ask_finish (result, NULL, NULL);
-}
-
-void
-local_exec_kill (LocalExec *self)
-{
-  if (!self->exited)
-    local_ask_async (self->driver, self->workload, THOLE_SANDBOX_SIGNAL, self->number, SIGKILL, 0, NULL, on_killed, NULL);
 }
 
 /* Its end; without one the whole sandbox has ended, and it by force. */
@@ -72,16 +59,18 @@ on_end (int fd, GIOCondition condition, gpointer user_data)
 
   if (n == 0)
     return G_SOURCE_CONTINUE;
-  self->exited = TRUE;
-  self->code = n > 0 ? words.head.value : 128 + SIGKILL;
-  self->signal = n > 0 ? (guint8) words.head.extra : SIGKILL;
+  self->program.exited = TRUE;
+  self->program.code = n > 0 ? words.head.value : 128 + SIGKILL;
+  self->program.signal = n > 0 ? (guint8) words.head.extra : SIGKILL;
   close (self->talk);
   self->talk = -1;
   thole_timer_clear (&self->source);
-  if (self->changed != NULL)
-    self->changed (self->user_data);
+  if (self->program.changed != NULL)
+    self->program.changed (self->program.user_data);
   return G_SOURCE_REMOVE;
 }
+
+static const TholeProgramOps program_ops;
 
 /* starting -------------------------------------------------------------------------------------------- */
 
@@ -164,13 +153,13 @@ take_streams (Start *self, LocalWords *words)
 {
   LocalExec *exec = self->exec;
 
-  exec->out = words->fds[0];
-  exec->err = words->fds[1];
-  exec->in = exec->tty && exec->out >= 0 ? fcntl (exec->out, F_DUPFD_CLOEXEC, 3) : words->fds[2];
-  if (!self->input && !exec->tty && exec->in >= 0)
+  exec->program.out = words->fds[0];
+  exec->program.err = words->fds[1];
+  exec->program.in = exec->tty && words->fds[0] >= 0 ? fcntl (words->fds[0], F_DUPFD_CLOEXEC, 3) : words->fds[2];
+  if (!self->input && !exec->tty && exec->program.in >= 0)
     {
-      close (exec->in);
-      exec->in = -1;
+      close (exec->program.in);
+      exec->program.in = -1;
     }
 }
 
@@ -197,8 +186,8 @@ on_started (int fd, GIOCondition condition, gpointer user_data)
       take_streams (self, &words);
       local_box_state (exec->driver, exec->workload, &state);
       exec->number = words.head.number;
-      exec->id = g_strdup_printf ("%" G_GINT64_FORMAT ".%u", state.started, exec->number);
-      g_hash_table_insert (exec->driver->execs, exec->id, exec);
+      exec->program.id = g_strdup_printf ("%" G_GINT64_FORMAT ".%u", state.started, exec->number);
+      g_hash_table_insert (exec->driver->execs, exec->program.id, exec);
       exec->source = g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP);
       g_source_set_callback (exec->source, G_SOURCE_FUNC (on_end), exec, NULL);
       g_source_attach (exec->source, g_task_get_context (task));
@@ -260,9 +249,9 @@ send_open (LocalExec *exec, GVariant *command, gboolean input, GError **error)
                              (rows & 0xffff) << 16 | (cols & 0xffff), payload, error);
 }
 
-void
-local_exec_start_async (TholeDriver *driver, const char *id, GVariant *command, GCancellable *cancellable, GAsyncReadyCallback callback,
-                        gpointer user_data)
+static void
+exec_start_async (TholeDriver *driver, const char *id, GVariant *command, GCancellable *cancellable, GAsyncReadyCallback callback,
+                  gpointer user_data)
 {
   g_autoptr(GTask) task = local_job_new (driver, id, sizeof (Start), start_clear, NULL, cancellable, callback, user_data);
   Start *self = g_task_get_task_data (task);
@@ -272,7 +261,8 @@ local_exec_start_async (TholeDriver *driver, const char *id, GVariant *command, 
 
   exec->driver = local_driver_ref (driver);
   exec->workload = g_strdup (id);
-  exec->talk = exec->in = exec->out = exec->err = -1;
+  exec->program.ops = &program_ops;
+  exec->talk = exec->program.in = exec->program.out = exec->program.err = -1;
   exec->tty = thole_dict_boolean (command, "tty", FALSE);
   self->input = thole_dict_boolean (command, "stdin", FALSE);
   if (record == NULL || !check_user (record, command, &error) || !check_moves (driver, id, &error)
@@ -291,62 +281,101 @@ local_exec_start_async (TholeDriver *driver, const char *id, GVariant *command, 
   g_source_attach (self->cancel, g_task_get_context (task));
 }
 
-LocalExec *
-local_exec_start_finish (GAsyncResult *result, GError **error)
+static TholeProgram *
+exec_start_finish (TholeDriver *driver, GAsyncResult *result, GError **error)
 {
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
-/* open ------------------------------------------------------------------------------------------------ */
+/* what is done with one ------------------------------------------------------------------------------- */
 
-typedef struct
+static TholeProgram *
+exec_ref (TholeProgram *program)
 {
-  LocalJob job;
-  char *exec_id;
-} Open;
-
-static void
-open_clear (gpointer data)
-{
-  g_free (((Open *) data)->exec_id);
+  return g_rc_box_acquire (program);
 }
 
 static void
-on_opened (GObject *source, GAsyncResult *result, gpointer user_data)
+exec_unref (TholeProgram *program)
 {
-  g_autoptr(GTask) task = user_data;
-  Open *self = g_task_get_task_data (task);
-  GError *error = NULL;
-  g_autoptr(LocalExec) exec = local_exec_start_finish (result, &error);
+  local_exec_unref ((LocalExec *) program);
+}
 
-  if (exec == NULL)
+static GSource *
+exec_timer (TholeProgram *program, double seconds, GSourceFunc function, gpointer user_data)
+{
+  TholeDriver *driver = ((LocalExec *) program)->driver;
+
+  return thole_host_timer (driver->host, driver->ops, seconds, function, user_data);
+}
+
+static void
+on_killed (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  local_ask_finish (result, NULL, NULL);
+}
+
+static void
+exec_kill (TholeProgram *program)
+{
+  LocalExec *self = (LocalExec *) program;
+
+  if (!program->exited)
+    local_ask_async (self->driver, self->workload, THOLE_SANDBOX_SIGNAL, self->number, SIGKILL, 0, NULL, on_killed, NULL);
+}
+
+static void
+exec_end_input (TholeProgram *program)
+{
+  guint8 end = 4;
+
+  if (program->in < 0)
+    return;
+  /* a terminal has no end of its own: the character for it ends what is read */
+  if (((LocalExec *) program)->tty && write (program->in, &end, 1) < 0)
+    g_debug ("%s: %s", program->id, g_strerror (errno));
+  close (program->in);
+  program->in = -1;
+}
+
+/* A program that goes on talking is told so by its broken pipe. */
+static void
+exec_leave (TholeProgram *program)
+{
+  int *fds[] = { &program->out, &program->err };
+
+  for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     {
-      g_task_return_error (task, error);
-      return;
+      if (*fds[i] >= 0)
+        close (*fds[i]);
+      *fds[i] = -1;
     }
-  self->exec_id = g_strdup (exec->id);
-  g_task_return_pointer (task, local_session_new (exec), g_object_unref);
+}
+
+static const TholeProgramOps program_ops = {
+  .struct_size = sizeof program_ops,
+  .start_async = exec_start_async,
+  .start_finish = exec_start_finish,
+  .ref = exec_ref,
+  .unref = exec_unref,
+  .timer = exec_timer,
+  .kill = exec_kill,
+  .end_input = exec_end_input,
+  .leave = exec_leave,
+};
+
+void
+local_run_async (TholeDriver *self, const char *id, GVariant *command, GVariant *options, GCancellable *cancellable,
+                 GAsyncReadyCallback callback, gpointer user_data)
+{
+  thole_program_run_async (&program_ops, self, id, command, options, cancellable, callback, user_data);
 }
 
 static void
 exec_open_async (TholeDriver *self, const char *id, GVariant *command, GVariant *options, GCancellable *cancellable,
                  GAsyncReadyCallback callback, gpointer user_data)
 {
-  g_autoptr(GTask) task = local_job_new (self, id, sizeof (Open), open_clear, options, cancellable, callback, user_data);
-
-  if (task != NULL)
-    local_exec_start_async (self, id, command, cancellable, on_opened, g_object_ref (task));
-}
-
-static GIOStream *
-exec_open_finish (TholeDriver *self, GAsyncResult *result, char **exec_id, GError **error)
-{
-  Open *open = g_task_get_task_data (G_TASK (result));
-  GIOStream *stream = g_task_propagate_pointer (G_TASK (result), error);
-
-  if (stream != NULL)
-    *exec_id = g_strdup (open->exec_id);
-  return stream;
+  thole_program_open_async (&program_ops, self, id, command, options, cancellable, callback, user_data);
 }
 
 /* resize and signal ----------------------------------------------------------------------------------- */
@@ -377,7 +406,7 @@ exec_resize_async (TholeDriver *self, const char *id, const char *exec_id, guint
     local_ask_async (self, id, THOLE_SANDBOX_RESIZE, 0, 0, rows << 16 | cols, cancellable, on_asked, g_object_ref (task));
   else if (exec == NULL)
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_NOT_FOUND, "there is no such program");
-  else if (exec->out < 0 || ioctl (exec->out, TIOCSWINSZ, &size) < 0)
+  else if (exec->program.out < 0 || ioctl (exec->program.out, TIOCSWINSZ, &size) < 0)
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it has no terminal, or has ended");
   else
     g_task_return_boolean (task, TRUE);
@@ -418,7 +447,7 @@ const TholeExecOps local_exec_ops = {
   .run_async = local_run_async,
   .run_finish = thole_finish_value,
   .open_async = exec_open_async,
-  .open_finish = exec_open_finish,
+  .open_finish = thole_program_open_finish,
   .attach_async = local_attach_async,
   .attach_finish = thole_finish_stream,
   .resize_async = exec_resize_async,

@@ -8,16 +8,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "exec.h"
+#include "program-session.h"
+#include "thole-dict.h"
+#include "thole-host.h"
 
 #define PIECE 32768
 /* another process may hold the pipes after the end of the one that was asked for */
 #define LINGER_MS 1000
 
-struct _TholeLocalSession
+struct _TholeProgramSession
 {
   GInputStream parent;
-  LocalExec *exec;
+  TholeProgram *program;
   GByteArray *out;     /* records to be given */
   gsize given;
   gboolean ended;      /* the exit record is in `out` */
@@ -26,9 +28,9 @@ struct _TholeLocalSession
   GSource *sources[4]; /* of both pipes, time, and what was cancelled */
 };
 
-#define LOCAL_TYPE_SESSION (thole_local_session_get_type ())
-G_DECLARE_FINAL_TYPE (TholeLocalSession, thole_local_session, THOLE, LOCAL_SESSION, GInputStream)
-G_DEFINE_FINAL_TYPE (TholeLocalSession, thole_local_session, G_TYPE_INPUT_STREAM)
+#define THOLE_TYPE_PROGRAM_SESSION (thole_program_session_get_type ())
+G_DECLARE_FINAL_TYPE (TholeProgramSession, thole_program_session, THOLE, PROGRAM_SESSION, GInputStream)
+G_DEFINE_FINAL_TYPE (TholeProgramSession, thole_program_session, G_TYPE_INPUT_STREAM)
 
 typedef struct
 {
@@ -36,10 +38,10 @@ typedef struct
   gsize count;
 } Read;
 
-static void go_on (TholeLocalSession *self);
+static void go_on (TholeProgramSession *self);
 
 static void
-read_pipe (TholeLocalSession *self, int *fd, TholeRecordKind kind)
+read_pipe (TholeProgramSession *self, int *fd, TholeRecordKind kind)
 {
   guint8 piece[PIECE];
   gssize n = *fd >= 0 ? read (*fd, piece, sizeof piece) : -1;
@@ -54,23 +56,32 @@ read_pipe (TholeLocalSession *self, int *fd, TholeRecordKind kind)
 }
 
 static void
-fill (TholeLocalSession *self)
+end_session (TholeProgramSession *self)
 {
-  LocalExec *exec = self->exec;
+  self->ended = TRUE;
+  if (self->program->ops->told != NULL)
+    self->program->ops->told (self->program);
+}
 
-  read_pipe (self, &exec->out, THOLE_RECORD_STDOUT);
-  read_pipe (self, &exec->err, THOLE_RECORD_STDERR);
-  if (self->out->len > 0 || self->ended || !exec->exited)
+static void
+fill (TholeProgramSession *self)
+{
+  TholeProgram *program = self->program;
+
+  read_pipe (self, &program->out, THOLE_RECORD_STDOUT);
+  read_pipe (self, &program->err, THOLE_RECORD_STDERR);
+  if (self->out->len > 0 || self->ended || !(program->exited || program->lost))
     return;
-  if (self->lingered || (exec->out < 0 && exec->err < 0))
+  if (program->lost || self->lingered || (program->out < 0 && program->err < 0))
     {
-      thole_record_append_exit (self->out, exec->code, exec->signal);
-      self->ended = TRUE;
+      if (program->exited)
+        thole_record_append_exit (self->out, program->code, program->signal);
+      end_session (self);
     }
 }
 
 static void
-stop_waiting (TholeLocalSession *self)
+stop_waiting (TholeProgramSession *self)
 {
   for (guint i = 0; i < G_N_ELEMENTS (self->sources); i++)
     thole_timer_clear (&self->sources[i]);
@@ -86,9 +97,9 @@ on_pipe (int fd, GIOCondition condition, gpointer user_data)
 static gboolean
 on_time (gpointer user_data)
 {
-  TholeLocalSession *self = user_data;
+  TholeProgramSession *self = user_data;
 
-  self->lingered = self->exec->exited;
+  self->lingered = self->program->exited;
   go_on (self);
   return G_SOURCE_REMOVE;
 }
@@ -100,10 +111,11 @@ on_cancelled (GCancellable *cancellable, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-static void
-on_changed (gpointer user_data)
+static gboolean
+on_wake (gpointer user_data)
 {
   go_on (user_data);
+  return G_SOURCE_REMOVE;
 }
 
 static GSource *
@@ -114,23 +126,38 @@ attach (GTask *task, GSource *source, GSourceFunc function, gpointer data)
   return source;
 }
 
+/* Not at once: the driver is in the middle of its own work. */
 static void
-wait_for_news (TholeLocalSession *self)
+on_changed (gpointer user_data)
+{
+  TholeProgramSession *self = user_data;
+  GSource *idle;
+
+  if (self->reading == NULL)
+    return;
+  idle = g_idle_source_new ();
+  g_source_set_priority (idle, G_PRIORITY_DEFAULT);
+  thole_timer_clear (&self->sources[2]);
+  self->sources[2] = attach (self->reading, idle, on_wake, self);
+}
+
+static void
+wait_for_news (TholeProgramSession *self)
 {
   GCancellable *cancellable = g_task_get_cancellable (self->reading);
-  int fds[] = { self->exec->out, self->exec->err };
+  int fds[] = { self->program->out, self->program->err };
 
   for (guint i = 0; i < 2; i++)
     if (fds[i] >= 0)
       self->sources[i] = attach (self->reading, g_unix_fd_source_new (fds[i], G_IO_IN | G_IO_HUP), G_SOURCE_FUNC (on_pipe), self);
-  if (self->exec->exited)
+  if (self->program->exited)
     self->sources[2] = attach (self->reading, g_timeout_source_new (LINGER_MS), on_time, self);
   if (cancellable != NULL)
     self->sources[3] = attach (self->reading, g_cancellable_source_new (cancellable), G_SOURCE_FUNC (on_cancelled), self);
 }
 
 static void
-give (TholeLocalSession *self)
+give (TholeProgramSession *self)
 {
   g_autoptr(GTask) task = g_steal_pointer (&self->reading);
   Read *read = g_task_get_task_data (task);
@@ -147,7 +174,7 @@ give (TholeLocalSession *self)
 }
 
 static void
-go_on (TholeLocalSession *self)
+go_on (TholeProgramSession *self)
 {
   GCancellable *cancellable = self->reading != NULL ? g_task_get_cancellable (self->reading) : NULL;
 
@@ -173,7 +200,7 @@ static void
 session_read_async (GInputStream *stream, void *buffer, gsize count, int priority, GCancellable *cancellable,
                     GAsyncReadyCallback callback, gpointer user_data)
 {
-  TholeLocalSession *self = THOLE_LOCAL_SESSION (stream);
+  TholeProgramSession *self = THOLE_PROGRAM_SESSION (stream);
   Read *read = g_new0 (Read, 1);
 
   *read = (Read){ buffer, count };
@@ -196,21 +223,19 @@ session_read (GInputStream *stream, void *buffer, gsize count, GCancellable *can
   return -1;
 }
 
-/* Nobody listens any more: a program that goes on talking is told so by its broken pipe. */
 static void
-leave (TholeLocalSession *self)
+leave (TholeProgramSession *self)
 {
-  LocalExec *exec = self->exec;
-  int *fds[] = { &exec->out, &exec->err };
+  TholeProgram *program = self->program;
 
-  if (exec->user_data == self)
-    exec->changed = NULL;
-  for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
+  if (program->changed == on_changed && program->user_data == self)
     {
-      if (*fds[i] >= 0)
-        close (*fds[i]);
-      *fds[i] = -1;
+      program->changed = NULL;
+      program->ops->leave (program);
     }
+  /* whose end came, but was not read */
+  if (program->exited && !self->ended)
+    end_session (self);
   self->ended = TRUE;
 }
 
@@ -219,7 +244,7 @@ session_close_async (GInputStream *stream, int priority, GCancellable *cancellab
 {
   g_autoptr(GTask) task = g_task_new (stream, cancellable, callback, user_data);
 
-  leave (THOLE_LOCAL_SESSION (stream));
+  leave (THOLE_PROGRAM_SESSION (stream));
   g_task_return_boolean (task, TRUE);
 }
 
@@ -230,23 +255,23 @@ session_close_finish (GInputStream *stream, GAsyncResult *result, GError **error
 }
 
 static void
-thole_local_session_finalize (GObject *object)
+thole_program_session_finalize (GObject *object)
 {
-  TholeLocalSession *self = THOLE_LOCAL_SESSION (object);
+  TholeProgramSession *self = THOLE_PROGRAM_SESSION (object);
 
   stop_waiting (self);
   leave (self);
-  local_exec_unref (self->exec);
+  self->program->ops->unref (self->program);
   g_byte_array_unref (self->out);
-  G_OBJECT_CLASS (thole_local_session_parent_class)->finalize (object);
+  G_OBJECT_CLASS (thole_program_session_parent_class)->finalize (object);
 }
 
 static void
-thole_local_session_class_init (TholeLocalSessionClass *class)
+thole_program_session_class_init (TholeProgramSessionClass *class)
 {
   GInputStreamClass *stream_class = G_INPUT_STREAM_CLASS (class);
 
-  G_OBJECT_CLASS (class)->finalize = thole_local_session_finalize;
+  G_OBJECT_CLASS (class)->finalize = thole_program_session_finalize;
   stream_class->read_fn = session_read;
   stream_class->read_async = session_read_async;
   stream_class->read_finish = session_read_finish;
@@ -255,7 +280,7 @@ thole_local_session_class_init (TholeLocalSessionClass *class)
 }
 
 static void
-thole_local_session_init (TholeLocalSession *self)
+thole_program_session_init (TholeProgramSession *self)
 {
   self->out = g_byte_array_new ();
 }
@@ -263,42 +288,98 @@ thole_local_session_init (TholeLocalSession *self)
 static int
 input_descriptor (gpointer user_data)
 {
-  LocalExec *exec = user_data;
+  TholeProgram *program = user_data;
 
-  return exec->in >= 0 ? exec->in : THOLE_INPUT_CLOSED;
+  return program->in >= 0 ? program->in : THOLE_INPUT_CLOSED;
 }
 
 static void
 end_input (gpointer user_data)
 {
-  LocalExec *exec = user_data;
-  guint8 end = 4;
+  TholeProgram *program = user_data;
 
-  if (exec->in < 0)
-    return;
-  /* a terminal has no end of its own: the character for it ends what is read */
-  if (exec->tty && write (exec->in, &end, 1) < 0)
-    g_debug ("%s: %s", exec->id, g_strerror (errno));
-  close (exec->in);
-  exec->in = -1;
+  program->ops->end_input (program);
+}
+
+static void
+input_unref (gpointer user_data)
+{
+  TholeProgram *program = user_data;
+
+  program->ops->unref (program);
 }
 
 static const TholeInputOps input_ops = { .struct_size = sizeof input_ops, .descriptor = input_descriptor, .end = end_input };
 
-static void
-exec_release (gpointer exec)
+GIOStream *
+thole_program_session_new (TholeProgram *program)
 {
-  local_exec_unref (exec);
+  g_autoptr(GOutputStream) output = thole_input_new (&input_ops, program->in >= 0, TRUE, program->ops->ref (program), input_unref);
+  g_autoptr(TholeProgramSession) self = g_object_new (THOLE_TYPE_PROGRAM_SESSION, NULL);
+
+  self->program = program->ops->ref (program);
+  program->changed = on_changed;
+  program->user_data = self;
+  return thole_stream_new (G_INPUT_STREAM (self), output);
+}
+
+/* the slot -------------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  const TholeProgramOps *ops;
+  TholeDriver *driver;
+  char *exec_id;
+} Open;
+
+static void
+open_free (gpointer data)
+{
+  g_free (((Open *) data)->exec_id);
+  g_free (data);
+}
+
+static void
+on_opened (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Open *self = g_task_get_task_data (task);
+  GError *error = NULL;
+  TholeProgram *program = self->ops->start_finish (self->driver, result, &error);
+
+  if (program == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  self->exec_id = g_strdup (program->id);
+  g_task_return_pointer (task, thole_program_session_new (program), g_object_unref);
+  program->ops->unref (program);
+}
+
+void
+thole_program_open_async (const TholeProgramOps *ops, TholeDriver *self, const char *id, GVariant *command, GVariant *options,
+                          GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GTask) task = thole_task_new (cancellable, callback, user_data);
+  Open *open = g_new0 (Open, 1);
+  GError *error = NULL;
+
+  *open = (Open){ ops, self, NULL };
+  g_task_set_task_data (task, open, open_free);
+  if (thole_options_check (options, NULL, &error))
+    ops->start_async (self, id, command, cancellable, on_opened, g_object_ref (task));
+  else
+    g_task_return_error (task, error);
 }
 
 GIOStream *
-local_session_new (LocalExec *exec)
+thole_program_open_finish (TholeDriver *self, GAsyncResult *result, char **exec_id, GError **error)
 {
-  g_autoptr(GOutputStream) output = thole_input_new (&input_ops, exec->in >= 0, TRUE, local_exec_ref (exec), exec_release);
-  g_autoptr(TholeLocalSession) self = g_object_new (LOCAL_TYPE_SESSION, NULL);
+  Open *open = g_task_get_task_data (G_TASK (result));
+  GIOStream *stream = g_task_propagate_pointer (G_TASK (result), error);
 
-  self->exec = local_exec_ref (exec);
-  exec->changed = on_changed;
-  exec->user_data = self;
-  return thole_stream_new (G_INPUT_STREAM (self), output);
+  if (stream != NULL)
+    *exec_id = g_strdup (open->exec_id);
+  return stream;
 }

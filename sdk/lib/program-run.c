@@ -3,17 +3,18 @@
  *
  * "exec/1" run: a session of our own, gathered.
  */
-#include <string.h>
-
-#include "exec.h"
+#include "program-session.h"
+#include "thole-dict.h"
+#include "thole-host.h"
 
 #define OUTPUT_MAX (1024 * 1024)
 #define PIECE 65536
 
 typedef struct
 {
-  CtrJob job;
-  CtrExec *exec;
+  const TholeProgramOps *ops;
+  TholeDriver *driver;
+  TholeProgram *program;    /* NULL = not started */
   GIOStream *stream;
   GByteArray *records;      /* not whole */
   GByteArray *said[2];
@@ -28,20 +29,21 @@ typedef struct
 } Run;
 
 static void
-run_clear (gpointer data)
+run_free (gpointer data)
 {
   Run *self = data;
 
   thole_timer_clear (&self->timer);
-  if (self->exec != NULL)
-    ctr_exec_kill (self->exec);
-  g_clear_pointer (&self->exec, ctr_exec_unref);
+  if (self->program != NULL)
+    self->ops->kill (self->program);
   g_clear_object (&self->stream);
-  g_clear_object (&self->writing);
-  g_clear_pointer (&self->records, g_byte_array_unref);
-  g_clear_pointer (&self->said[0], g_byte_array_unref);
-  g_clear_pointer (&self->said[1], g_byte_array_unref);
+  g_clear_pointer (&self->program, self->ops->unref);
+  g_object_unref (self->writing);
+  g_byte_array_unref (self->records);
+  g_byte_array_unref (self->said[0]);
+  g_byte_array_unref (self->said[1]);
   g_clear_pointer (&self->input, g_bytes_unref);
+  g_free (self);
 }
 
 static GVariant *
@@ -134,10 +136,9 @@ read_more (GTask *task)
 static void
 on_written (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr(GTask) task = user_data;
-
   /* a program need not read what it is given */
   g_output_stream_write_all_finish (G_OUTPUT_STREAM (source), result, NULL, NULL);
+  g_object_unref (user_data);
 }
 
 static gboolean
@@ -147,60 +148,74 @@ on_timeout (gpointer user_data)
 
   thole_timer_clear (&self->timer);
   self->late = TRUE;
-  ctr_exec_kill (self->exec);
+  self->ops->kill (self->program);
   return G_SOURCE_REMOVE;
 }
 
 static void
-on_started (GTask *task, gpointer value, GError *error)
+on_started (GObject *source, GAsyncResult *result, gpointer user_data)
 {
+  g_autoptr(GTask) task = user_data;
   Run *self = g_task_get_task_data (task);
+  GError *error = NULL;
 
-  if (error != NULL)
+  self->program = self->ops->start_finish (self->driver, result, &error);
+  if (self->program == NULL)
     {
-      ctr_fail (task, error);
+      g_task_return_error (task, error);
       return;
     }
-  self->exec = ctr_exec_ref (value);
-  self->stream = ctr_session_new (self->exec);
+  self->stream = thole_program_session_new (self->program);
   if (self->timeout > 0)
-    self->timer = ctr_timer (self->job.driver, self->timeout, on_timeout, task);
+    self->timer = self->ops->timer (self->program, self->timeout, on_timeout, task);
   if (self->input != NULL)
     g_output_stream_write_all_async (g_io_stream_get_output_stream (self->stream), g_bytes_get_data (self->input, NULL),
                                      g_bytes_get_size (self->input), G_PRIORITY_DEFAULT, self->writing, on_written, g_object_ref (task));
   read_more (task);
 }
 
-void
-ctr_run_async (TholeDriver *self, const char *id, GVariant *command, GVariant *options, GCancellable *cancellable,
-               GAsyncReadyCallback callback, gpointer user_data)
+static GBytes *
+input_records (const guint8 *data, gsize length)
 {
-  g_autoptr(GTask) task = ctr_job_new (self, sizeof (Run), run_clear, options, cancellable, callback, user_data);
-  Run *run = task != NULL ? g_task_get_task_data (task) : NULL;
-  g_autoptr(GVariant) input = thole_dict_value (command, "stdin", "ay");
+  GByteArray *records = g_byte_array_new ();
+
+  for (gsize at = 0; at < length; at += THOLE_RECORD_MAX)
+    thole_record_append (records, THOLE_RECORD_STDIN, data + at, MIN (length - at, THOLE_RECORD_MAX));
+  thole_record_append (records, THOLE_RECORD_STDIN, NULL, 0);
+  return g_byte_array_free_to_bytes (records);
+}
+
+void
+thole_program_run_async (const TholeProgramOps *ops, TholeDriver *self, const char *id, GVariant *command, GVariant *options,
+                         GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+  g_autoptr(GTask) task = thole_task_new (cancellable, callback, user_data);
+  g_autoptr(GVariant) input = thole_dict_value (command, "stdin", "ay"), own = NULL;
   g_auto(GVariantDict) plain = { 0 };
-  g_autoptr(GVariant) own = NULL;
-  GByteArray *records;
   gsize length = 0;
   const guint8 *data = input != NULL ? g_variant_get_fixed_array (input, &length, 1) : NULL;
+  GError *error = NULL;
+  Run *run;
 
-  if (run == NULL)
-    return;
+  if (!thole_options_check (options, NULL, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  run = g_new0 (Run, 1);
+  g_task_set_task_data (task, run, run_free);
+  run->ops = ops;
+  run->driver = self;
   run->records = g_byte_array_new ();
   run->said[0] = g_byte_array_new ();
   run->said[1] = g_byte_array_new ();
   run->writing = g_cancellable_new ();
   run->timeout = thole_dict_double (command, "timeout", 0);
   if (length > 0)
-    {
-      records = g_byte_array_new ();
-      for (gsize at = 0; at < length; at += THOLE_RECORD_MAX)
-        thole_record_append (records, THOLE_RECORD_STDIN, data + at, MIN (length - at, THOLE_RECORD_MAX));
-      thole_record_append (records, THOLE_RECORD_STDIN, NULL, 0);
-      run->input = g_byte_array_free_to_bytes (records);
-    }
+    run->input = input_records (data, length);
   g_variant_dict_init (&plain, command);
   g_variant_dict_insert (&plain, "tty", "b", FALSE);
+  g_variant_dict_insert (&plain, "stdin", "b", length > 0);
   own = g_variant_ref_sink (g_variant_dict_end (&plain));
-  ctr_exec_start (task, id, own, length > 0, on_started);
+  ops->start_async (self, id, own, cancellable, on_started, g_object_ref (task));
 }
