@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "thole-sandbox-protocol.h"
@@ -59,6 +61,44 @@ stage (int fd, const char *path)
   return place;
 }
 
+static bool
+is_place (const char *entry)
+{
+  return entry[0] == 'f' || entry[0] == 'm';
+}
+
+/* Whoever may write in it could have put a link in the way since it was checked. */
+static int
+open_place (const char *entry)
+{
+  struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = entry[0] == 'm' ? RESOLVE_NO_SYMLINKS : 0 };
+  int fd = (int) syscall (SYS_openat2, AT_FDCWD, entry + 2, &how, sizeof how);
+
+  if (fd < 0)
+    fail (entry + 2);
+  return fd;
+}
+
+/* As who this is, bwrap opens them by their names. */
+static bool
+check_all (const SandboxPlan *plan, char **places)
+{
+  int n = 0;
+
+  for (int i = 0; i < plan->n_engine; i++)
+    if (is_place (plan->engine[i]))
+      {
+        int fd = plan->engine[i][0] == 'm' ? open_place (plan->engine[i]) : -1;
+
+        if (plan->engine[i][0] == 'm' && fd < 0)
+          return false;
+        if (fd >= 0)
+          close (fd);
+        places[n++] = (char *) plan->engine[i] + 2;
+      }
+  return true;
+}
+
 /* The places of the command line, in their order: opened before anything is mounted over them. */
 static bool
 stage_all (const SandboxPlan *plan, char **places)
@@ -67,22 +107,17 @@ stage_all (const SandboxPlan *plan, char **places)
   int n = 0;
 
   if (plan->uid < 0)
-    {
-      for (int i = 0; i < plan->n_engine; i++)
-        if (plan->engine[i][0] == 'f')
-          places[n++] = (char *) plan->engine[i] + 2;
-      return true;
-    }
+    return check_all (plan, places);
   if (!stage_begin ())
     return false;
   for (int i = 0; i < plan->n_engine; i++)
-    if (plan->engine[i][0] == 'f' && (fds[n++] = open (plan->engine[i] + 2, O_PATH | O_CLOEXEC)) < 0)
-      return fail (plan->engine[i] + 2);
+    if (is_place (plan->engine[i]) && (fds[n++] = open_place (plan->engine[i])) < 0)
+      return false;
   if (mount ("thole", STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") < 0)
     return fail (STAGE);
   n = 0;
   for (int i = 0; i < plan->n_engine; i++)
-    if (plan->engine[i][0] == 'f')
+    if (is_place (plan->engine[i]))
       {
         places[n] = stage (fds[n], plan->engine[i] + 2);
         if (places[n++] == NULL)
@@ -121,7 +156,7 @@ make_command (const SandboxPlan *plan, char **argv)
     {
       const char *entry = plan->engine[i], *value = entry + 2;
 
-      argv[n++] = entry[0] == 'b' ? (char *) value : entry[0] == 'f' ? (char *) value : open_word (value, O_RDONLY);
+      argv[n++] = entry[0] == 'd' ? open_word (value, O_RDONLY) : (char *) value;
       if (argv[n - 1] == NULL)
         return false;
     }
@@ -135,7 +170,7 @@ make_command (const SandboxPlan *plan, char **argv)
   if (!stage_all (plan, places))
     return false;
   for (int i = 0, at = 1; i < plan->n_engine; i++, at++)
-    if (plan->engine[i][0] == 'f')
+    if (is_place (plan->engine[i]))
       argv[at] = places[place++];
   argv[n++] = (char *) "--";
   argv[n++] = (char *) THOLE_SANDBOX_INIT;
@@ -160,7 +195,7 @@ become (const SandboxPlan *plan)
 }
 
 void
-enter (const SandboxPlan *plan, int link)
+enter (const SandboxPlan *plan, int link, bool joined)
 {
   static char *argv[PLAN_STRINGS + 8 + PLAN_LIMITS];
   sigset_t none;
@@ -170,7 +205,7 @@ enter (const SandboxPlan *plan, int link)
   sigemptyset (&none);
   sigprocmask (SIG_SETMASK, &none, NULL);
   umask (022);
-  if (!groups_join (plan))
+  if (!joined && !groups_join (plan))
     {
       fail ("cgroup.procs");
       return;

@@ -7,11 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define REMOVE_TRIES 200
@@ -66,6 +69,20 @@ groups_join (const SandboxPlan *plan)
         return false;
     }
   return true;
+}
+
+pid_t
+groups_fork (const SandboxPlan *plan, bool *joined)
+{
+  /* one of version 2: who enters it later waits for the kernel */
+  int folder = plan->n_groups == 1 ? open (plan->groups[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  struct clone_args arguments = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = folder >= 0 ? (uint64_t) folder : 0 };
+  long pid = folder >= 0 ? syscall (SYS_clone3, &arguments, sizeof arguments) : -1;
+
+  *joined = pid >= 0;
+  if (folder >= 0)
+    close (folder);
+  return pid >= 0 ? (pid_t) pid : fork ();
 }
 
 void

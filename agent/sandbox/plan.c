@@ -110,7 +110,7 @@ take (SandboxPlan *plan, const List *lists, const char *entry)
   if (value == NULL)
     return true;
   /* words of bwrap keep their letter, which says how they are to be taken */
-  if (is (entry, "b=") || is (entry, "f=") || is (entry, "d="))
+  if (is (entry, "b=") || is (entry, "f=") || is (entry, "m=") || is (entry, "d="))
     {
       if (plan->n_engine + 1 >= PLAN_STRINGS)
         return false;

@@ -25,7 +25,7 @@ typedef struct
   char *bytes;
   const char *groups[PLAN_GROUPS];      /* cgroup=: folders of control groups that are made, joined and removed again */
   const char *settings[2 * PLAN_GROUPS]; /* set=PATH=VALUE: written there before anything is started */
-  const char *engine[PLAN_STRINGS];     /* b=WORD, f=PATH (a place), d=PATH (a descriptor from which it is read): of bwrap's command line */
+  const char *engine[PLAN_STRINGS];     /* b=WORD, f=PATH (a place), m=PATH (one without links), d=PATH (a descriptor from which it is read): for bwrap */
   const char *arguments[PLAN_STRINGS];  /* arg= */
   const char *variables[PLAN_STRINGS];  /* env= */
   const char *limits[PLAN_LIMITS];              /* rlimit=NUMBER:VALUE, of what is inside */
@@ -44,6 +44,8 @@ bool plan_read (SandboxPlan *plan, const char *path);
 /* Control groups. */
 bool groups_make (const SandboxPlan *plan, char *problem, unsigned size);
 bool groups_join (const SandboxPlan *plan);
+/* As fork(). @joined: the child is in them from its beginning. */
+pid_t groups_fork (const SandboxPlan *plan, bool *joined);
 void groups_remove (const SandboxPlan *plan);
 /* How often the kernel ended something in there for want of memory. */
 long groups_oom (const SandboxPlan *plan);
@@ -64,5 +66,5 @@ bool state_write (const SandboxState *state, bool durable);
 unsigned long long state_began (pid_t pid);
 int64_t state_now (void);
 
-/* enter.c: becomes bwrap; returns only when it cannot. */
-void enter (const SandboxPlan *plan, int link);
+/* enter.c: becomes bwrap; returns only when it cannot. @joined: it is in its control groups. */
+void enter (const SandboxPlan *plan, int link, bool joined);

@@ -553,6 +553,7 @@ static bool
 start_engine (Supervisor *self)
 {
   int link[2], words[2], yes = 1;
+  bool joined;
 
   if (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) < 0 || pipe2 (words, O_CLOEXEC | O_NONBLOCK) < 0)
     return false;
@@ -560,12 +561,12 @@ start_engine (Supervisor *self)
   self->words_fd = words[0];
   if (setsockopt (link[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0 || !send_main (self))
     return false;
-  self->engine = fork ();
+  self->engine = groups_fork (&self->plan, &joined);
   if (self->engine == 0)
     {
       /* bwrap says little, and what does not fit is lost */
       dup2 (words[1], 2);
-      enter (&self->plan, link[1]);
+      enter (&self->plan, link[1], joined);
       _exit (126);
     }
   close (link[1]);

@@ -51,9 +51,8 @@ sync_folder (const char *path, GError **error)
   return done || fail (path, error);
 }
 
-/* @sync: each costs time, so only of what a sandbox cannot be without. */
 static gboolean
-write_file (const char *folder, const char *name, gconstpointer data, gsize length, gboolean sync, GError **error)
+write_file (const char *folder, const char *name, gconstpointer data, gsize length, GError **error)
 {
   g_autofree char *path = g_build_filename (folder, name, NULL);
   int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), problem;
@@ -66,7 +65,7 @@ write_file (const char *folder, const char *name, gconstpointer data, gsize leng
       n = write (fd, (const char *) data + done, length - done);
       done += n > 0 ? (gsize) n : 0;
     }
-  kept = fd >= 0 && done == length && (!sync || fdatasync (fd) == 0);
+  kept = fd >= 0 && done == length;
   problem = errno;
   if (fd >= 0)
     close (fd);
@@ -82,7 +81,7 @@ write_files (const char *folder, GHashTable *files, GError **error)
 
   g_hash_table_iter_init (&iter, files);
   while (g_hash_table_iter_next (&iter, &name, &bytes))
-    if (!write_file (folder, name, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), FALSE, error))
+    if (!write_file (folder, name, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), error))
       return FALSE;
   return TRUE;
 }
@@ -181,7 +180,34 @@ place (LocalBox *self, GError **error)
     return fail (self->folder, error);
   if (broken)
     local_tree_remove (self->away);
-  return g_rename (self->hidden, self->folder) == 0 ? sync_folder (self->boxes, error) : fail (self->folder, error);
+  return g_rename (self->hidden, self->folder) == 0 || fail (self->folder, error);
+}
+
+/* What a sandbox cannot be without, and that it is there. All of it is on its way before any of it is waited for, so that the file
+ * system does it at once. A machine that goes off meanwhile leaves all, nothing, or what is_broken() knows. */
+static gboolean
+settle (LocalBox *self, GError **error)
+{
+  static const char *const names[] = { THOLE_SANDBOX_PLAN, LOCAL_BOX_RECORD };
+  int fds[G_N_ELEMENTS (names)], problem = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = g_build_filename (self->folder, names[i], NULL);
+
+      fds[i] = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+      if (fds[i] >= 0)
+        sync_file_range (fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      if (problem == 0 && (fds[i] < 0 || fdatasync (fds[i]) < 0))
+        problem = errno;
+      if (fds[i] >= 0)
+        close (fds[i]);
+    }
+  errno = problem;
+  return problem == 0 ? sync_folder (self->boxes, error) : fail (self->folder, error);
 }
 
 gboolean
@@ -190,10 +216,14 @@ local_box_make (gpointer data, GError **error)
   LocalBox *self = data;
 
   if (make_folders (self->hidden, error) && write_files (self->hidden, self->files, error)
-      && write_file (self->hidden, THOLE_SANDBOX_PLAN, self->plan->data, self->plan->len, TRUE, error)
-      && write_file (self->hidden, LOCAL_BOX_RECORD, self->record, strlen (self->record), TRUE, error)
+      && write_file (self->hidden, THOLE_SANDBOX_PLAN, self->plan->data, self->plan->len, error)
+      && write_file (self->hidden, LOCAL_BOX_RECORD, self->record, strlen (self->record), error)
       && place (self, error))
-    return TRUE;
+    {
+      if (settle (self, error))
+        return TRUE;
+      g_rename (self->folder, self->hidden);
+    }
   local_tree_remove (self->hidden);
   return FALSE;
 }

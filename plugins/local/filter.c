@@ -76,10 +76,12 @@ fill (scmp_filter_ctx filter)
   g_autofree char *text = thole_seccomp_profile (NULL);
   g_autoptr(GVariant) profile = thole_json_parse (text, strlen (text), NULL);
   g_autoptr(GVariant) rules = thole_dict_value (profile, "syscalls", "aa{sv}");
-  int error = 0;
+  /* as a tree: the kernel tries each call of each architecture when a filter is loaded, which is at every start */
+  int error = seccomp_attr_set (filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 
 #if defined(__x86_64__)
-  error = seccomp_arch_add (filter, SCMP_ARCH_X86);
+  if (error == 0)
+    error = seccomp_arch_add (filter, SCMP_ARCH_X86);
 #endif
   for (gsize i = 0; error == 0 && i < g_variant_n_children (rules); i++)
     {

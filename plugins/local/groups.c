@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define ROOT "/sys/fs/cgroup"
@@ -31,6 +33,16 @@ make (const char *folder)
   return g_mkdir_with_parents (folder, 0755) == 0 && access (folder, W_OK) == 0;
 }
 
+/* since Linux 5.14 */
+static gboolean
+counts_by_namespace (void)
+{
+  struct utsname name;
+  int major = 0, minor = 0;
+
+  return uname (&name) == 0 && sscanf (name.release, "%d.%d", &major, &minor) == 2 && (major > 5 || (major == 5 && minor >= 14));
+}
+
 static void
 find_unified (LocalGroups *self, const char *parent)
 {
@@ -51,6 +63,7 @@ void
 local_groups_find (LocalGroups *self, const char *parent)
 {
   local_groups_clear (self);
+  self->counted = counts_by_namespace ();
   if (g_file_test (ROOT "/cgroup.controllers", G_FILE_TEST_EXISTS))
     {
       find_unified (self, parent);

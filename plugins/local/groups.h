@@ -19,6 +19,7 @@ typedef enum
 typedef struct
 {
   gboolean unified;            /* version 2: all are the same folder */
+  gboolean counted;            /* the kernel counts the processes of each user namespace: a limit of the user bounds a sandbox alone */
   char *parents[LOCAL_GROUPS]; /* where folders may be made, NULL = nowhere */
 } LocalGroups;
 

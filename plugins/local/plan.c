@@ -4,6 +4,7 @@
 #include "plan.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -90,6 +91,16 @@ set_number (Plan *self, LocalGroup group, const char *file, gint64 number)
   set_group (self, group, file, text);
 }
 
+/* Entering a group of version 1 waits for the kernel, some 10 ms at every start. So what a limit of the user bounds as well has one only
+ * beside others. */
+static gboolean
+is_pids_group (const LocalGroups *groups, gint64 memory, gint64 pids, double cpu)
+{
+  return pids > 0 && groups->parents[LOCAL_GROUP_PIDS] != NULL
+         && (groups->unified || !groups->counted || (memory > 0 && groups->parents[LOCAL_GROUP_MEMORY] != NULL)
+             || (cpu > 0 && groups->parents[LOCAL_GROUP_CPU] != NULL));
+}
+
 static void
 limit_groups (Plan *self, gint64 memory, gint64 pids, double cpu)
 {
@@ -136,13 +147,15 @@ add_limits (Plan *self, GVariant *resources)
   g_autofree char *oom = local_groups_path (groups, LOCAL_GROUP_MEMORY, name, groups->unified ? "memory.events" : "memory.oom_control");
   gint64 memory = resources != NULL ? thole_dict_int (resources, "memory", 0) : 0;
   gint64 pids = resources != NULL ? thole_dict_int (resources, "pids", 0) : 0;
+  double cpu = resources != NULL ? thole_dict_double (resources, "cpu", 0) : 0;
+  gboolean counted = pids > 0 && !is_pids_group (groups, memory, pids, cpu);
 
-  limit_groups (self, memory, pids, resources != NULL ? thole_dict_double (resources, "cpu", 0) : 0);
+  limit_groups (self, memory, counted ? 0 : pids, cpu);
   if (oom != NULL && memory > 0)
     add (self->out, "oom", oom);
   if (memory > 0 && groups->parents[LOCAL_GROUP_MEMORY] == NULL)
     add_format (self->out, "rlimit", "%d:%" G_GINT64_FORMAT, RLIMIT_AS, memory);
-  if (pids > 0 && groups->parents[LOCAL_GROUP_PIDS] == NULL)
+  if (counted)
     add_format (self->out, "rlimit", "%d:%" G_GINT64_FORMAT, RLIMIT_NPROC, pids + 1);
   add_format (self->out, "rlimit", "%d:0", RLIMIT_CORE);
   add (self->out, "limits", "done");
@@ -173,6 +186,15 @@ bind (Plan *self, gboolean writable, const char *source, const char *target)
   words (self, target, NULL);
 }
 
+/* @source: without links, and none is followed when it is opened, for who may write in there could have put one. */
+static void
+bind_straight (Plan *self, gboolean writable, const char *source, const char *target)
+{
+  words (self, writable ? "--bind" : "--ro-bind", NULL);
+  add (self->out, "m", source);
+  words (self, target, NULL);
+}
+
 /* A folder or a link of the root, as it is there. */
 static void
 show (Plan *self, const char *root, const char *name)
@@ -186,7 +208,7 @@ show (Plan *self, const char *root, const char *name)
   if (link != NULL)
     words (self, "--symlink", link, target, NULL);
   else
-    bind (self, FALSE, source, target);
+    bind_straight (self, FALSE, source, target);
 }
 
 /* What programs look up, out of the copy that etc.c made: one place, and links to it, for each place would cost time at every start. */
@@ -303,9 +325,9 @@ put_mounts (Plan *self, GError **error)
     {
       g_autoptr(GVariant) one = g_variant_get_child_value (list, i);
       const char *source = thole_dict_string (one, "source", ""), *target = thole_dict_string (one, "target", "");
-      g_autofree char *place = NULL;
+      g_autofree char *place = NULL, *real = source[0] == '/' ? realpath (source, NULL) : NULL;
 
-      if (source[0] != '/' || access (source, F_OK) < 0)
+      if (real == NULL)
         {
           g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "mounts: there is no \"%s\" on this machine", source);
           return FALSE;
@@ -313,7 +335,7 @@ put_mounts (Plan *self, GError **error)
       place = local_place_of_mount ("mounts", target, self->root, self->mounts, error);
       if (place == NULL)
         return FALSE;
-      bind (self, !thole_dict_boolean (one, "read_only", FALSE), source, place);
+      bind_straight (self, !thole_dict_boolean (one, "read_only", FALSE), real, place);
       g_ptr_array_add (self->mounts, g_steal_pointer (&place));
     }
   return TRUE;
@@ -460,7 +482,7 @@ check_size (GByteArray *plan, GError **error)
     {
       gboolean argument = g_str_has_prefix (at, "arg="), variable = g_str_has_prefix (at, "env=");
 
-      words += at[0] != '\0' && at[1] == '=' && strchr ("bfd", at[0]) != NULL;
+      words += at[0] != '\0' && at[1] == '=' && strchr ("bfmd", at[0]) != NULL;
       arguments += argument;
       variables += variable;
       if (argument || variable || g_str_has_prefix (at, "folder="))

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <glib-unix.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "watch.h"
 
 #define LINE_SIZE 4096
+#define LOOK_MS 5
 
 typedef struct
 {
@@ -71,8 +73,7 @@ on_line (GTask *task)
     }
   else if (g_str_has_prefix (self->line, "ok ") && driver->host != NULL)
     {
-      local_watch_take (driver, self->job.id, self->fd);
-      self->fd = -1;
+      local_watch (driver, self->job.id);
       local_box_tell (driver, self->job.id, NULL, "start");
       g_task_return_boolean (task, TRUE);
     }
@@ -108,9 +109,24 @@ on_cancelled (GCancellable *cancellable, gpointer user_data)
 
   thole_timer_clear (&self->source);
   thole_timer_clear (&self->cancel);
-  waitpid (self->pid, NULL, WNOHANG);
+  /* from now on either another process of it holds the lock, or none ever will */
+  if (self->pid > 0 && kill (self->pid, SIGKILL) == 0)
+    waitpid (self->pid, NULL, 0);
   g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
   return G_SOURCE_REMOVE;
+}
+
+static void
+heed_cancel (GTask *task)
+{
+  Start *self = g_task_get_task_data (task);
+  GCancellable *cancellable = g_task_get_cancellable (task);
+
+  if (cancellable == NULL)
+    return;
+  self->cancel = g_cancellable_source_new (cancellable);
+  g_source_set_callback (self->cancel, G_SOURCE_FUNC (on_cancelled), g_object_ref (task), g_object_unref);
+  g_source_attach (self->cancel, g_task_get_context (task));
 }
 
 static gboolean
@@ -130,7 +146,6 @@ static void
 begin (GTask *task)
 {
   Start *start = g_task_get_task_data (task);
-  GCancellable *cancellable = g_task_get_cancellable (task);
   g_autoptr(GError) error = NULL;
 
   if (!spawn (start, &error))
@@ -142,11 +157,41 @@ begin (GTask *task)
   start->source = g_unix_fd_source_new (start->fd, G_IO_IN | G_IO_HUP);
   g_source_set_callback (start->source, G_SOURCE_FUNC (on_readable), g_object_ref (task), g_object_unref);
   g_source_attach (start->source, g_task_get_context (task));
-  if (cancellable == NULL)
-    return;
-  start->cancel = g_cancellable_source_new (cancellable);
-  g_source_set_callback (start->cancel, G_SOURCE_FUNC (on_cancelled), g_object_ref (task), g_object_unref);
-  g_source_attach (start->cancel, g_task_get_context (task));
+  heed_cancel (task);
+}
+
+static gboolean
+look_again (gpointer user_data)
+{
+  g_autoptr(GTask) task = g_object_ref (user_data);
+  Start *self = g_task_get_task_data (task);
+  LocalState state;
+
+  local_box_state (self->job.driver, self->job.id, &state);
+  if (state.phase == LOCAL_STARTING)
+    return G_SOURCE_CONTINUE;
+  thole_timer_clear (&self->source);
+  thole_timer_clear (&self->cancel);
+  if (state.phase == LOCAL_CREATED)
+    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "it did not start");
+  else
+    {
+      local_box_tell (self->job.driver, self->job.id, NULL, "start");
+      g_task_return_boolean (task, TRUE);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+/* Somebody else has begun it, as a daemon that was killed since: nobody is told how it goes. */
+static void
+await (GTask *task)
+{
+  Start *self = g_task_get_task_data (task);
+
+  self->source = g_timeout_source_new (LOOK_MS);
+  g_source_set_callback (self->source, look_again, g_object_ref (task), g_object_unref);
+  g_source_attach (self->source, g_task_get_context (task));
+  heed_cancel (task);
 }
 
 void
@@ -171,8 +216,10 @@ local_start_async (TholeDriver *self, const char *id, GVariant *options, GCancel
   if (state.phase == LOCAL_EXITED)
     /* its supervisor may be about to end */
     local_watch_wait (task, self, id, begin);
-  else if (local_watch (self, id))
-    g_task_return_boolean (task, TRUE);
-  else
+  else if (!local_watch (self, id))
     begin (task);
+  else if (state.phase == LOCAL_STARTING)
+    await (task);
+  else
+    g_task_return_boolean (task, TRUE);
 }

@@ -25,18 +25,6 @@ stop_clear (gpointer data)
   thole_timer_clear (&((Stop *) data)->timer);
 }
 
-/* All of it, at once: there is no answer but its end. */
-static void
-kill_sandbox (TholeDriver *driver, const char *id)
-{
-  int fd = local_talk_connect (driver, id, NULL);
-
-  if (fd < 0)
-    return;
-  local_talk_send (fd, THOLE_SANDBOX_KILL, 0, 0, 0, NULL, NULL);
-  close (fd);
-}
-
 static void
 on_stopped (GTask *task)
 {
@@ -52,7 +40,7 @@ on_grace (gpointer user_data)
   Stop *self = g_task_get_task_data (user_data);
 
   thole_timer_clear (&self->timer);
-  kill_sandbox (self->job.driver, self->job.id);
+  local_watch_kill (self->job.driver, self->job.id);
   return G_SOURCE_REMOVE;
 }
 
@@ -62,10 +50,13 @@ on_signalled (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr(GTask) task = user_data;
   Stop *self = g_task_get_task_data (task);
 
-  /* it may have ended meanwhile: then there is nothing to wait for */
-  local_ask_finish (result, NULL, NULL);
+  gboolean signalled = local_ask_finish (result, NULL, NULL);
+
   if (g_task_return_error_if_cancelled (task))
     return;
+  /* it has not begun yet, so nothing of it could take the signal; or it has ended */
+  if (!signalled)
+    local_watch_kill (self->job.driver, self->job.id);
   self->timer = thole_host_timer (self->job.driver->host, self->job.driver->ops, self->grace, on_grace, task);
   local_watch_wait (task, self->job.driver, self->job.id, on_stopped);
 }
@@ -165,6 +156,6 @@ local_remove_async (TholeDriver *self, const char *id, GVariant *options, GCance
       g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it runs");
       return;
     }
-  kill_sandbox (self, id);
+  local_watch_kill (self, id);
   local_watch_wait (task, self, id, on_ended);
 }

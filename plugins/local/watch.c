@@ -4,13 +4,15 @@
 #include "watch.h"
 
 #include <glib-unix.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "box.h"
 #include "talk.h"
 
 #define LOOK_MS 5
-#define LOOKS 1000
 
 typedef struct
 {
@@ -24,9 +26,9 @@ struct _LocalWatch
 {
   TholeDriver *driver; /* not owned: it owns this */
   char *id;
-  int fd;
+  int fd;              /* of its supervisor: of the process, or a connection; -1 = that does not listen, or ends */
   GSource *source;
-  guint looks;
+  gboolean kill;       /* it is to be ended when it listens */
   GPtrArray *waiting;  /* of Waiting */
 };
 
@@ -44,7 +46,8 @@ void
 local_watch_free (LocalWatch *self)
 {
   thole_timer_clear (&self->source);
-  close (self->fd);
+  if (self->fd >= 0)
+    close (self->fd);
   /* their calls were cancelled before a driver closes */
   g_ptr_array_unref (self->waiting);
   g_free (self->id);
@@ -71,32 +74,34 @@ tell_end (LocalWatch *self)
     }
 }
 
+static void follow (LocalWatch *self);
+
+/* Its supervisor has a lock, and no socket yet or any more. */
 static gboolean
 look_again (gpointer user_data)
 {
   LocalWatch *self = user_data;
 
-  if (self->looks++ < LOOKS && local_box_runs (self->driver, self->id))
-    return G_SOURCE_CONTINUE;
-  tell_end (self);
+  if (local_box_runs (self->driver, self->id))
+    follow (self);
+  else
+    tell_end (self);
   return G_SOURCE_REMOVE;
 }
 
 static gboolean
-on_news (int fd, GIOCondition condition, gpointer user_data)
+on_end (int fd, GIOCondition condition, gpointer user_data)
 {
   LocalWatch *self = user_data;
-  char rest[64];
-  gssize n = read (fd, rest, sizeof rest);
 
-  if (n > 0 || (n < 0 && (condition & (G_IO_HUP | G_IO_ERR)) == 0))
-    return G_SOURCE_CONTINUE;
   if (!local_box_runs (self->driver, self->id))
     {
       tell_end (self);
       return G_SOURCE_REMOVE;
     }
   /* the kernel closes what a process had in no order: its lock may follow */
+  close (self->fd);
+  self->fd = -1;
   thole_timer_clear (&self->source);
   self->source = g_timeout_source_new (LOOK_MS);
   g_source_set_callback (self->source, look_again, self, NULL);
@@ -104,40 +109,83 @@ on_news (int fd, GIOCondition condition, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-void
-local_watch_take (TholeDriver *driver, const char *id, int fd)
+/* Who listens at the other end of @fd, which it takes over; that itself when the kernel does not tell. */
+static int
+process_of (int fd)
 {
-  LocalWatch *self;
+  struct ucred who = { 0 };
+  socklen_t length = sizeof who;
+  struct pollfd connection = { fd, 0, 0 };
+  int process = -1;
 
-  if (g_hash_table_contains (driver->watches, id))
+  if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 && who.pid > 0)
+    process = (int) syscall (SYS_pidfd_open, who.pid, 0);
+  /* while the connection stands that number is nobody else's */
+  if (process >= 0 && poll (&connection, 1, 0) > 0)
     {
-      close (fd);
-      return;
+      close (process);
+      process = -1;
     }
-  self = g_new0 (LocalWatch, 1);
-  self->driver = driver;
-  self->id = g_strdup (id);
-  self->fd = fd;
-  self->waiting = g_ptr_array_new_with_free_func (waiting_free);
-  g_unix_set_fd_nonblocking (fd, TRUE, NULL);
-  self->source = g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP);
-  g_source_set_callback (self->source, G_SOURCE_FUNC (on_news), self, NULL);
+  if (process < 0)
+    return fd;
+  close (fd);
+  return process;
+}
+
+static void
+follow (LocalWatch *self)
+{
+  int fd = local_talk_connect (self->driver, self->id, NULL);
+
+  if (fd >= 0 && self->kill)
+    local_talk_send (fd, THOLE_SANDBOX_KILL, 0, 0, 0, NULL, NULL);
+  thole_timer_clear (&self->source);
+  if (fd >= 0)
+    {
+      self->fd = process_of (fd);
+      self->source = g_unix_fd_source_new (self->fd, G_IO_IN | G_IO_HUP);
+      g_source_set_callback (self->source, G_SOURCE_FUNC (on_end), self, NULL);
+    }
+  else
+    {
+      self->source = g_timeout_source_new (LOOK_MS);
+      g_source_set_callback (self->source, look_again, self, NULL);
+    }
   g_source_attach (self->source, g_main_context_get_thread_default ());
-  g_hash_table_insert (driver->watches, self->id, self);
 }
 
 gboolean
 local_watch (TholeDriver *driver, const char *id)
 {
-  int fd;
+  LocalWatch *self;
 
   if (g_hash_table_contains (driver->watches, id))
     return TRUE;
-  fd = local_talk_connect (driver, id, NULL);
-  if (fd < 0)
+  if (!local_box_runs (driver, id))
     return FALSE;
-  local_watch_take (driver, id, fd);
+  self = g_new0 (LocalWatch, 1);
+  self->driver = driver;
+  self->id = g_strdup (id);
+  self->fd = -1;
+  self->waiting = g_ptr_array_new_with_free_func (waiting_free);
+  g_hash_table_insert (driver->watches, self->id, self);
+  follow (self);
   return TRUE;
+}
+
+void
+local_watch_kill (TholeDriver *driver, const char *id)
+{
+  LocalWatch *self = g_hash_table_lookup (driver->watches, id);
+  int fd = self != NULL ? local_talk_connect (driver, id, NULL) : -1;
+
+  if (fd >= 0)
+    {
+      local_talk_send (fd, THOLE_SANDBOX_KILL, 0, 0, 0, NULL, NULL);
+      close (fd);
+    }
+  else if (self != NULL)
+    self->kill = TRUE;
 }
 
 static gboolean

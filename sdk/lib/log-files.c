@@ -454,6 +454,25 @@ log_close_finish (GInputStream *stream, GAsyncResult *result, GError **error)
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
+static gpointer
+close_watch (gpointer data)
+{
+  close (GPOINTER_TO_INT (data));
+  return NULL;
+}
+
+/* The kernel takes some 10 ms for it, and the caller's loop serves others. */
+static void
+close_aside (int watch)
+{
+  GThread *thread = g_thread_try_new ("log-watch", close_watch, GINT_TO_POINTER (watch), NULL);
+
+  if (thread != NULL)
+    g_thread_unref (thread);
+  else
+    close (watch);
+}
+
 static void
 thole_log_files_finalize (GObject *object)
 {
@@ -463,7 +482,7 @@ thole_log_files_finalize (GObject *object)
   if (self->fd >= 0)
     close (self->fd);
   if (self->watch >= 0)
-    close (self->watch);
+    close_aside (self->watch);
   g_byte_array_unref (self->out);
   g_free (self->folder);
   G_OBJECT_CLASS (thole_log_files_parent_class)->finalize (object);

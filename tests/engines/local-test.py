@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Sandboxes of this machine, without any engine, through the daemon. With THOLE_LONG=1: 50 kills of the daemon, 100 sandboxes."""
 import os
+import shutil
 import subprocess
 import sys
 import threading
+import time
 
 from real_local import BUILD, Bench, case, main
 from ws_client import Thole
@@ -17,7 +19,32 @@ THOLECTL = os.path.join(BUILD, "cli", "tholectl")
 COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
 
 
+# a supervisor that is about to listen: it has the lock, waits for a line, listens, and prints the type of the first message
+SLOW = """
+import fcntl, os, socket, struct, sys
+os.chdir(sys.argv[1])
+lock = open("lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.readline()
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+listener.bind("control")
+listener.listen()
+print(struct.unpack("HH", listener.accept()[0].recv(64)[:4])[1], flush=True)
+"""
+KILL = 6  # THOLE_SANDBOX_KILL
+
+
 class Here(Bench):
+    def daemon(self, name="thole"):
+        self.keys = {"roots": os.path.join(self.directory, "roots")}
+        return super().daemon(name)
+
+    def box(self, workload):
+        """The folder of its sandbox."""
+        boxes = next(path for path, _, _ in os.walk(self.thole.state) if os.path.basename(path) == "boxes")
+        return next(os.path.join(boxes, name) for name in os.listdir(boxes) if workload["id"] in name and not name.startswith("."))
+
     def back(self, how):
         """The daemon goes, by kill or stop, and comes again."""
         getattr(self.thole, how)()
@@ -184,6 +211,68 @@ def _(t):
                                                                               {"path": "/job2/given", "content": "b"}]), "ab")
 
 
+@case("a mount is of the place it was made with, and no link that is put there since leads elsewhere", "LC-13")
+def _(t):
+    folder, outside = os.path.join(t.directory, "shared"), os.path.join(t.directory, "not-shared")
+    for path in (os.path.join(folder, "part"), outside):
+        os.makedirs(path)
+    os.symlink(os.path.join(folder, "part"), os.path.join(t.directory, "way"))
+    with open(os.path.join(folder, "part", "word"), "w", encoding="utf-8") as file:
+        file.write("inside")
+    workload = t.ended("cat /job/word", mounts=[{"source": os.path.join(t.directory, "way"), "target": "/job"}])
+    t.equal(t.logs(workload), "inside")
+    os.rename(os.path.join(folder, "part"), os.path.join(folder, "old"))
+    os.symlink(outside, os.path.join(folder, "part"))
+    t.verb(workload, "start", wait="error,running,stopped,crashed")
+    t.until(lambda: "symbolic links" in str(t.get(workload)["state_reason"]), 10, "the refusal of a link")
+    t.equal(t.logs(workload), "inside")
+
+
+def make_root(path):
+    """A root file system of its own: a shell, and who is in it."""
+    for name in ("bin", "etc", "usr", "work"):
+        os.makedirs(os.path.join(path, name))
+    shutil.copy("/usr/bin/busybox", os.path.join(path, "bin", "busybox"))
+    os.symlink("busybox", os.path.join(path, "bin", "sh"))
+    with open(os.path.join(path, "etc", "passwd"), "w", encoding="utf-8") as file:
+        file.write("joe:x:77:77::/work:/bin/sh\n")
+
+
+@case("a root file system of one's own: what is in it, who is in it, and nothing of it is written to", "LC-13")
+def _(t):
+    root = os.path.join(t.keys["roots"], "box")
+    make_root(root)
+    t.equal(t.output("busybox id -u; busybox id -un; busybox ls /usr | busybox wc -l", image=root, user="joe"), "77\njoe\n0\n")
+    t.holds(t.logs(t.ended("echo x >/etc/passwd; echo x >/new", image=root)), "Read-only file system")
+    t.equal(t.output("echo x >/tmp/a; echo y >$HOME/b; busybox cat /tmp/a $HOME/b", image=root), "x\ny\n")
+    t.verb(t.ended("exit 0", image=root), "start", wait="stopped")
+
+
+@case("no root file system outside of those that are allowed, by whatever way", "LC-13")
+def _(t):
+    roots = t.keys["roots"]
+    make_root(os.path.join(t.directory, "roots-of-another"))
+    os.makedirs(roots, exist_ok=True)
+    os.symlink(os.path.join(t.directory, "roots-of-another"), os.path.join(roots, "link"))
+    os.symlink("/", os.path.join(roots, "all"))
+    for image in ("/", t.directory, roots + "-of-another", os.path.join(roots, "link"), os.path.join(roots, "all"),
+                  os.path.join(roots, "..", "roots-of-another"), os.path.join(roots, "none"), "box"):
+        answer = t.thole.post("/v1/workloads?wait=error", {"spec": t.spec("true", image=image)}).expect(201, 202, 422)
+        t.made += [answer.json["id"]] if answer.status != 422 else []
+        t.holds(answer.json["state_reason"] if answer.status != 422 else answer.text, "image")
+
+
+@case("a root file system that has become a link since leads nowhere", "LC-13")
+def _(t):
+    root = os.path.join(t.keys["roots"], "changing")
+    make_root(root)
+    workload = t.ended("exit 0", image=root)
+    os.rename(root, root + ".old")
+    os.symlink("/", root)
+    t.verb(workload, "start", wait="error,running,stopped,crashed")
+    t.until(lambda: "symbolic links" in str(t.get(workload)["state_reason"]), 10, "the refusal of a link")
+
+
 @case("sessions: a terminal that is typed into and resized, input that ends, an end that is told", "TE-08 TE-18 TE-19 TE-21")
 def _(t):
     workload = t.run()
@@ -294,9 +383,28 @@ def _(t):
     t.verb(workload, "start", wait="running")
 
 
+@case("what is only about to begin is no less there: its removal waits, and ends it as soon as it listens", "LC-13")
+def _(t):
+    workload = t.thole.create(t.spec("sleep 1000"), wait="stopped", start=False)
+    box = t.box(workload)
+    with subprocess.Popen([sys.executable, "-c", SLOW, box], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as slow:
+        t.equal(slow.stdout.readline(), "locked\n")
+        removal = threading.Thread(target=t.thole.remove, args=(workload,))
+        removal.start()
+        # one that does not wait is done soon
+        for _ in range(30):
+            t.true(removal.is_alive() and os.path.exists(box), "it was removed while it is supervised")
+            time.sleep(0.01)
+        slow.stdin.write("\n")
+        slow.stdin.flush()
+        t.equal(slow.stdout.readline(), f"{KILL}\n")
+        removal.join(20)
+    t.true(not removal.is_alive() and not os.path.exists(box), "it was not removed")
+
+
 @case("what a killed supervisor and an ended machine left is found and removed", "LC-13")
 def _(t):
-    workload = t.run(resources={"pids": 30})
+    workload = t.run(resources={"memory": "64MiB", "pids": 30})
     boxes = next(path for path, _, _ in os.walk(t.thole.state) if os.path.basename(path) == "boxes")
     for name in (".gone-deep/a/b/c/d/e/f", ".new-half"):
         os.makedirs(os.path.join(boxes, name))
@@ -335,6 +443,7 @@ def _(t):
         thread.join()
     if faults:
         raise faults[0]
+    t.equal(t.supervisors(), {}, "a removal was told before its supervisor was gone")
     t.until(lambda: not any(t.left().values()), 20, "nothing that is left")
 
 
