@@ -50,6 +50,8 @@ struct _TholeDriver
   GHashTable *health;    /* container -> CtrHealth, of those that run and are checked */
   GHashTable *execs;     /* ids of the further programs that are ours */
   GHashTable *names;     /* container -> CtrName, of all that were seen */
+  GHashTable *roots;     /* container -> CtrRoot, of snapshots that are mounted here */
+  guint transfers;       /* of files, under way */
   guint copies;          /* of volumes, under way */
   guint serial;          /* for names of what lives shortly */
 };
@@ -80,5 +82,6 @@ GTask       *ctr_job_new (TholeDriver *self, gsize size, GDestroyNotify clear, G
 extern const TholeWorkloadOps ctr_workload_ops;
 extern const TholeExecOps ctr_exec_ops;
 extern const TholeAgentOps ctr_agent_ops;
+extern const TholeFilesOps ctr_files_ops;
 extern const TholeImageOps ctr_image_ops;
 extern const TholeVolumeOps ctr_volume_ops;

@@ -37,6 +37,7 @@ driver_clear (gpointer box)
   g_clear_pointer (&self->oom, g_hash_table_unref);
   g_clear_pointer (&self->creating, g_hash_table_unref);
   g_clear_pointer (&self->execs, g_hash_table_unref);
+  g_clear_pointer (&self->roots, g_hash_table_unref);
   g_clear_pointer (&self->health, g_hash_table_unref);
   g_clear_pointer (&self->nets, ctr_nets_free);
   g_free (self->subnet);
@@ -121,6 +122,7 @@ ctr_open (TholeHost *host, const TholeHostOps *ops, GVariant *config, GError **e
   self->health = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, ctr_health_free);
   self->nets = ctr_nets_new ();
   self->execs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->roots = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, name_free);
   self->events = ctr_events_new (self);
   return self;
@@ -257,7 +259,8 @@ static const TholeDriverOps driver_ops = {
 
 static const TholeInterface interfaces[] = {
   { "workload/1", &ctr_workload_ops }, { "exec/1", &ctr_exec_ops }, { "agent/1", &ctr_agent_ops },
-  { "image/1", &ctr_image_ops },       { "volume/1", &ctr_volume_ops }, { NULL, NULL },
+  { "files/1", &ctr_files_ops },       { "image/1", &ctr_image_ops },   { "volume/1", &ctr_volume_ops },
+  { NULL, NULL },
 };
 
 THOLE_DRIVER_DEFINE (containerd, THOLE_VERSION, &driver_ops, interfaces)

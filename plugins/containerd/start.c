@@ -9,6 +9,7 @@
 #include "net.h"
 #include "place.h"
 #include "reap.h"
+#include "root.h"
 #include "slots.h"
 
 #define START_SECONDS 100.0
@@ -234,14 +235,35 @@ make_stdio (Start *self, GError **error)
   return TRUE;
 }
 
+/* Nobody else has the snapshot mounted. */
+static void
+on_vacated (GTask *task, gpointer value, GError *error)
+{
+  Start *self = g_task_get_task_data (task);
+  Ctr__SnapshotKey request = CTR__SNAPSHOT_KEY__INIT;
+  CtrCall call = { .method = "Snapshots/Mounts", .message = &request.base, .reply = &ctr__snapshot_mounts__descriptor };
+  GError *wrong = NULL;
+
+  if (error != NULL)
+    {
+      ctr_fail (task, error);
+      return;
+    }
+  if (!make_stdio (self, &wrong))
+    {
+      g_task_return_error (task, wrong);
+      return;
+    }
+  request.snapshotter = self->job.driver->config->snapshotter;
+  request.key = self->container;
+  ctr_call (task, &call, on_mounts);
+}
+
 static void
 launch (GTask *task)
 {
   Start *self = g_task_get_task_data (task);
   TholeDriver *driver = self->job.driver;
-  Ctr__SnapshotKey request = CTR__SNAPSHOT_KEY__INIT;
-  CtrCall call = { .method = "Snapshots/Mounts", .message = &request.base, .reply = &ctr__snapshot_mounts__descriptor };
-  GError *error = NULL;
 
   if (!g_hash_table_add (driver->starting, g_strdup (self->container)))
     {
@@ -251,14 +273,7 @@ launch (GTask *task)
   self->marked = TRUE;
   g_hash_table_remove (driver->oom, self->container);
   g_hash_table_remove (driver->ends, self->container);
-  if (!make_stdio (self, &error))
-    {
-      g_task_return_error (task, error);
-      return;
-    }
-  request.snapshotter = driver->config->snapshotter;
-  request.key = self->container;
-  ctr_call (task, &call, on_mounts);
+  ctr_root_vacate (task, self->container, on_vacated);
 }
 
 static void

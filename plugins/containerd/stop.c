@@ -10,6 +10,7 @@
 #include "net.h"
 #include "place.h"
 #include "reap.h"
+#include "root.h"
 #include "slots.h"
 
 #define DEFAULT_GRACE 10.0
@@ -226,13 +227,13 @@ on_snapshot_removed (GTask *task, gpointer value, GError *error)
 }
 
 static void
-on_container_removed (GTask *task, gpointer value, GError *error)
+on_vacated (GTask *task, gpointer value, GError *error)
 {
   Stop *self = g_task_get_task_data (task);
   Ctr__SnapshotKey request = CTR__SNAPSHOT_KEY__INIT;
   CtrCall call = { .method = "Snapshots/Remove", .message = &request.base };
 
-  if (error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND))
+  if (error != NULL)
     {
       ctr_fail (task, error);
       return;
@@ -240,6 +241,15 @@ on_container_removed (GTask *task, gpointer value, GError *error)
   request.snapshotter = self->job.driver->config->snapshotter;
   request.key = self->container;
   ctr_call (task, &call, on_snapshot_removed);
+}
+
+static void
+on_container_removed (GTask *task, gpointer value, GError *error)
+{
+  if (error != NULL && !ctr_is (error, THOLE_ERROR_NOT_FOUND))
+    ctr_fail (task, error);
+  else
+    ctr_root_vacate (task, ((Stop *) g_task_get_task_data (task))->container, on_vacated);
 }
 
 static void

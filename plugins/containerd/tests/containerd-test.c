@@ -11,7 +11,9 @@ extern const char engine_name[];
 extern const char *const engine_lacks[];
 void add_cancel_cases (void);
 void add_exec_cases (void);
+void add_file_cases (void);
 void add_log_cases (void);
+void add_mounted_cases (void);
 void add_volume_cases (void);
 void add_workload_cases (void);
 
@@ -27,6 +29,8 @@ main (int argc, char **argv)
   add_log_cases ();
   add_exec_cases ();
   add_cancel_cases ();
+  add_file_cases ();
+  add_mounted_cases ();
   add_volume_cases ();
   return g_test_run ();
 }

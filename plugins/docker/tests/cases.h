@@ -23,6 +23,7 @@ void      add_log_cases (void);
 void      add_exec_cases (void);
 void      add_cancel_cases (void);
 void      add_file_cases (void);
+void      add_mounted_cases (void);
 void      add_image_cases (void);
 void      add_volume_cases (void);
 void      add_event_cases (void);

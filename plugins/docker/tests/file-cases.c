@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "tar.h"
+#include "../tar.h"
 
 #define BIG (20 * 1024 * 1024)
 
@@ -211,6 +211,7 @@ test_secrets (Bench *b)
   g_autofree char *text = NULL;
 
   g_assert_no_error (error);
+  g_assert_nonnull (created);
   g_assert_true (start (b, id, &error));
   g_variant_unref (wait_state (b, id, "exited"));
   text = log_text (b, id, none, 0);

@@ -1,0 +1,332 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "inside.h"
+#include "thole-error.h"
+
+#define BLOCK 512
+#define PIECE 65536
+#define DEPTH_MAX 60 /* each is an open folder */
+#define LINK_MAX_LENGTH 4096
+
+struct _CtrPack
+{
+  int item;          /* what is packed (O_PATH) */
+  struct stat about;
+  char *name;        /* as the archive names it */
+};
+
+typedef struct
+{
+  CtrSink sink;
+  gpointer user_data;
+  GString *name;      /* of the entry at hand */
+  DIR *folders[DEPTH_MAX];
+  gsize lengths[DEPTH_MAX]; /* of their names */
+  guint depth;
+} Walk;
+
+/* what to pack ---------------------------------------------------------------------------------------- */
+
+static int
+open_item (int root, const char *path)
+{
+  g_autofree char *whole = g_canonicalize_filename (path, "/"), *folder = g_path_get_dirname (whole), *base = g_path_get_basename (whole);
+  gboolean follow = g_str_has_suffix (path, "/") || g_str_has_suffix (path, "/.");
+  int parent, item;
+
+  if (follow || strcmp (whole, "/") == 0)
+    return ctr_inside_open (root, whole, O_PATH, CTR_INSIDE_ROOT);
+  parent = ctr_inside_open (root, folder, O_PATH | O_DIRECTORY, CTR_INSIDE_ROOT);
+  if (parent < 0)
+    return -1;
+  item = ctr_inside_open (parent, base, O_PATH | O_NOFOLLOW, CTR_INSIDE_BENEATH);
+  close (parent);
+  return item;
+}
+
+CtrPack *
+ctr_pack_new (int root, const char *path, GError **error)
+{
+  g_autoptr(CtrPack) self = g_new0 (CtrPack, 1);
+  g_autofree char *whole = g_canonicalize_filename (path, "/");
+
+  self->name = strcmp (whole, "/") == 0 ? g_strdup (".") : g_path_get_basename (whole);
+  self->item = open_item (root, path);
+  if (self->item < 0 || fstat (self->item, &self->about) < 0)
+    {
+      /* what lies in no folder is not there */
+      ctr_inside_fail (error, errno == ENOTDIR ? ENOENT : errno, path);
+      return NULL;
+    }
+  return g_steal_pointer (&self);
+}
+
+void
+ctr_pack_free (CtrPack *self)
+{
+  if (self->item >= 0)
+    close (self->item);
+  g_free (self->name);
+  g_free (self);
+}
+
+/* headers --------------------------------------------------------------------------------------------- */
+
+/* Octal, or GNU's way for what that has no room for. */
+static void
+put_number (char *field, gsize width, gint64 value)
+{
+  if (value >= 0 && value < (gint64) 1 << 3 * (width - 1))
+    {
+      g_snprintf (field, (gulong) width, "%0*" G_GINT64_MODIFIER "o", (int) width - 1, value);
+      return;
+    }
+  for (gsize i = width; i-- > 0; value >>= 8)
+    field[i] = (char) (value & 0xff);
+  field[0] = value < 0 ? (char) 0xff : (char) 0x80;
+}
+
+static gboolean
+put_header (Walk *self, const char *name, char kind, gint64 size, const struct stat *about, const char *link, GError **error)
+{
+  char header[BLOCK] = { 0 };
+  guint sum = 0;
+
+  memcpy (header, name, MIN (strlen (name), 100));
+  put_number (header + 100, 8, about->st_mode & 07777);
+  put_number (header + 108, 8, about->st_uid);
+  put_number (header + 116, 8, about->st_gid);
+  put_number (header + 124, 12, size);
+  put_number (header + 136, 12, about->st_mtime);
+  memset (header + 148, ' ', 8);
+  header[156] = kind;
+  memcpy (header + 157, link, MIN (strlen (link), 100));
+  memcpy (header + 257, "ustar  ", 8);
+  if (kind == '3' || kind == '4')
+    {
+      put_number (header + 329, 8, major (about->st_rdev));
+      put_number (header + 337, 8, minor (about->st_rdev));
+    }
+  for (guint i = 0; i < BLOCK; i++)
+    sum += (guint8) header[i];
+  g_snprintf (header + 148, 8, "%06o", sum);
+  return self->sink (self->user_data, header, BLOCK, error);
+}
+
+static gboolean
+put_padding (Walk *self, guint64 size, GError **error)
+{
+  static const char zeros[BLOCK];
+
+  return size % BLOCK == 0 || self->sink (self->user_data, zeros, BLOCK - size % BLOCK, error);
+}
+
+static gboolean
+put_long (Walk *self, char kind, const char *text, GError **error)
+{
+  static const struct stat nobody;
+  gsize size = strlen (text) + 1;
+
+  return size <= 101 || (put_header (self, "././@LongLink", kind, (gint64) size, &nobody, "", error)
+                         && self->sink (self->user_data, text, size, error) && put_padding (self, size, error));
+}
+
+static gboolean
+put_entry (Walk *self, char kind, gint64 size, const struct stat *about, const char *link, GError **error)
+{
+  return put_long (self, 'L', self->name->str, error) && put_long (self, 'K', link, error)
+         && put_header (self, self->name->str, kind, size, about, link, error);
+}
+
+/* entries --------------------------------------------------------------------------------------------- */
+
+static gboolean
+put_content (Walk *self, int fd, gint64 size, GError **error)
+{
+  g_autofree guint8 *piece = g_malloc (PIECE);
+  gint64 left = size;
+
+  while (left > 0)
+    {
+      gssize n = read (fd, piece, (gsize) MIN (left, PIECE));
+
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        return ctr_inside_fail (error, errno, self->name->str);
+      if (n == 0)
+        {
+          g_set_error (error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "a file became shorter while it was read");
+          return FALSE;
+        }
+      if (!self->sink (self->user_data, piece, (gsize) n, error))
+        return FALSE;
+      left -= n;
+    }
+  return put_padding (self, (guint64) size, error);
+}
+
+static gboolean
+pack_file (Walk *self, int item, GError **error)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", item);
+  int fd = open (path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  struct stat about;
+  gboolean good;
+
+  if (fd < 0 || fstat (fd, &about) < 0)
+    {
+      ctr_inside_fail (error, errno, self->name->str);
+      if (fd >= 0)
+        close (fd);
+      return FALSE;
+    }
+  good = put_entry (self, '0', about.st_size, &about, "", error) && put_content (self, fd, about.st_size, error);
+  close (fd);
+  return good;
+}
+
+static gboolean
+pack_link (Walk *self, int item, const struct stat *about, GError **error)
+{
+  char link[LINK_MAX_LENGTH + 1];
+  gssize n = readlinkat (item, "", link, LINK_MAX_LENGTH);
+
+  if (n < 0)
+    return ctr_inside_fail (error, errno, self->name->str);
+  link[n] = '\0';
+  return put_entry (self, '2', 0, about, link, error);
+}
+
+/* What the kernel makes up has no end, or no size. */
+static gboolean
+is_made_up (int item)
+{
+  struct statfs system;
+
+  return fstatfs (item, &system) == 0
+         && (system.f_type == PROC_SUPER_MAGIC || system.f_type == SYSFS_MAGIC || system.f_type == CGROUP_SUPER_MAGIC
+             || system.f_type == CGROUP2_SUPER_MAGIC || system.f_type == DEVPTS_SUPER_MAGIC);
+}
+
+static gboolean
+pack_folder (Walk *self, int item, const struct stat *about, GError **error)
+{
+  int fd;
+
+  g_string_append_c (self->name, '/');
+  if (!put_entry (self, '5', 0, about, "", error))
+    return FALSE;
+  if (self->depth > 0 && is_made_up (item))
+    return TRUE;
+  if (self->depth == DEPTH_MAX)
+    {
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_LIMIT, "more than %d folders within each other", DEPTH_MAX);
+      return FALSE;
+    }
+  fd = openat (item, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  self->folders[self->depth] = fd >= 0 ? fdopendir (fd) : NULL;
+  if (self->folders[self->depth] == NULL)
+    {
+      ctr_inside_fail (error, errno, self->name->str);
+      if (fd >= 0)
+        close (fd);
+      return FALSE;
+    }
+  self->lengths[self->depth++] = self->name->len;
+  return TRUE;
+}
+
+static gboolean
+pack_item (Walk *self, int item, const struct stat *about, GError **error)
+{
+  switch (about->st_mode & S_IFMT)
+    {
+    case S_IFREG:
+      return pack_file (self, item, error);
+    case S_IFDIR:
+      return pack_folder (self, item, about, error);
+    case S_IFLNK:
+      return pack_link (self, item, about, error);
+    case S_IFCHR:
+      return put_entry (self, '3', 0, about, "", error);
+    case S_IFBLK:
+      return put_entry (self, '4', 0, about, "", error);
+    case S_IFIFO:
+      return put_entry (self, '6', 0, about, "", error);
+    default:
+      return TRUE;
+    }
+}
+
+/* The next one of the innermost folder, or out of that. */
+static gboolean
+walk_on (Walk *self, GError **error)
+{
+  DIR *folder = self->folders[self->depth - 1];
+  struct dirent *found;
+  struct stat about;
+  gboolean good;
+  int item;
+
+  errno = 0;
+  found = readdir (folder);
+  if (found == NULL)
+    {
+      int number = errno;
+
+      closedir (folder);
+      self->depth--;
+      return number == 0 || ctr_inside_fail (error, number, self->name->str);
+    }
+  if (strcmp (found->d_name, ".") == 0 || strcmp (found->d_name, "..") == 0)
+    return TRUE;
+  g_string_truncate (self->name, self->lengths[self->depth - 1]);
+  g_string_append (self->name, found->d_name);
+  item = openat (dirfd (folder), found->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  /* it has gone meanwhile */
+  if (item < 0 && errno == ENOENT)
+    return TRUE;
+  if (item < 0 || fstat (item, &about) < 0)
+    {
+      ctr_inside_fail (error, errno, self->name->str);
+      if (item >= 0)
+        close (item);
+      return FALSE;
+    }
+  good = pack_item (self, item, &about, error);
+  close (item);
+  return good;
+}
+
+gboolean
+ctr_pack_run (CtrPack *self, CtrSink sink, gpointer user_data, GError **error)
+{
+  static const char zeros[2 * BLOCK];
+  g_autofree Walk *walk = g_new0 (Walk, 1);
+  g_autoptr(GString) name = g_string_new (self->name);
+  gboolean good;
+
+  walk->sink = sink;
+  walk->user_data = user_data;
+  walk->name = name;
+  good = pack_item (walk, self->item, &self->about, error);
+  while (good && walk->depth > 0)
+    good = walk_on (walk, error);
+  while (walk->depth > 0)
+    closedir (walk->folders[--walk->depth]);
+  return good && sink (user_data, zeros, sizeof zeros, error);
+}
