@@ -5,12 +5,17 @@
 #include <string.h>
 
 #include "bus/handover.h"
+#include "bus/relay.h"
 #include "bus/value.h"
 #include "bus/watch.h"
 #include "bus/wire.h"
 
 #define HEAD 256 /* bytes of a message beside its body, about */
 #define MOST_TURNED 10000 /* calls without a sign of life */
+#define FEW 2048                          /* bytes of arguments that count for nothing */
+#define MOST_OF_ONE (8 * 1024 * 1024)     /* of the calls of one caller that have no answer */
+#define MOST_OF_ALL (32 * 1024 * 1024)
+#define LIMITS_EXCEEDED "org.freedesktop.DBus.Error.LimitsExceeded"
 #define UNREAD "too much that was sent is unread: a sign of life (org.freedesktop.DBus.Peer.Ping) is awaited"
 
 /* calls -------------------------------------------------------------------------------------------------------- */
@@ -19,10 +24,14 @@ void
 thole_bus_call_free (TholeBusCall *call)
 {
   if (call->bus != NULL)
-    g_hash_table_remove (call->bus->calls, call);
+    {
+      g_hash_table_remove (call->bus->calls, call);
+      call->bus->held -= call->size;
+    }
   if (call->state_free != NULL)
     call->state_free (call->state);
   call->caller->calls--;
+  call->caller->held -= call->size;
   thole_bus_caller_unref (call->caller);
   g_clear_pointer (&call->principal, thole_principal_unref);
   g_clear_pointer (&call->peer, thole_principal_unref);
@@ -59,7 +68,7 @@ may_answer (TholeBusCall *call, gsize size)
   if (size > THOLE_BUS_MAX_ANSWER)
     thole_bus_fail (call, THOLE_ERROR_TOO_LARGE, "the answer is too long for one message; lists come page by page");
   else if (!thole_bus_may_owe (call->caller, size))
-    thole_bus_refuse (call, "org.freedesktop.DBus.Error.LimitsExceeded", "%s", UNREAD);
+    thole_bus_refuse (call, LIMITS_EXCEEDED, "%s", UNREAD);
   else
     return TRUE;
   return FALSE;
@@ -151,7 +160,7 @@ turn_away (TholeBus *self, GDBusMessage *message, const char *name, const char *
 
 /* who does not read is not even told after a while. @caller: (nullable) */
 static void
-refuse_call (TholeBus *self, TholeBusCaller *caller, GDBusMessage *message, const char *text)
+refuse_call (TholeBus *self, TholeBusCaller *caller, GDBusMessage *message, const char *name, const char *text)
 {
   if (caller != NULL && caller->turned++ >= MOST_TURNED)
     {
@@ -159,15 +168,40 @@ refuse_call (TholeBus *self, TholeBusCaller *caller, GDBusMessage *message, cons
       thole_bus_owe (caller, 0);
       return;
     }
-  turn_away (self, message, "org.freedesktop.DBus.Error.LimitsExceeded", text);
+  turn_away (self, message, name, text);
   if (caller != NULL)
     thole_bus_owe (caller, HEAD);
+}
+
+/* it has lost its arguments on the way */
+static void
+refuse_giant (TholeBus *self, TholeBusCaller *caller, GDBusMessage *message)
+{
+  g_autofree char *name = thole_bus_error_name (THOLE_ERROR_TOO_LARGE);
+  g_autofree char *text = g_strdup_printf ("The arguments may have %" G_GSIZE_FORMAT " bytes, and %d values", self->options.max_body,
+                                           THOLE_BUS_MAX_VALUES);
+
+  refuse_call (self, caller, message, name, text);
+}
+
+static gsize
+size_of (GDBusMessage *message)
+{
+  return g_dbus_message_get_body (message) != NULL ? g_variant_get_size (g_dbus_message_get_body (message)) : 0;
+}
+
+/* arguments stay in memory until the call is answered */
+static gboolean
+has_room (const TholeBus *self, const TholeBusCaller *caller, gsize size)
+{
+  return size <= FEW || ((caller->held == 0 || caller->held + size <= MOST_OF_ONE) && (self->held == 0 || self->held + size <= MOST_OF_ALL));
 }
 
 void
 thole_bus_begin_call (TholeBus *self, GDBusMessage *message)
 {
   const char *sender = g_dbus_message_get_sender (message);
+  gsize size = size_of (message);
   TholeBusCaller *caller;
   TholeBusCall *call;
 
@@ -181,14 +215,19 @@ thole_bus_begin_call (TholeBus *self, GDBusMessage *message)
       return;
     }
   caller = thole_bus_caller_get (self, sender);
-  if (caller == NULL || caller->calls >= THOLE_BUS_MAX_CALLS)
+  if (caller == NULL || caller->calls >= THOLE_BUS_MAX_CALLS || !has_room (self, caller, size))
     {
-      refuse_call (self, caller, message, "too many calls at once");
+      refuse_call (self, caller, message, LIMITS_EXCEEDED, "too many calls at once");
       return;
     }
   if (!thole_bus_may_call (caller))
     {
-      refuse_call (self, caller, message, UNREAD);
+      refuse_call (self, caller, message, LIMITS_EXCEEDED, UNREAD);
+      return;
+    }
+  if (thole_bus_relay_cut (message))
+    {
+      refuse_giant (self, caller, message);
       return;
     }
   call = g_new0 (TholeBusCall, 1);
@@ -196,7 +235,10 @@ thole_bus_begin_call (TholeBus *self, GDBusMessage *message)
   call->caller = thole_bus_caller_ref (caller);
   call->message = g_object_ref (message);
   call->cancellable = g_cancellable_new ();
+  call->size = size;
   caller->calls++;
+  caller->held += size;
+  self->held += size;
   g_hash_table_add (self->calls, call);
   if (caller->known)
     thole_bus_route (call);

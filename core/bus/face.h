@@ -41,6 +41,7 @@ struct _TholeBus
   TholeBusNews *news;
   TholeBusWatchers *watchers;
   gint64 no_polkit_until;   /* µs monotonic: it was not there */
+  gsize held;               /* bytes of the arguments of calls */
   gsize owed;               /* debt.c: bytes of answers that perhaps nobody has read */
   guint questions;          /* callers that are asked whether they have */
   gboolean draining;
@@ -58,6 +59,7 @@ struct _TholeBusCaller
   uid_t uid;
   guint calls;
   gboolean listing;         /* it has asked for a list of all objects */
+  gsize held;               /* bytes of the arguments of its calls */
   gsize owed;               /* bytes of answers since its last sign of life */
   gsize asked;              /* of them those before the question that it has not answered; 0 = there is none */
   guint turned;             /* calls that were turned away since that sign */
@@ -72,6 +74,7 @@ struct _TholeBusCall
   TholeBus *bus;            /* NULL after thole_bus_free() */
   TholeBusCaller *caller;
   GDBusMessage *message;
+  gsize size;               /* bytes of its arguments */
   TholeBusKind kind;
   char *id;                 /* (nullable) */
   const TholeOperationDef *def;

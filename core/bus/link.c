@@ -6,14 +6,16 @@
  */
 #include "bus/face.h"
 
-#include <malloc.h>
 #include <string.h>
 
+#include "bus/relay.h"
 #include "bus/watch.h"
 
 #define OWN_NAME_PATIENCE (10 * 1000) /* ms */
 #define FLUSH_PATIENCE (2 * 1000)     /* ms */
-#define TRIM_PAUSE 1000               /* ms */
+#define FEW 1024                      /* bytes of a body that are not worth the work */
+#define HEAD 1024                     /* bytes of a message beside its body, about */
+#define AS_CLIENT (G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION)
 #define DO_NOT_QUEUE 4u
 #define PRIMARY_OWNER 1u
 #define FIRST_PAUSE (100 * 1000)          /* µs before the bus is tried again */
@@ -24,7 +26,7 @@ struct _TholeBusInlet
 {
   gint refs;
   GMainContext *context;
-  gsize max_body;          /* bytes */
+  TholeBusRelay *relay;
   TholeBus *bus;           /* main context only; NULL when it is gone */
 };
 
@@ -32,6 +34,7 @@ typedef struct
 {
   TholeBusInlet *inlet;
   GDBusMessage *message;
+  gsize size;
 } Arrival;
 
 static void
@@ -42,6 +45,7 @@ inlet_unref (gpointer data)
   if (!g_atomic_int_dec_and_test (&self->refs))
     return;
   g_main_context_unref (self->context);
+  thole_bus_relay_unref (self->relay);
   g_free (self);
 }
 
@@ -50,6 +54,7 @@ arrival_free (gpointer data)
 {
   Arrival *self = data;
 
+  thole_bus_relay_hold (self->inlet->relay, -(gssize) self->size);
   inlet_unref (self->inlet);
   g_object_unref (self->message);
   g_free (self);
@@ -82,29 +87,25 @@ is_ours (GDBusMessage *message)
          && strcmp (g_dbus_message_get_member (message), "Introspect") == 0;
 }
 
-static gboolean
-trim (gpointer user_data)
-{
-  malloc_trim (0);
-  return G_SOURCE_REMOVE;
-}
-
-/* Such a message takes many times its size here. It is not worth a trip to the main context. Its memory is given back when the thread
- * that read it has let go of it, too.
+/* What GDBus has made of a body is many times as long as its values stand in a row, and stays so as long as it is kept; so it is made anew
+ * of the bytes of that row. Returns: bytes of the message in memory, about
  */
-static void
-refuse_giant (TholeBusInlet *inlet, GDBusConnection *connection, GDBusMessage *message)
+static gsize
+pack (GDBusMessage **message)
 {
-  g_autofree char *name = thole_bus_error_name (THOLE_ERROR_TOO_LARGE);
-  g_autoptr (GDBusMessage) reply =
-    g_dbus_message_new_method_error (message, name, "The arguments may have %" G_GSIZE_FORMAT " bytes", inlet->max_body);
-  g_autoptr (GSource) later = g_timeout_source_new (TRIM_PAUSE);
+  GVariant *body = g_dbus_message_get_body (*message);
+  gsize size = body != NULL ? g_variant_get_size (body) : 0;
+  g_autoptr (GBytes) bytes = NULL;
+  GDBusMessage *packed;
 
-  if (!(g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED))
-    g_dbus_connection_send_message (connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
-  g_object_unref (message);
-  g_source_set_callback (later, trim, NULL, NULL);
-  g_source_attach (later, inlet->context);
+  /* it is locked; of descriptors there may be none left for a copy */
+  if (size <= FEW || (packed = g_dbus_message_copy (*message, NULL)) == NULL)
+    return size + HEAD;
+  bytes = g_variant_get_data_as_bytes (body);
+  g_dbus_message_set_body (packed, g_variant_new_from_bytes (g_variant_get_type (body), bytes, TRUE));
+  g_object_unref (*message);
+  *message = packed;
+  return size + HEAD;
 }
 
 /* in the thread of the connection */
@@ -119,13 +120,11 @@ take_message (GDBusConnection *connection, GDBusMessage *message, gboolean incom
     thole_bus_outlet_precede (connection, message);
   if (!incoming || !is_ours (message))
     return message;
-  if (g_dbus_message_get_body (message) != NULL && g_variant_get_size (g_dbus_message_get_body (message)) > inlet->max_body)
-    {
-      refuse_giant (inlet, connection, message);
-      return NULL;
-    }
   arrival = g_new (Arrival, 1);
-  *arrival = (Arrival) { inlet, message };
+  arrival->inlet = inlet;
+  arrival->size = pack (&message);
+  arrival->message = message;
+  thole_bus_relay_hold (inlet->relay, (gssize) arrival->size);
   g_atomic_int_inc (&inlet->refs);
   source = g_idle_source_new ();
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
@@ -179,7 +178,7 @@ listen_to (TholeBus *self, GDBusConnection *connection)
 
   inlet->refs = 2; /* ours and the filter's */
   inlet->context = g_main_context_ref_thread_default ();
-  inlet->max_body = self->options.max_body;
+  inlet->relay = thole_bus_relay_ref (thole_bus_relay_of (g_dbus_connection_get_stream (connection)));
   inlet->bus = self;
   g_dbus_connection_set_exit_on_close (connection, FALSE);
   self->connection = connection;
@@ -263,6 +262,7 @@ thole_bus_link_end (TholeBus *self)
       thole_bus_outlet_push (self->outlet);
       flush (self->connection);
       g_dbus_connection_close_sync (self->connection, NULL, NULL);
+      thole_bus_relay_drain (self->inlet->relay, FLUSH_PATIENCE * G_TIME_SPAN_MILLISECOND);
       drop_connection (self);
     }
   g_free (self->address);
@@ -338,7 +338,7 @@ static void
 connected (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GError) error = NULL;
-  GDBusConnection *connection = g_dbus_connection_new_for_address_finish (result, &error);
+  GDBusConnection *connection = g_dbus_connection_new_finish (result, &error);
   TholeBus *self = user_data;
 
   if (connection == NULL && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
@@ -356,6 +356,41 @@ connected (GObject *source, GAsyncResult *result, gpointer user_data)
                           self);
 }
 
+/* Returns: (transfer full) (nullable): what GDBus has in place of @stream, a new connection to a bus */
+static GIOStream *
+stream_through_relay (const TholeBus *self, GIOStream *stream, GError **error)
+{
+  g_autoptr (TholeBusRelay) relay = NULL;
+  GSocketConnection *ours = NULL;
+
+  if (G_IS_SOCKET_CONNECTION (stream))
+    relay = thole_bus_relay_new (G_SOCKET_CONNECTION (stream), self->options.max_body, &ours, error);
+  else
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "this bus is behind no socket");
+  return ours != NULL ? G_IO_STREAM (ours) : NULL;
+}
+
+static void
+reached (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GIOStream) stream = g_dbus_address_get_stream_finish (result, NULL, &error);
+  g_autoptr (GIOStream) ours = NULL;
+  TholeBus *self = user_data;
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  if (stream != NULL)
+    ours = stream_through_relay (self, stream, &error);
+  if (ours != NULL)
+    {
+      g_dbus_connection_new (ours, NULL, AS_CLIENT, NULL, self->joining, connected, self);
+      return;
+    }
+  g_clear_object (&self->joining);
+  join_later (self);
+}
+
 static gboolean
 join (gpointer user_data)
 {
@@ -363,9 +398,7 @@ join (gpointer user_data)
 
   thole_source_clear (&self->again);
   self->joining = g_cancellable_new ();
-  g_dbus_connection_new_for_address (self->address,
-                                     G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
-                                     NULL, self->joining, connected, self);
+  g_dbus_address_get_stream (self->address, self->joining, reached, self);
   return G_SOURCE_REMOVE;
 }
 
@@ -400,18 +433,19 @@ bus_gone (GDBusConnection *connection, gboolean by_peer, GError *error, gpointer
 /* -------------------------------------------------------------------------------------------------------------- */
 
 static GDBusConnection *
-connect_to (TholeBusWhich which, const char *given, char **address, GError **error)
+connect_to (const TholeBus *self, TholeBusWhich which, const char *given, char **address, GError **error)
 {
   g_autofree char *where = which == THOLE_BUS_AT_ADDRESS
                              ? g_strdup (given)
                              : g_dbus_address_get_for_bus_sync (which == THOLE_BUS_OF_SYSTEM ? G_BUS_TYPE_SYSTEM : G_BUS_TYPE_SESSION,
                                                                 NULL, error);
+  g_autoptr (GIOStream) stream = where != NULL ? g_dbus_address_get_stream_sync (where, NULL, NULL, error) : NULL;
+  g_autoptr (GIOStream) ours = stream != NULL ? stream_through_relay (self, stream, error) : NULL;
   GDBusConnection *connection;
 
-  if (where == NULL)
+  if (ours == NULL)
     return NULL;
-  connection = g_dbus_connection_new_for_address_sync (
-    where, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION, NULL, NULL, error);
+  connection = g_dbus_connection_new_sync (ours, NULL, AS_CLIENT, NULL, NULL, error);
   if (connection != NULL)
     *address = g_steal_pointer (&where);
   return connection;
@@ -420,7 +454,7 @@ connect_to (TholeBusWhich which, const char *given, char **address, GError **err
 gboolean
 thole_bus_link_begin (TholeBus *self, TholeBusWhich which, const char *address, GError **error)
 {
-  GDBusConnection *connection = connect_to (which, address, &self->address, error);
+  GDBusConnection *connection = connect_to (self, which, address, &self->address, error);
 
   if (connection == NULL)
     return FALSE;
