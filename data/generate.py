@@ -1,14 +1,18 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The Thole authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes thole.conf and thole.conf(5) of core/config/keys.list, so that they name every key and no other, and puts the slots of
+"""Makes thole.conf and thole.conf(5) of core/config/keys.list, so that they name every key and no other (the local driver's are those
+of the table in its README), and puts the slots of
 sdk/thole-driver.h into thole-driver(7).
 
 usage: generate.py conf|man VERSION FOLDER OUTPUT KEYS_LIST      FOLDER: where the configuration is
        generate.py driver OUTPUT PAGE HEADER
 """
+import os
 import re
 import sys
+
+LOCAL = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "plugins", "local", "README.md")
 
 TYPES = {"string": "text", "list": "list, separated by semicolons", "int": "integer", "number": "number",
          "bool": "true or false", "size": "size: bytes, or with a unit as in 16MiB", "choice": "one of"}
@@ -73,6 +77,14 @@ def roff(text):
     return "\\&" + text if text.startswith((".", "'")) else text
 
 
+def local_keys():
+    """Key, default and meaning of the local driver's keys."""
+    with open(LOCAL, encoding="utf-8") as file:
+        table = file.read().split("## Configuration")[1].split("##")[0]
+    for line in re.findall(r"^\| `.*$", table, re.M):
+        yield [cell.strip().replace("`", "") for cell in line.strip("|").split("|")]
+
+
 def man(keys, version, folder):
     out = ['.\\" made by data/generate.py of core/config/keys.list; do not edit',
            f'.TH THOLE.CONF 5 "" "thole {version}" "File Formats"',
@@ -99,9 +111,14 @@ def man(keys, version, folder):
             ".TP", "\\fBdefault\\fR (true or false)", "Workloads that name no backend go here.",
             ".TP", "\\fBsecret_\\fINAME\\fB_file\\fR (path)", "A file that holds the driver's secret NAME, read at the start.",
             ".TP", "\\fBrequire_isolation\\fR (true or false)", "Refuse a driver that would run inside the daemon.",
-            ".SH EXAMPLE", ".nf", "[daemon]", "listen=unix:/run/thole/thole.sock;127.0.0.1:7460", "", "[backend docker]",
-            "driver=docker", "url=unix:///var/run/docker.sock", "default=true", ".fi",
-            ".SH SEE ALSO", ".BR tholed (8),", ".BR tholectl (1)"]
+            ".SS driver=local", "Sandboxes of this machine, without any engine, have these keys:"]
+    for key, default, meaning in local_keys():
+        text = meaning[0].upper() + meaning[1:]
+        out += [".TP", f"\\fB{roff(key)}\\fR", f"{roff(text)}.", "No default." if default == "none" else f"Default: {roff(default)}."]
+    out += [".SH EXAMPLE", ".nf", "[daemon]", "listen=unix:/run/thole/thole.sock;127.0.0.1:7460", "", "[backend docker]",
+            "driver=docker", "url=unix:///var/run/docker.sock", "default=true", "",
+            "[backend local]", "driver=local", "roots=/srv/roots", ".fi",
+            ".SH SEE ALSO", ".BR tholed (8),", ".BR tholectl (1),", ".BR thole-driver (7)"]
     return "\n".join(out) + "\n"
 
 

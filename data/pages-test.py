@@ -75,6 +75,14 @@ def _(t):
         t.holds(page, f"\\fB{key}\\fR")
 
 
+@case("thole.conf(5) names every key that the manifest of the local driver has, and no other")
+def _(t):
+    with open(os.path.join(ROOT, "plugins", "local", "local.plugin"), encoding="utf-8") as file:
+        wanted = re.search(r"^ConfigKeys=(.*)$", file.read(), re.M)[1].split(";")
+    section = read("thole.conf.5").split(".SS driver=local")[1].split(".SH")[0]
+    t.equal(sorted(re.findall(r"^\\fB(\w+)\\fR$", section, re.M)), sorted(key.partition(":")[0] for key in wanted))
+
+
 @case("tholed(8) names every option of tholed, and no other")
 def _(t):
     options = set(re.findall(r"^  (?:-\w, )?--([a-z-]+)", run(THOLED, "--help").stdout, re.M))

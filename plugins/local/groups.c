@@ -44,13 +44,13 @@ counts_by_namespace (void)
 }
 
 static void
-find_unified (LocalGroups *self, const char *parent)
+find_unified (LocalGroups *self, const char *root, const char *parent)
 {
-  g_autofree char *folder = g_strconcat (ROOT, parent, NULL), *has = NULL;
+  g_autofree char *folder = g_strconcat (root, parent, NULL), *has = NULL;
   g_autofree char *list = g_build_filename (folder, "cgroup.controllers", NULL);
 
   self->unified = TRUE;
-  write_text (ROOT, "cgroup.subtree_control", "+memory +pids +cpu");
+  write_text (root, "cgroup.subtree_control", "+memory +pids +cpu");
   if (!make (folder) || !write_text (folder, "cgroup.subtree_control", "+memory +pids +cpu")
       || !g_file_get_contents (list, &has, NULL, NULL))
     return;
@@ -60,24 +60,32 @@ find_unified (LocalGroups *self, const char *parent)
 }
 
 void
-local_groups_find (LocalGroups *self, const char *parent)
+local_groups_find_in (LocalGroups *self, const char *root, const char *parent)
 {
+  g_autofree char *controllers = g_build_filename (root, "cgroup.controllers", NULL);
+
   local_groups_clear (self);
   self->counted = counts_by_namespace ();
-  if (g_file_test (ROOT "/cgroup.controllers", G_FILE_TEST_EXISTS))
+  if (g_file_test (controllers, G_FILE_TEST_EXISTS))
     {
-      find_unified (self, parent);
+      find_unified (self, root, parent);
       return;
     }
   for (guint i = 0; i < LOCAL_GROUPS; i++)
     {
-      g_autofree char *root = g_build_filename (ROOT, names[i], NULL);
-      g_autofree char *folder = g_strconcat (root, parent, NULL);
-      g_autofree char *tasks = g_build_filename (root, "cgroup.procs", NULL);
+      g_autofree char *hierarchy = g_build_filename (root, names[i], NULL);
+      g_autofree char *folder = g_strconcat (hierarchy, parent, NULL);
+      g_autofree char *tasks = g_build_filename (hierarchy, "cgroup.procs", NULL);
 
       if (g_file_test (tasks, G_FILE_TEST_EXISTS) && make (folder))
         self->parents[i] = g_steal_pointer (&folder);
     }
+}
+
+void
+local_groups_find (LocalGroups *self, const char *parent)
+{
+  local_groups_find_in (self, ROOT, parent);
 }
 
 void

@@ -25,6 +25,8 @@ typedef struct
 
 /* Looks, and makes @parent ("/thole") where it may. */
 void  local_groups_find  (LocalGroups *self, const char *parent);
+/* The same where @root is what /sys/fs/cgroup is. */
+void  local_groups_find_in (LocalGroups *self, const char *root, const char *parent);
 void  local_groups_clear (LocalGroups *self);
 /* Returns: (transfer full) (nullable): the path of @file in the sandbox's folder of @group */
 char *local_groups_path  (const LocalGroups *self, LocalGroup group, const char *name, const char *file);
