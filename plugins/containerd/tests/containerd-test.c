@@ -14,6 +14,7 @@ void add_exec_cases (void);
 void add_file_cases (void);
 void add_log_cases (void);
 void add_mounted_cases (void);
+void add_network_cases (void);
 void add_volume_cases (void);
 void add_workload_cases (void);
 
@@ -31,6 +32,7 @@ main (int argc, char **argv)
   add_cancel_cases ();
   add_file_cases ();
   add_mounted_cases ();
+  add_network_cases ();
   add_volume_cases ();
   return g_test_run ();
 }

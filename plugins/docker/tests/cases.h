@@ -24,6 +24,7 @@ void      add_exec_cases (void);
 void      add_cancel_cases (void);
 void      add_file_cases (void);
 void      add_mounted_cases (void);
+void      add_network_cases (void);
 void      add_image_cases (void);
 void      add_volume_cases (void);
 void      add_event_cases (void);
