@@ -187,6 +187,29 @@ def _(t):
         t.holds(workload["state_reason"], word)
 
 
+@case("files go in and come out before it runs, while it does and after; a link of its leads nowhere outside", "FS-01")
+def _(t):
+    def write(path, data):
+        return t.thole.request("PUT", f"/v1/workloads/{workload['id']}/files?path={path}", data, {"Content-Type": "application/octet-stream"})
+
+    def read(path):
+        return t.thole.get(f"/v1/workloads/{workload['id']}/files?path={path}")
+
+    data = os.urandom(300001)
+    workload = t.run("ln -s ../../../../../../.. /up; cat /tmp/early; until [ -e /tmp/go ]; do sleep 0.1; done", wait="stopped", body={"start": False})
+    write("/tmp/early", b"early\n").expect(200, 201, 204)
+    t.verb(workload, "start", wait="running")
+    write("/tmp/during", data).expect(200, 201, 204)
+    t.equal(read("/tmp/during").expect(200).body, data)
+    stray = f"thole-stray-{os.getpid()}-{time.monotonic_ns()}"
+    t.until(lambda: write(f"/up/{stray}", b"inside").status < 300, 20, "its link")
+    t.equal((os.path.exists(f"/{stray}"), read(f"/{stray}").expect(200).body), (False, b"inside"))
+    write("/tmp/go", b"").expect(200, 201, 204)
+    t.thole.wait(workload, "stopped", 30)
+    t.equal((read("/tmp/during").expect(200).body, t.logs(workload)), (data, "early\n"))
+    read("/tmp/none").expect(404)
+
+
 @case("sessions: a terminal that is typed into and resized, input that ends, an end that is told", "TE-08 TE-18 TE-19 TE-21")
 def _(t):
     workload = t.run()
