@@ -248,6 +248,8 @@ dispatch_with (TholeBusCall *self, GVariant *options)
 
   if (json == NULL)
     {
+      if (self->input != NULL)
+        self->input->close (g_steal_pointer (&self->input));
       thole_bus_problem (self, problem);
       thole_problem_free (problem);
       return;
@@ -261,6 +263,7 @@ dispatch_with (TholeBusCall *self, GVariant *options)
   call->path = http_path (self->def, call->target);
   call->address = g_strdup_printf ("bus:%u", (guint) self->caller->uid);
   call->cancellable = g_object_ref (self->cancellable);
+  call->input = g_steal_pointer (&self->input);
   call->done = on_done;
   call->user_data = self;
   sort_options (call, options, json);
@@ -273,7 +276,15 @@ dispatch (TholeBusCall *self)
   GVariant *arguments = g_dbus_message_get_body (self->message);
   g_autoptr (GVariant) options = g_variant_get_child_value (arguments, g_variant_n_children (arguments) - 1);
   GUnixFDList *descriptors = g_dbus_message_get_unix_fd_list (self->message);
+  g_autoptr (GVariant) rest = NULL;
 
+  if (self->def->kind == THOLE_OPERATION_UPLOAD)
+    {
+      rest = thole_bus_intake (self, options, &self->input);
+      if (rest != NULL)
+        dispatch_with (self, rest);
+      return;
+    }
   if (descriptors != NULL && g_unix_fd_list_get_length (descriptors) > 0)
     thole_bus_redirect (self, options, dispatch_with);
   else

@@ -82,6 +82,7 @@ struct _TholeBusCall
   TholePrincipal *peer;     /* what it is without polkit */
   gboolean consented;       /* polkit has let it in */
   GCancellable *cancellable;
+  TholeStream *input;       /* (nullable): of an upload, until the operation has it */
   void (*then) (TholeBusCall *call);
   gpointer state;           /* of whoever answers it */
   GDestroyNotify state_free;

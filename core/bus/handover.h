@@ -37,5 +37,11 @@ void     thole_bus_redirect        (TholeBusCall *call, GVariant *options, void 
 /* Is @call one of those? Then its answer, of which output is written to them, is for thole_bus_redirect_output(). */
 gboolean thole_bus_redirected      (const TholeBusCall *call);
 void     thole_bus_redirect_output (TholeBusCall *call, GVariant *json /* nullable */);
+/* Opens an end of a pipe or a stream socket that the daemon can use without ever waiting for it. @opened (out): -1 = a pipe that nobody
+ * reads any more */
+gboolean thole_bus_open_end        (int fd, gboolean writes, int *opened, gboolean *socket);
+/* intake.c: what comes by the option `input` of an upload. @input (out) (transfer full) (nullable): NULL for who may not do it.
+ * Returns: (transfer full) (nullable): the other options; NULL: the call was refused */
+GVariant *thole_bus_intake (TholeBusCall *call, GVariant *options, TholeStream **input);
 /* attached.c: a session, in frames of thole-agent. */
 void     thole_bus_attached (TholeBusCall *self, TholeCall *call);

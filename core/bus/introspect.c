@@ -126,6 +126,8 @@ append_method (GString *out, const TholeOperationDef *def)
   describe_options (options, def->body);
   if (strcmp (def->name, "workload.exec") == 0)
     g_string_append (options, redirection);
+  if (def->kind == THOLE_OPERATION_UPLOAD)
+    g_string_append (options, "; input (h, needed): an end of a pipe or of a stream socket; what comes from it is read to its end");
   g_string_append_printf (out, "    <method name=\"%s\">\n", strchr (def->bus, '.') + 1);
   append_doc (out, "      ", doc);
   if (arguments[1] == 's')

@@ -312,9 +312,8 @@ thole_bus_redirect_output (TholeBusCall *call, GVariant *json)
 
 /* the request -------------------------------------------------------------------------------------------------- */
 
-/* Returns FALSE when it is neither a pipe nor a stream socket that can be used so */
-static gboolean
-open_stream (Stream *stream, int fd, gboolean writes)
+gboolean
+thole_bus_open_end (int fd, gboolean writes, int *opened, gboolean *socket)
 {
   int mode = fcntl (fd, F_GETFL) & O_ACCMODE, type = 0;
   socklen_t length = sizeof type;
@@ -324,19 +323,27 @@ open_stream (Stream *stream, int fd, gboolean writes)
   /* what the caller may not do with it is not done for him */
   if (fstat (fd, &info) != 0 || (mode != O_RDWR && mode != (writes ? O_WRONLY : O_RDONLY)))
     return FALSE;
-  stream->given = TRUE;
-  if (S_ISSOCK (info.st_mode))
+  *socket = S_ISSOCK (info.st_mode);
+  if (*socket)
     {
-      stream->socket = TRUE;
-      stream->fd = fcntl (fd, F_DUPFD_CLOEXEC, 3);
-      return stream->fd >= 0 && getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+      if (getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_STREAM)
+        return FALSE;
+      *opened = fcntl (fd, F_DUPFD_CLOEXEC, 3);
+      return *opened >= 0;
     }
   if (!S_ISFIFO (info.st_mode))
     return FALSE;
   path = g_strdup_printf ("/proc/self/fd/%d", fd);
-  stream->fd = open (path, (writes ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
+  *opened = open (path, (writes ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
   /* nobody reads it any more */
-  return stream->fd >= 0 || (writes && errno == ENXIO);
+  return *opened >= 0 || (writes && errno == ENXIO);
+}
+
+static gboolean
+open_stream (Stream *stream, int fd, gboolean writes)
+{
+  stream->given = thole_bus_open_end (fd, writes, &stream->fd, &stream->socket);
+  return stream->given;
 }
 
 /* Returns FALSE and has refused the call when they cannot be used */

@@ -172,15 +172,17 @@ route_member (TholeBusCall *call, const char *interface, const char *member)
     unknown_method (call);
 }
 
-/* the standard streams of a command; elsewhere none */
+/* the standard streams of a command, what is uploaded; elsewhere none */
 static gboolean
 has_descriptors_to_spare (const TholeBusCall *call)
 {
   GUnixFDList *descriptors = g_dbus_message_get_unix_fd_list (call->message);
-  const char *interface = g_dbus_message_get_interface (call->message);
-  gboolean takes = g_strcmp0 (interface, THOLE_BUS_NAME ".Workload") == 0 && strcmp (g_dbus_message_get_member (call->message), "Exec") == 0;
+  const char *interface = g_dbus_message_get_interface (call->message), *member = g_dbus_message_get_member (call->message);
+  int most = 0;
 
-  return descriptors != NULL && g_unix_fd_list_get_length (descriptors) > (takes ? 3 : 0);
+  if (g_strcmp0 (interface, THOLE_BUS_NAME ".Workload") == 0)
+    most = strcmp (member, "Exec") == 0 ? 3 : strcmp (member, "WriteFile") == 0 || strcmp (member, "ExtractFiles") == 0 ? 1 : 0;
+  return descriptors != NULL && g_unix_fd_list_get_length (descriptors) > most;
 }
 
 /* as over HTTP: too many, too much */

@@ -96,7 +96,7 @@ answer_written (TholeCall *call)
   TholeTarEntry entry = entry_of (call, call->query, THOLE_TAR_FILE);
 
   entry.size = work->size;
-  answer (call, work->archive != NULL ? 200 : 201, &entry);
+  answer (call, work->exists ? 200 : 201, &entry);
 }
 
 static void
@@ -130,7 +130,9 @@ file_there (TholeCall *call, const TholeTarEntry *entry)
 {
   TholeFileWork *work = call->state;
 
-  if (entry->kind == THOLE_TAR_FILE || entry->kind == THOLE_TAR_HARD_LINK)
+  work->exists = entry->kind == THOLE_TAR_FILE || entry->kind == THOLE_TAR_HARD_LINK;
+  thole_file_forget (call);
+  if (work->exists)
     upload (call, FALSE, file_uploaded);
   else
     thole_call_fail (call, THOLE_ERROR_CONFLICT, "%s is there and is not a file", work->path);
@@ -220,8 +222,10 @@ static void
 target_there (TholeCall *call, const TholeTarEntry *entry)
 {
   TholeFileWork *work = call->state;
+  gboolean folder = entry->kind == THOLE_TAR_FOLDER;
 
-  if (entry->kind == THOLE_TAR_FOLDER)
+  thole_file_forget (call);
+  if (folder)
     upload (call, TRUE, archive_uploaded);
   else
     thole_call_fail (call, THOLE_ERROR_CONFLICT, "%s is not a folder", work->path);

@@ -69,6 +69,14 @@ thole_file_begin (TholeCall *call, TholeSlot slot)
 
 /* what is there ---------------------------------------------------------------------------------------- */
 
+void
+thole_file_forget (TholeCall *call)
+{
+  TholeFileWork *self = call->state;
+
+  g_clear_pointer (&self->archive, thole_archive_unref);
+}
+
 static void ask (TholeCall *call);
 
 static void
@@ -85,6 +93,7 @@ follow (TholeCall *call, const TholeTarEntry *entry)
     }
   g_free (self->path);
   self->path = path;
+  thole_file_forget (call);
   ask (call);
 }
 
@@ -118,7 +127,6 @@ opened (GObject *source, GAsyncResult *result, gpointer user_data)
   call->operations->calls--;
   if (thole_backend_call_finish (self->backend, result, &out, &error))
     {
-      g_clear_pointer (&self->archive, thole_archive_unref);
       self->archive = thole_archive_new (g_steal_pointer (&out.stream));
       call->operations->calls++;
       thole_archive_next_async (self->archive, looked, call);

@@ -19,6 +19,7 @@ typedef struct
   void (*found) (TholeCall *call, const TholeTarEntry *entry);
   void (*missing) (TholeCall *call); /* (nullable): there is no such file; else the call fails */
   gboolean follow;
+  gboolean exists;        /* a file was there */
   guint64 size;           /* bytes that were uploaded */
 } TholeFileWork;
 
@@ -27,6 +28,8 @@ typedef struct
 TholeFileWork *thole_file_begin (TholeCall *call, TholeSlot slot);
 /* Asks for @path and calls @found with its first entry; links are followed with @follow. */
 void           thole_file_look  (TholeCall *call);
+/* Nothing more of it is needed: an engine may let nobody else at the workload while it is read. */
+void           thole_file_forget (TholeCall *call);
 /* Unpacks @archive into @folder, then calls @then; when that fails the call does. */
 void           thole_file_put   (TholeCall *call, const char *folder, GInputStream *archive, void (*then) (TholeCall *call));
 /* A file as JSON: name (base64 when it is not UTF-8), type, size, mode, uid, gid, modified, target. @name: (nullable): another one */

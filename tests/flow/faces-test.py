@@ -13,7 +13,7 @@ import re
 import private_bus
 from daemon import BUILD, SOURCE, Daemon
 from memory import FOREVER, STUBBORN, Memory, Skip, case, main
-from private_bus import ROOT, BusClient, BusError, PrivateBus, path_of
+from private_bus import ROOT, BusClient, BusError, Gio, GLib, PrivateBus, path_of, variant
 
 STATUS = {}
 OPERATIONS = {}
@@ -81,9 +81,11 @@ class Http:
         path = path.replace("{id}", target or "")
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in (query or {}).items()}
         path += "?" + "&".join(f"{key}={value}" for key, value in texts.items()) if texts else ""
-        reply = self.thole.request(method, path, body)
+        reply = self.thole.request(method, path, body, {"Content-Type": "application/x"} if isinstance(body, bytes) else None)
         if reply.status >= 400:
             return Answer(reply.code, reply.pointers, None)
+        if reply.headers.get("content-type") == "application/octet-stream":
+            return Answer(None, [], {"bytes": reply.body.decode("latin-1")})
         return Answer(None, [], reply.json if reply.body else {})
 
 
@@ -95,6 +97,8 @@ class Bus:
 
     def call(self, operation, target=None, query=None, body=None):
         member, kind = OPERATIONS[operation]["bus"], OPERATIONS[operation]["target"]
+        if operation.startswith("file."):
+            return self.file(operation, path_of(kind, target), {**(query or {}), **({} if isinstance(body, bytes) else body or {})}, body)
         options = {**(query or {}), **(body or {})}
         arguments = (options,)
         path = ROOT
@@ -107,6 +111,27 @@ class Bus:
         except BusError as error:
             return Answer(NAMES.get(error.name, error.name), error.pointers, None)
         return Answer(None, [], next(result for result in results if isinstance(result, dict)))
+
+
+    def file(self, operation, path, options, body):
+        """Bytes go by descriptors."""
+        given, descriptors = {key: variant(value) for key, value in options.items()}, None
+        if isinstance(body, bytes):
+            theirs, ours = os.pipe()
+            descriptors = Gio.UnixFDList.new()
+            given["input"] = GLib.Variant("h", descriptors.append(theirs))
+            os.close(theirs)
+            os.write(ours, body)
+            os.close(ours)
+        try:
+            results, descriptors = self.client.raw(path, f"org.thole.Thole1.{OPERATIONS[operation]['bus']}", GLib.Variant("(a{sv})", (given,)),
+                                                   descriptors=descriptors)
+        except BusError as error:
+            return Answer(NAMES.get(error.name, error.name), error.pointers, None)
+        if operation not in ("file.read", "file.archive"):
+            return Answer(None, [], results.unpack()[0])
+        with os.fdopen(descriptors.get(0), "rb") as stream:
+            return Answer(None, [], {"bytes": stream.read().decode("latin-1")})
 
 
 class Faces(Memory):
@@ -280,6 +305,37 @@ def rows_of_sessions():
         row(f"{operation} of nobody", named("se-none"), operation)
 
 
+def with_files(t):
+    name, made = workload()(t)
+    for path in ("/dir/a", "/dir/b"):
+        t.thole.request("PUT", f"/v1/workloads/{made}/files?path={path}&parents=true", b"0123456789", {}).expect(201)
+    return name, made
+
+
+def rows_of_files():
+    row("write a file", workload(), "file.write", {"path": "/new", "mode": 384}, b"content")
+    row("write what is there", with_files, "file.write", {"path": "/dir/a"}, b"other")
+    row("write an empty file", workload(), "file.write", {"path": "/new"}, b"")
+    row("write to no folder", workload(), "file.write", {"path": "/no/folder/new"}, b"content")
+    row("write to a folder", with_files, "file.write", {"path": "/dir"}, b"content")
+    row("write to a path that is none", workload(), "file.write", {"path": "../x", "mode": -1, "bogus": "1"}, b"content")
+    row("write in nobody", named("nobody"), "file.write", {"path": "/new"}, b"content")
+    row("read a file", with_files, "file.read", {"path": "/dir/a"})
+    row("read a part of a file", with_files, "file.read", {"path": "/dir/a", "offset": 3, "length": 4})
+    row("read a folder", with_files, "file.read", {"path": "/dir"})
+    row("read what is not there", workload(), "file.read", {"path": "/none"})
+    row("read a path that is none", workload(), "file.read", {"path": "/a/../b"})
+    row("list a folder", with_files, "file.list", {"path": "/dir"})
+    row("list a file", with_files, "file.list", {"path": "/dir/a"})
+    row("make a folder", workload(), "file.mkdir", None, {"path": "/made", "mode": 448})
+    row("make folders", workload(), "file.mkdir", None, {"path": "/made/in/it", "parents": True})
+    row("make a folder that is there", with_files, "file.mkdir", None, {"path": "/dir"})
+    row("make a folder of a wrong name", workload(), "file.mkdir", None, {"path": "/" + "x" * 300})
+    row("unpack what is no archive", workload(), "file.extract", {"path": "/"}, b"no archive" * 100)
+    row("unpack into nothing", workload(), "file.extract", {"path": "/none"}, b"no archive" * 100)
+    row("archive what is not there", workload(), "file.archive", None, {"path": "/none"})
+
+
 def rows_of_lists():
     for operation in ("workload.list", "session.list", "operation.list", "driver.list", "backend.list", "image.list", "orphan.list",
                       "user.list", "key.list", "role.list", "group.list", "secret.list"):
@@ -321,7 +377,7 @@ def rows_of_the_rest():
     row("back up to a path that is none", nothing, "store.backup", None, {"path": ""})
 
 
-for rows in (rows_of_verbs, rows_of_creation, rows_of_changes, rows_of_exec, rows_of_sessions, rows_of_lists, rows_of_the_rest):
+for rows in (rows_of_verbs, rows_of_creation, rows_of_changes, rows_of_exec, rows_of_sessions, rows_of_files, rows_of_lists, rows_of_the_rest):
     rows()
 
 

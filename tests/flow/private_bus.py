@@ -108,12 +108,12 @@ class BusClient:
     def close(self):
         self.connection.close_sync(None)
 
-    def raw(self, path, member, arguments, timeout=90, flags=0):
+    def raw(self, path, member, arguments, timeout=90, flags=0, descriptors=None):
         """member: "org.example.Interface.Method"; gives the unpacked results and the descriptors."""
         interface, _, method = member.rpartition(".")
         try:
             result, descriptors = self.connection.call_with_unix_fd_list_sync(
-                NAME, path, interface, method, arguments, None, Gio.DBusCallFlags(flags), timeout * 1000, None, None)
+                NAME, path, interface, method, arguments, None, Gio.DBusCallFlags(flags), timeout * 1000, descriptors, None)
         except GLib.Error as error:
             name = Gio.DBusError.get_remote_error(error)
             if name is None:
