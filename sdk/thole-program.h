@@ -87,4 +87,19 @@ void       thole_program_open_async  (const TholeProgramOps *ops, TholeDriver *s
                                       GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
 GIOStream *thole_program_open_finish (TholeDriver *self, GAsyncResult *result, char **exec_id, GError **error);
 
+/* How the main program ended, for who is attached to it. */
+typedef struct
+{
+  gsize struct_size;
+
+  /* Its log has come to an end. Waits until it is known how the program ended, for a bounded time.
+   * Errors: CANCELLED of G_IO_ERROR, and the read fails; any other: the stream ends without that record. */
+  void     (*end_async)  (gpointer user_data, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+  gboolean (*end_finish) (gpointer user_data, GAsyncResult *result, gint32 *code, guint8 *signal, GError **error);
+} TholeAttachOps;
+
+/* For the slot `attach`: the log records of @log (transfer none), as thole_log_files_read() follows them, turned into those of a session.
+ * @notify frees @user_data. Returns: (transfer full) */
+GInputStream *thole_attach_new (const TholeAttachOps *ops, GInputStream *log, gpointer user_data, GDestroyNotify notify);
+
 G_END_DECLS

@@ -163,7 +163,8 @@ give (TholeProgramSession *self)
   Read *read = g_task_get_task_data (task);
   gsize n = MIN (read->count, self->out->len - self->given);
 
-  memcpy (read->buffer, self->out->data + self->given, n);
+  if (n > 0)
+    memcpy (read->buffer, self->out->data + self->given, n);
   self->given += n;
   if (self->given == self->out->len)
     {

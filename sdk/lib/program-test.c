@@ -376,6 +376,85 @@ test_left (void)
   g_assert_cmpuint (driver.alive, ==, 0);
 }
 
+/* attach ---------------------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  int wrong; /* a code of G_IO_ERROR, -1 = it is known */
+  guint freed;
+} Fate;
+
+static void
+fate_async (gpointer user_data, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  Fate *self = user_data;
+  g_autoptr(GTask) task = thole_task_new (cancellable, callback, data);
+
+  if (self->wrong < 0)
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_new_error (task, G_IO_ERROR, self->wrong, "no");
+}
+
+static gboolean
+fate_finish (gpointer user_data, GAsyncResult *result, gint32 *code, guint8 *signal, GError **error)
+{
+  if (!g_task_propagate_boolean (G_TASK (result), error))
+    return FALSE;
+  *code = 5;
+  *signal = 0;
+  return TRUE;
+}
+
+static void
+fate_free (gpointer user_data)
+{
+  ((Fate *) user_data)->freed++;
+}
+
+static const TholeAttachOps fate_ops = { .struct_size = sizeof fate_ops, .end_async = fate_async, .end_finish = fate_finish };
+
+static GIOStream *
+attach (Fate *fate)
+{
+  g_autoptr(GByteArray) log = g_byte_array_new ();
+  g_autoptr(GBytes) bytes = NULL;
+  g_autoptr(GInputStream) file = NULL, input = NULL;
+
+  thole_log_record_append (log, 1, 1000, "out", 3);
+  thole_log_record_append (log, 2, 2000, "err", 3);
+  bytes = g_bytes_new (log->data, log->len);
+  file = g_memory_input_stream_new_from_bytes (bytes);
+  input = thole_attach_new (&fate_ops, file, fate, fate_free);
+  return thole_stream_new (input, NULL);
+}
+
+static void
+test_attach (void)
+{
+  Fate known = { -1, 0 }, unknown = { G_IO_ERROR_FAILED, 0 }, cancelled = { G_IO_ERROR_CANCELLED, 0 };
+  g_autoptr(GIOStream) first = attach (&known), second = attach (&unknown), third = attach (&cancelled);
+  g_autoptr(GByteArray) wanted = g_byte_array_new (), whole = read_all (first, G_MAXUINT), cut = read_all (second, G_MAXUINT), most = NULL;
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GError) error = NULL;
+  guint8 piece[4];
+
+  thole_record_append (wanted, THOLE_RECORD_STDOUT, "out", 3);
+  thole_record_append (wanted, THOLE_RECORD_STDERR, "err", 3);
+  g_assert_cmpmem (cut->data, cut->len, wanted->data, wanted->len);
+  most = read_all (third, wanted->len);
+  g_assert_cmpmem (most->data, most->len, wanted->data, wanted->len);
+  g_input_stream_read_async (g_io_stream_get_input_stream (third), piece, sizeof piece, G_PRIORITY_DEFAULT, NULL, take_result, &result);
+  wait_for (&result);
+  g_assert_cmpint (g_input_stream_read_finish (g_io_stream_get_input_stream (third), result, &error), <, 0);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  thole_record_append_exit (wanted, 5, 0);
+  g_assert_cmpmem (whole->data, whole->len, wanted->data, wanted->len);
+  close_stream (first);
+  g_clear_object (&first);
+  g_assert_cmpuint (known.freed, ==, 1);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -385,5 +464,6 @@ main (int argc, char **argv)
   g_test_add_func ("/program/run-cancelled", test_run_cancelled);
   g_test_add_func ("/program/open", test_open);
   g_test_add_func ("/program/left", test_left);
+  g_test_add_func ("/program/attach", test_attach);
   return g_test_run ();
 }
