@@ -282,6 +282,9 @@ subscribe (Feed *self, TholeDBus *bus, GVariant *options, GCancellable *cancella
   g_variant_dict_remove (&dict, "tail");
   results = call_root (bus, self->connection, "Subscribe", g_variant_new ("(x@a{sv})", after, g_variant_dict_end (&dict)),
                        cancellable, error);
+  if (results != NULL && after < 0 && g_variant_is_of_type (results, G_VARIANT_TYPE ("(x)")))
+    g_variant_get (results, "(x)", &after);
+  self->parent.begin = after;
   return results != NULL;
 }
 

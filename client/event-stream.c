@@ -73,6 +73,16 @@ make_call (TholeEventStream *self, GError **error)
   return thole_call_new (thole_client_operation ("event.list"), NULL, options);
 }
 
+/* what comes after the begin is not lost any more when the connection breaks before the first of it is read */
+static void
+take_begin (TholeEventStream *self)
+{
+  if (self->cursor != THOLE_EVENTS_NEW || self->feed->begin < 0)
+    return;
+  self->cursor = self->feed->begin;
+  g_object_notify (G_OBJECT (self), "cursor");
+}
+
 static void
 set_connected (TholeEventStream *self, gboolean connected)
 {
@@ -163,7 +173,10 @@ try_next (TholeEventStream *self, GCancellable *cancellable, GError **error)
       if (call != NULL)
         self->feed = transport->class->feed (transport, call, cancellable, error);
       if (self->feed != NULL)
-        set_connected (self, TRUE);
+        {
+          take_begin (self);
+          set_connected (self, TRUE);
+        }
       return NULL;
     }
   fields = self->feed->class->next (self->feed, cancellable, &fault);
@@ -259,6 +272,7 @@ on_feed (GObject *source, GAsyncResult *result, gpointer user_data)
       failed (task, error);
       return;
     }
+  take_begin (self);
   set_connected (self, TRUE);
   step (task);
 }

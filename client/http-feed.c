@@ -232,6 +232,7 @@ thole_http_feed_new (TholeHttp *http, GInputStream *body)
   Feed *self = g_new0 (Feed, 1);
 
   self->parent.class = &class;
+  self->parent.begin = -1;
   self->http = http;
   self->body = body;
   self->bytes = g_byte_array_new ();

@@ -27,6 +27,7 @@ struct _TholeList
   guint listing;
   guint reading;
   GSource *again;     /* (nullable) */
+  gboolean fresh;     /* the stream was not connected yet */
   gboolean current;
   GError *error;      /* (nullable) */
 };
@@ -335,7 +336,7 @@ on_event (GObject *source, GAsyncResult *result, gpointer user_data)
   thole_event_stream_next_async (self->stream, self->cancellable, on_event, wait_new (self, NULL));
 }
 
-/* Nothing was missed, unless no event had come yet: then there is no number to go on after. */
+/* Nothing was missed, unless there is no number yet to go on after. */
 static void
 on_connected (TholeEventStream *stream, GParamSpec *spec, gpointer user_data)
 {
@@ -343,10 +344,11 @@ on_connected (TholeEventStream *stream, GParamSpec *spec, gpointer user_data)
 
   if (!thole_event_stream_get_connected (stream))
     set_current (self, FALSE, NULL);
-  else if (thole_event_stream_get_cursor (stream) < 0)
+  else if (self->fresh || thole_event_stream_get_cursor (stream) < 0)
     read_all (self);
-  else
+  else if (self->listing == 0)
     set_current (self, TRUE, NULL);
+  self->fresh &= !thole_event_stream_get_connected (stream);
 }
 
 /* all objects ------------------------------------------------------------------------------------------- */
@@ -434,6 +436,7 @@ begin (TholeList *self)
   g_autoptr(GVariant) options = thole_options_with (NULL, "type", g_variant_new_string (types));
 
   drop_stream (self);
+  self->fresh = TRUE;
   self->stream = thole_client_open_events (self->client, THOLE_EVENTS_NEW, options);
   g_signal_connect (self->stream, "notify::connected", G_CALLBACK (on_connected), self);
   thole_event_stream_next_async (self->stream, self->cancellable, on_event, wait_new (self, NULL));

@@ -52,7 +52,8 @@ G_DECLARE_FINAL_TYPE (TholeEventStream, thole_event_stream, THOLE, EVENT_STREAM,
 /**
  * TholeEventStream:cursor:
  *
- * The number of the last event that was read: where to go on another time.
+ * The number of the last event that was read: where to go on another time. Before the first one it is what the stream was opened
+ * with; over D-Bus, %THOLE_EVENTS_NEW becomes the number after which it begins as soon as it is connected.
  *
  * Since: 1.0
  */

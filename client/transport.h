@@ -72,6 +72,7 @@ typedef struct
 struct _TholeFeed
 {
   const TholeFeedClass *class;
+  gint64 begin; /* number of the event after which it begins, below 0 = the daemon does not say */
 };
 
 typedef struct

@@ -387,7 +387,7 @@ def _(t):
     size, pid = 30 * 1000 * 1000, t.thole.process.pid
     number, text = b"\1y\0\7", b"\3\0\0\0abc\0"
     entry = text + b"\1u\0" + bytes(1) + bytes(4)
-    giants = [repeated("av", number, size), repeated("as", text, size), repeated("a{sv}", entry, size), repeated("ai", bytes(4), size)]
+    giants = [repeated("av", number, size), repeated("as", text, size), repeated("a{sv}", entry, size // 4), repeated("ai", bytes(4), size // 4)]
     for giant in giants + [repeated("av", number, 4 * 1000 * 1000), repeated("as", text, 4 * 1000 * 1000)]:
         before, deaf = peak(pid), DeafClient(t.bus.address)
         deaf.call_with(ROOT, "org.thole.Thole1.Root.CreateWorkload", *giant)

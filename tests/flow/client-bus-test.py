@@ -72,4 +72,21 @@ def _(t):
     t.equal([event.props.seq for event in seen], stored)
 
 
+@case("a stream of new events whose connection breaks before the first of them loses none", proves="row:116")
+def _(t):
+    first = t.made(name="new-ones")
+    begin = t.thole.events(None)[-1]["seq"]
+    events = t.client.open_events(client_cases.Thole.EVENTS_NEW, None)
+    t.equal(events.props.cursor, client_cases.Thole.EVENTS_NEW)
+    results = []
+    events.next_async(None, lambda e, result: results.append(e.next_finish(result)))
+    t.turn(lambda: events.props.connected, "the connection")
+    t.equal(events.props.cursor, begin)
+    t.bus.stop()
+    t.thole.patch(f"/v1/workloads/{first.props.id}", {"labels": {"n": "1"}}).expect(200)
+    t.bus.start()
+    t.turn(lambda: results, "the event")
+    t.equal(results[0].props.seq, begin + 1)
+
+
 main(OnBus)
