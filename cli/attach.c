@@ -9,9 +9,9 @@
 
 #include "detach-keys.h"
 #include "raw.h"
+#include "socket.h"
 #include "thole-dict.h"
 #include "units.h"
-#include "wire.h"
 
 #define PIECE 16384
 #define QUIET 1500 /* ms that a cut lasts before it is told */
@@ -19,7 +19,8 @@
 typedef struct
 {
   const CliAttach *options;
-  CliWire *wire;
+  TholeWire *wire;
+  guint64 held;         /* output bytes that we have had */
   CliRaw raw;
   gboolean screen;      /* what comes is for our terminal */
   CliDetachKeys keys, take;
@@ -72,11 +73,11 @@ stop (Attach *self, int code, CliAttachEnd end)
 static void
 give (Attach *self)
 {
-  gsize length = MIN (self->typed->len, cli_wire_room (self->wire));
+  gsize length = MIN (self->typed->len, self->wire->class->room (self->wire));
 
   if (length < self->typed->len)
     cli_write (STDERR_FILENO, "\a", 1);
-  cli_wire_input (self->wire, self->typed->data, length);
+  self->wire->class->input (self->wire, self->typed->data, length);
 }
 
 /* what takes control is found behind what leaves; only while somebody else has it */
@@ -90,7 +91,7 @@ seek_take (Attach *self)
   g_byte_array_set_size (self->kept, 0);
   for (guint i = 0; i < typed->len; i++)
     if (cli_detach_keys_feed (&self->take, typed->data + i, 1, self->kept))
-      cli_wire_take (self->wire);
+      self->wire->class->take (self->wire);
   self->typed = self->kept;
   self->kept = typed;
 }
@@ -109,7 +110,7 @@ on_readable (int fd, GIOCondition condition, gpointer user_data)
     {
       self->input_ended = TRUE;
       clear_source (&self->reader);
-      cli_wire_end_of_input (self->wire);
+      self->wire->class->end_of_input (self->wire);
       return G_SOURCE_REMOVE;
     }
   g_byte_array_set_size (self->typed, 0);
@@ -120,7 +121,7 @@ on_readable (int fd, GIOCondition condition, gpointer user_data)
   if (leaves)
     stop (self, CLI_DONE, CLI_ATTACH_LEFT);
   /* until the program takes it; keys that leave must always be seen */
-  else if (!self->raw.on && cli_wire_room (self->wire) < PIECE)
+  else if (!self->raw.on && self->wire->class->room (self->wire) < PIECE)
     clear_source (&self->reader);
   return G_SOURCE_CONTINUE;
 }
@@ -137,27 +138,43 @@ read_more (Attach *self)
 
 /* what the wire tells ----------------------------------------------------------------------------------- */
 
-static gboolean
-on_output (gpointer user_data, int channel, const guint8 *data, gsize length)
+static void
+on_began (gpointer user_data, guint64 position)
 {
-  return cli_write (channel == 2 ? STDERR_FILENO : STDOUT_FILENO, data, length);
+  ((Attach *) user_data)->held = position;
 }
 
 static void
-on_gap (gpointer user_data, guint64 bytes)
+on_output (gpointer user_data, int channel, const guint8 *data, gsize length, guint64 position)
 {
-  g_autofree char *size = cli_size_text ((gint64) bytes);
-  g_autofree char *text = g_strdup_printf (_("%s of output were no longer kept"), size);
+  Attach *self = user_data;
 
-  note (user_data, text);
+  if (self->done)
+    return;
+  if (!cli_write (channel == 2 ? STDERR_FILENO : STDOUT_FILENO, data, length))
+    {
+      /* as a broken pipe ends a program here */
+      self->error = g_error_new (CLI_ERROR, CLI_FAILED, _("nobody reads our output"));
+      stop (self, CLI_DONE, CLI_ATTACH_ENDED);
+      return;
+    }
+  self->held = position;
+  self->wire->class->ack (self->wire, position);
 }
 
 static void
-on_skipped (gpointer user_data, guint64 lines)
+on_gap (gpointer user_data, guint64 position, guint64 lines)
 {
-  g_autofree char *text = g_strdup_printf (_("lines skipped, since they came too fast; the log has them: %llu"), (unsigned long long) lines);
+  Attach *self = user_data;
+  g_autofree char *size = cli_size_text ((gint64) (position - self->held));
+  g_autofree char *text = NULL;
 
-  note (user_data, text);
+  self->held = position;
+  if (lines > 0)
+    text = g_strdup_printf (_("lines skipped, since they came too fast; the log has them: %llu"), (unsigned long long) lines);
+  else
+    text = g_strdup_printf (_("%s of output were no longer kept"), size);
+  note (self, text);
 }
 
 static void
@@ -175,7 +192,7 @@ on_control (gpointer user_data, gboolean held)
   else if (held && self->watching)
     note (self, _("now you type"));
   self->watching = !held;
-  if (held && cli_wire_room (self->wire) >= PIECE)
+  if (held && self->wire->class->room (self->wire) >= PIECE)
     read_more (self);
 }
 
@@ -184,7 +201,7 @@ on_taken (gpointer user_data)
 {
   Attach *self = user_data;
 
-  if (cli_wire_room (self->wire) >= PIECE)
+  if (!self->watching && self->wire->class->room (self->wire) >= PIECE)
     read_more (self);
 }
 
@@ -203,12 +220,12 @@ on_tell (gpointer user_data)
 }
 
 static void
-on_state (gpointer user_data, CliWireState state)
+on_state (gpointer user_data, gboolean connected)
 {
   Attach *self = user_data;
 
   clear_source (&self->teller);
-  if (state == CLI_WIRE_LOST)
+  if (!connected)
     {
       self->teller = g_timeout_source_new (QUIET);
       g_source_set_callback (self->teller, on_tell, self, NULL);
@@ -222,16 +239,18 @@ on_state (gpointer user_data, CliWireState state)
 }
 
 static void
-on_ended (gpointer user_data, int code, const GError *error)
+on_ended (gpointer user_data, int code, int signal, const GError *error)
 {
   Attach *self = user_data;
 
+  if (self->done)
+    return;
   if (error != NULL)
     self->error = g_error_copy (error);
-  stop (self, code, CLI_ATTACH_ENDED);
+  stop (self, code < 0 ? CLI_FAILED : code & 255, CLI_ATTACH_ENDED);
 }
 
-static const CliWireEvents events = { on_output, on_gap, on_skipped, on_control, on_taken, on_state, on_ended };
+static const TholeWireEvents events = { on_began, on_output, on_gap, on_control, on_taken, on_state, on_ended };
 
 /* signals ----------------------------------------------------------------------------------------------- */
 
@@ -242,7 +261,7 @@ on_resize (gpointer user_data)
   guint rows, cols;
 
   if (self->screen && cli_raw_size (&rows, &cols))
-    cli_wire_resize (self->wire, rows, cols);
+    self->wire->class->resize (self->wire, rows, cols);
   return G_SOURCE_CONTINUE;
 }
 
@@ -253,7 +272,7 @@ on_interrupt (gpointer user_data)
   Attach *self = user_data;
 
   if (self->interrupts++ == 0 && self->options->input && !self->watching && !self->options->console)
-    cli_wire_signal (self->wire, "SIGINT");
+    self->wire->class->signal (self->wire, "SIGINT");
   else
     stop (self, 128 + SIGINT, CLI_ATTACH_INTERRUPTED);
   return G_SOURCE_CONTINUE;
@@ -302,7 +321,7 @@ ask_exit_code (Attach *self, Cli *cli)
 
   if (code == NULL || !g_strv_contains ((const char *const[]){ "ended", "stopped", "crashed", NULL }, state))
     return;
-  if ((guint64) thole_dict_int (session, "output", 0) > cli_wire_held (self->wire))
+  if ((guint64) thole_dict_int (session, "output", 0) > self->held)
     note (self, _("the program ended while the connection was broken; the end of its output is lost"));
   g_clear_error (&self->error);
   self->code = (int) g_variant_get_int64 (code) & 255;
@@ -312,10 +331,10 @@ static void
 run (Attach *self, Cli *cli)
 {
   const CliAttach *options = self->options;
-  CliWireOptions wire = { .session = options->session, .console = options->console, .from = options->from, .take = options->take,
-                          .watch = options->watch, .shared = options->shared, .patience = options->patience };
+  const TholeSocketOptions wanted = { .console = options->console, .from = options->from, .take = options->take,
+                                      .watch = options->watch, .shared = options->shared, .patience = options->patience };
 
-  self->wire = cli_wire_new (cli->client, &wire, &events, self);
+  self->wire = cli_socket_new (cli->client, options->session, &wanted, &events, self);
   on_resize (self);
   watch_signals (self);
   read_more (self);
@@ -327,7 +346,7 @@ run (Attach *self, Cli *cli)
     clear_source (&self->signals[i]);
   if (self->error != NULL)
     ask_exit_code (self, cli);
-  cli_wire_free (self->wire);
+  cli_socket_free (self->wire);
 }
 
 int

@@ -159,6 +159,12 @@ cli_client_url (CliClient *self)
   return self->url;
 }
 
+SoupSession *
+cli_client_session (CliClient *self)
+{
+  return self->session;
+}
+
 void
 cli_reply_free (CliReply *reply)
 {
@@ -180,8 +186,8 @@ cli_reply_check (CliReply *reply, GError **error)
 
 /* sending ----------------------------------------------------------------------------------------------- */
 
-static SoupMessage *
-make_message (CliClient *self, const char *method, const char *path, GVariant *body, GError **error)
+SoupMessage *
+cli_client_message (CliClient *self, const char *method, const char *path, GVariant *body, GError **error)
 {
   g_autofree char *uri = g_strconcat (self->base, path, NULL);
   g_autoptr(SoupMessage) message = soup_message_new (method, uri);
@@ -209,8 +215,8 @@ make_message (CliClient *self, const char *method, const char *path, GVariant *b
   return g_steal_pointer (&message);
 }
 
-static void
-explain (CliClient *self, const GError *cause, GError **error)
+void
+cli_client_explain (CliClient *self, const GError *cause, GError **error)
 {
   if (g_error_matches (cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _("interrupted"));
@@ -240,10 +246,10 @@ call_end (Call *call, CliReply *reply, const GError *cause)
   else if (cause != NULL && call->late)
     {
       g_autoptr(GError) late = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "");
-      explain (call->client, late, &error);
+      cli_client_explain (call->client, late, &error);
     }
   else if (cause != NULL)
-    explain (call->client, cause, &error);
+    cli_client_explain (call->client, cause, &error);
   g_ptr_array_remove_fast (call->client->calls, call);
   call->replied (reply, error, call->user_data);
   g_clear_pointer (&call->deadline, g_source_unref);
@@ -368,7 +374,7 @@ cli_client_begin (CliClient *self, const char *method, const char *path, GVarian
 {
   g_autoptr(GVariant) owned = body != NULL ? g_variant_ref_sink (body) : NULL;
   g_autoptr(GError) error = NULL;
-  g_autoptr(SoupMessage) message = make_message (self, method, path, owned, &error);
+  g_autoptr(SoupMessage) message = cli_client_message (self, method, path, owned, &error);
 
   if (message == NULL)
     replied (NULL, error, user_data);
@@ -441,7 +447,7 @@ cli_client_call (CliClient *self, const char *method, const char *path, GVariant
   while (TRUE)
     {
       g_autoptr(GError) fault = NULL;
-      g_autoptr(SoupMessage) message = make_message (self, method, path, owned, error);
+      g_autoptr(SoupMessage) message = cli_client_message (self, method, path, owned, error);
       CliReply *reply;
       gboolean sent = FALSE;
 
@@ -512,7 +518,7 @@ gboolean
 cli_client_stream (CliClient *self, const char *path, const char *accept, gint64 last_event_id, GCancellable *cancellable,
                    CliStream *out, CliReply **refusal, GError **error)
 {
-  g_autoptr(SoupMessage) message = make_message (self, "GET", path, NULL, error);
+  g_autoptr(SoupMessage) message = cli_client_message (self, "GET", path, NULL, error);
   g_autoptr(GAsyncResult) result = NULL;
   g_autoptr(GInputStream) stream = NULL;
   g_autoptr(GError) fault = NULL;
@@ -534,7 +540,7 @@ cli_client_stream (CliClient *self, const char *path, const char *accept, gint64
   stream = soup_session_send_finish (self->session, result, &fault);
   if (stream == NULL)
     {
-      explain (self, fault, error);
+      cli_client_explain (self, fault, error);
       return FALSE;
     }
   headers = soup_message_get_response_headers (message);
@@ -550,58 +556,6 @@ cli_client_stream (CliClient *self, const char *path, const char *accept, gint64
   if (refusal != NULL)
     *refusal = g_steal_pointer (&refused);
   return FALSE;
-}
-
-/* WebSockets -------------------------------------------------------------------------------------------- */
-
-typedef struct
-{
-  CliClient *client;
-  SoupMessage *message;
-  CliDialled dialled;
-  gpointer user_data;
-} Dial;
-
-static void
-on_dialled (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  Dial *dial = user_data;
-  g_autoptr(GError) fault = NULL, error = NULL;
-  SoupWebsocketConnection *connection = soup_session_websocket_connect_finish (SOUP_SESSION (source), result, &fault);
-  guint status = soup_message_get_status (dial->message);
-
-  if (connection == NULL && (status == 429 || (status >= 500 && status != 501)))
-    g_set_error (&error, CLI_ERROR, CLI_UNREACHABLE, _("the daemon answered with status %u"), status);
-  else if (connection == NULL && status >= 400)
-    cli_problem_set (&error, status, NULL);
-  else if (connection == NULL)
-    explain (dial->client, fault, &error);
-  dial->dialled (connection, error, dial->user_data);
-  g_object_unref (dial->message);
-  g_free (dial);
-}
-
-void
-cli_client_dial (CliClient *self, const char *path, const char *protocol, GCancellable *cancellable, CliDialled dialled,
-                 gpointer user_data)
-{
-  g_autoptr(GError) error = NULL;
-  g_autoptr(SoupMessage) message = make_message (self, "GET", path, NULL, &error);
-  char *protocols[] = { (char *) protocol, NULL };
-  Dial *dial;
-
-  if (message == NULL)
-    {
-      dialled (NULL, error, user_data);
-      return;
-    }
-  dial = g_new0 (Dial, 1);
-  dial->client = self;
-  dial->message = g_steal_pointer (&message);
-  dial->dialled = dialled;
-  dial->user_data = user_data;
-  soup_session_websocket_connect_async (self->session, dial->message, NULL, protocols, G_PRIORITY_DEFAULT, cancellable,
-                                        on_dialled, dial);
 }
 
 /* paths ------------------------------------------------------------------------------------------------- */

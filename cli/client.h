@@ -31,9 +31,6 @@ typedef struct
 /* Called once; exactly one of @reply and @error is set. @reply is (transfer full). */
 typedef void (*CliReplied) (CliReply *reply, const GError *error, gpointer user_data);
 
-/* Called once; exactly one of @connection (transfer full) and @error is set. CLI_UNREACHABLE: it may help to try again. */
-typedef void (*CliDialled) (SoupWebsocketConnection *connection, const GError *error, gpointer user_data);
-
 /* @url: (nullable): unix:PATH or http(s)://HOST:PORT. @token: (nullable): a bearer token. @authority: (nullable): PEM file of those
  * that may sign for the daemon. Returns: (transfer full) */
 CliClient    *cli_client_new    (const char *url, const char *token, const char *authority, GError **error);
@@ -62,9 +59,12 @@ gboolean      cli_client_stream (CliClient *self, const char *path, const char *
                                  GCancellable *cancellable, CliStream *stream, CliReply **refusal, GError **error);
 void          cli_stream_clear  (CliStream *stream);
 
-/* Opens a WebSocket that speaks @protocol. Once @cancellable is cancelled @dialled is still called, with an error. */
-void          cli_client_dial   (CliClient *self, const char *path, const char *protocol, GCancellable *cancellable,
-                                 CliDialled dialled, gpointer user_data);
+/* For those who make connections of their own. */
+SoupSession  *cli_client_session (CliClient *self);
+/* Returns: (transfer full): a request of ours, not yet sent. @body: (nullable): a{sv} */
+SoupMessage  *cli_client_message (CliClient *self, const char *method, const char *path, GVariant *body, GError **error);
+/* Why there was no answer. */
+void          cli_client_explain (CliClient *self, const GError *cause, GError **error);
 
 /* Returns: (transfer full): @format with one %s, for which @name is put escaped */
 char         *cli_path          (const char *format, const char *name) G_GNUC_FORMAT (1);

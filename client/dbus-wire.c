@@ -405,7 +405,7 @@ take_frame (Wire *self, guint8 type, const guint8 *data, gsize length)
   else if (type == THOLE_AGENT_GAP && length == 16 && get (data + 8, 8) > self->held)
     {
       self->held = get (data + 8, 8);
-      self->events->gap (self->user_data, self->held);
+      self->events->gap (self->user_data, self->held, 0);
       grant (self);
     }
   else if (type == THOLE_AGENT_TAKEN && length >= 8)

@@ -322,7 +322,7 @@ on_output (gpointer user_data, int channel, const guint8 *data, gsize length, gu
 }
 
 static void
-on_gap (gpointer user_data, guint64 position)
+on_gap (gpointer user_data, guint64 position, guint64 lines)
 {
   TholePump *self = user_data;
 

@@ -8,10 +8,10 @@
 #include <gio/gio.h>
 
 #include "operation.h"
+#include "wire.h"
 
 typedef struct _TholeTransport TholeTransport;
 typedef struct _TholeFeed TholeFeed;
-typedef struct _TholeWire TholeWire;
 
 /* One call. Errors are those of THOLE_CLIENT_ERROR, and G_IO_ERROR_CANCELLED. */
 typedef struct
@@ -20,44 +20,6 @@ typedef struct
   char *target;      /* (nullable): id or name */
   GVariant *options; /* (nullable): a{sv} */
 } TholeCall;
-
-/* What a wire tells. All is called in the context in which the wire was made, never from inside a function of the wire. */
-typedef struct
-{
-  /* Where output begins, once, before any. */
-  void (*began)   (gpointer user_data, guint64 position);
-  /* @position: of the session's output behind these bytes. */
-  void (*output)  (gpointer user_data, int channel, const guint8 *data, gsize length, guint64 position);
-  /* Output below @position, that would have come next, is lost. */
-  void (*gap)     (gpointer user_data, guint64 position);
-  void (*control) (gpointer user_data, gboolean held);
-  /* The program has taken input: there is room for more. */
-  void (*taken)   (gpointer user_data);
-  void (*state)   (gpointer user_data, gboolean connected);
-  /* The last call. @error: (nullable): NULL = the program ended. */
-  void (*ended)   (gpointer user_data, int code, int signal, const GError *error);
-} TholeWireEvents;
-
-typedef struct
-{
-  gsize (*room)         (TholeWire *self); /* input bytes that may be given now */
-  void  (*input)        (TholeWire *self, const guint8 *data, gsize length);
-  void  (*end_of_input) (TholeWire *self);
-  void  (*resize)       (TholeWire *self, guint rows, guint cols);
-  void  (*signal)       (TholeWire *self, const char *name);
-  void  (*take)         (TholeWire *self);
-  /* No more output is wanted for a while, then it is again. */
-  void  (*pause)        (TholeWire *self);
-  void  (*resume)       (TholeWire *self);
-  /* Output below @position has arrived for good. */
-  void  (*ack)          (TholeWire *self, guint64 position);
-  void  (*free)         (TholeWire *self);
-} TholeWireClass;
-
-struct _TholeWire
-{
-  const TholeWireClass *class;
-};
 
 /* A subscription to events: @next gives them as a{sv} until the connection ends (THOLE_CLIENT_ERROR_UNREACHABLE). One of them at a
  * time; those that block and those that do not can be mixed. */

@@ -60,6 +60,17 @@ thole_unacknowledged_resume (TholeUnacknowledged *self, guint64 taken)
   thole_unacknowledged_take (self, taken);
 }
 
+void
+thole_unacknowledged_restart (TholeUnacknowledged *self, guint64 taken)
+{
+  if (!self->counted || taken >= self->at)
+    return;
+  if (self->sent > 0)
+    g_byte_array_remove_range (self->bytes, 0, (guint) MIN (self->sent, (gsize) self->bytes->len));
+  self->sent = 0;
+  self->at = taken;
+}
+
 gboolean
 thole_unacknowledged_next (TholeUnacknowledged *self, gsize most, const guint8 **data, gsize *length, guint64 *offset)
 {

@@ -105,6 +105,12 @@ CLIENT_SDK = {"thole-json.h", "thole-dict.h", "thole-agent-protocol.h"}
 TRANSPORT = ("http", "dbus")
 
 
+@case("the command line takes of the client library only how a session goes over WebSockets")
+def _(t):
+    none(f"{where}: {name}" for path in files(".c", ".h") if path.startswith("cli/")
+         for where, quoted, name in includes(path) if quoted and name.startswith("client/") and name != "client/http-socket.h")
+
+
 @case("the client library: its own headers, and of the SDK only what is no driver's")
 def _(t):
     none(f"{where}: {name}" for path in files(".c", ".h") if path.startswith("client/") and "/examples/" not in path
