@@ -190,7 +190,7 @@ cli_for_each (Cli *self, CliEach each)
 
       if (each (self, name, &error))
         continue;
-      failed = cli_complain (name, error);
+      failed = cli_complain (words->len > 1 ? name : NULL, error);
       if (code == CLI_DONE)
         code = failed;
       /* the others would fail in the same way */

@@ -11,6 +11,9 @@
 /* seconds that a daemon may be away during a wait or a stream */
 #define CLI_PATIENCE 30
 
+/* what completes the options that take states */
+#define CLI_STATES "provisioning|installing|starting|running|paused|stopping|stopped|crashed|error|suspended|deleting|deleted"
+
 /* The option --wait[=STATE] with --timeout. @path: gets ?wait= and ?timeout=; @goal: for a --wait without a state.
  * @others: "" or ",STATE...": states that end the wait, too. @time: how long the answer may take. */
 gboolean  cli_wait_query  (Cli *self, GString *path, const char *goal, const char *others, double *time, GError **error);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../cli.h"
-#include "../lifecycle.h"
+#include "../wait.h"
 #include "../table.h"
 #include "../units.h"
 #include "../workload-text.h"

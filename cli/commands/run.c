@@ -7,7 +7,6 @@
 
 #include "../cli.h"
 #include "../interrupt.h"
-#include "../lifecycle.h"
 #include "../logs.h"
 #include "../spec.h"
 #include "../wait.h"
