@@ -107,7 +107,7 @@ viewers_acked (const Agent *self, const Session *session, bool aside)
 typedef struct
 {
   char id[THOLE_AGENT_MAX_ID + 1];
-  uint64_t from, seq, credit, aside;
+  uint64_t from, seq, acked, credit, aside;
 } Attach;
 
 static bool
@@ -116,7 +116,7 @@ read_attach (Fields fields, Attach *attach)
   Field field;
   bool good = true;
 
-  *attach = (Attach) { .from = THOLE_AGENT_FROM_OLDEST };
+  *attach = (Attach) { .from = THOLE_AGENT_FROM_OLDEST, .acked = UINT64_MAX };
   while (good && fields_next (&fields, &field))
     {
       if (field.tag == THOLE_AGENT_TAG_ID)
@@ -125,6 +125,8 @@ read_attach (Fields fields, Attach *attach)
         good = field_number (&field, THOLE_AGENT_FROM_LIVE, &attach->from);
       else if (field.tag == THOLE_AGENT_TAG_SEQ)
         good = field_number (&field, UINT64_MAX, &attach->seq);
+      else if (field.tag == THOLE_AGENT_TAG_ACKED)
+        good = field_number (&field, UINT64_MAX, &attach->acked);
       else if (field.tag == THOLE_AGENT_TAG_CREDIT)
         good = field_number (&field, UINT32_MAX, &attach->credit);
       else if (field.tag == THOLE_AGENT_TAG_ASIDE)
@@ -152,7 +154,9 @@ attach (Agent *self, uint16_t channel, const uint8_t *data, size_t length)
     return detached (self, channel, THOLE_AGENT_INVALID, "so much output was never there");
   if (wanted.from != THOLE_AGENT_FROM_SEQ)
     wanted.seq = wanted.from == THOLE_AGENT_FROM_LIVE ? session->ring.head : session->ring.tail;
-  *viewer = (Viewer) { .session = session, .next = wanted.seq, .acked = wanted.seq, .credit = wanted.credit, .aside = wanted.aside };
+  if (wanted.from != THOLE_AGENT_FROM_SEQ || wanted.acked > wanted.seq)
+    wanted.acked = wanted.seq;
+  *viewer = (Viewer) { .session = session, .next = wanted.seq, .acked = wanted.acked, .credit = wanted.credit, .aside = wanted.aside };
   session->viewers++;
   session->asides += viewer->aside;
   missing = viewer->aside ? &session->aside_missing : &session->missing;

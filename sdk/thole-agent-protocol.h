@@ -147,6 +147,7 @@ enum
   THOLE_AGENT_TAG_SEQ = 61,
   THOLE_AGENT_TAG_CREDIT = 62,
   THOLE_AGENT_TAG_ASIDE = 63,      /* 1: this viewer only listens, nobody sits there */
+  THOLE_AGENT_TAG_ACKED = 64,      /* what its viewers have acknowledged of what is below SEQ */
 };
 
 enum { THOLE_AGENT_FLOW_LATEST = 0, THOLE_AGENT_FLOW_LOSSLESS = 1 };

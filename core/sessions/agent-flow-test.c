@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Bytes: none lost, none doubled, none held that nobody asked for. */
+#include <signal.h>
 #include <string.h>
 
 #include "sessions/agent-fixture.h"
@@ -243,6 +244,49 @@ test_lossless_waits (void)
   thole_agent_fixture_free (fixture);
 }
 
+/* The way to the agent breaks, and so does that to who reads: what the daemon had was still on its way. */
+static void
+test_lossless_both_break (void)
+{
+  static int bridge;
+  TholeAgentFixture *fixture = thole_agent_fixture_new (NULL);
+  g_autoptr(GVariant) session = NULL, stat = NULL;
+  TholeAgentSeen *seen;
+
+  g_clear_object (&fixture->link);
+  fixture->link = thole_agent_link_new (thole_clock_system (), thole_agent_way_bridge (fixture->folder, &bridge));
+  session = thole_agent_fixture_open (fixture, "{'id': <'a'>, 'command': <['seq', '1', '300000']>, 'flow': <'lossless'>, "
+                                               "'scrollback': <65536>}");
+  seen = thole_agent_seen_new (fixture, "a", FALSE, THOLE_VIEW_OLDEST, 0, WINDOW);
+  thole_viewer_ack (seen->viewer, 0);
+  while (seen->seq < 65536)
+    g_main_context_iteration (NULL, TRUE);
+  thole_viewer_ack (seen->viewer, 1000);
+  while (seen->seq < 66536)
+    g_main_context_iteration (NULL, TRUE);
+  for (guint i = 0; i < 3; i++)
+    {
+      kill (bridge, SIGKILL);
+      thole_agent_fixture_run_for (0.2);
+      do
+        {
+          g_clear_pointer (&stat, g_variant_unref);
+          stat = stat_of (fixture, "a");
+        }
+      while (thole_dict_int (stat, "viewers", 0) != 1);
+      thole_agent_fixture_run_for (0.2);
+      g_assert_cmpuint (seen->seq, ==, 66536);
+    }
+  thole_agent_seen_free (seen);
+  seen = thole_agent_seen_new (fixture, "a", FALSE, THOLE_VIEW_RESUME, 1000, WINDOW);
+  thole_agent_fixture_await (&seen->closed);
+  g_assert_cmpuint (seen->gaps, ==, 0);
+  g_assert_cmpuint (seen->begin, ==, 1000);
+  g_assert_cmpuint (seen->exit_seq, ==, 1988895);
+  thole_agent_seen_free (seen);
+  thole_agent_fixture_free (fixture);
+}
+
 static void
 test_lossless_runs (void)
 {
@@ -301,6 +345,7 @@ main (int argc, char **argv)
   g_test_add_func ("/agent-flow/all-bytes", test_all_bytes);
   g_test_add_func ("/agent-flow/flood", test_flood);
   g_test_add_func ("/agent-flow/lossless-waits", test_lossless_waits);
+  g_test_add_func ("/agent-flow/lossless-both-break", test_lossless_both_break);
   g_test_add_func ("/agent-flow/lossless-runs", test_lossless_runs);
   g_test_add_func ("/agent-flow/mixed-streams", test_mixed_streams);
   return g_test_run ();

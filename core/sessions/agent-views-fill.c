@@ -36,10 +36,12 @@ put_attach (AgentViewer *self, GByteArray *out)
   thole_agent_field_number (out, THOLE_AGENT_TAG_CREDIT, self->window);
   if (THOLE_VIEW_IS_ASIDE (self->from))
     thole_agent_field_number (out, THOLE_AGENT_TAG_ASIDE, 1);
+  /* what it was given on the connection before may not have reached whoever reads it */
+  self->acked_sent = self->told && self->acks ? self->acked : self->seq;
+  if (self->acked_sent < self->seq)
+    thole_agent_field_number (out, THOLE_AGENT_TAG_ACKED, self->acked_sent);
   thole_agent_end (out, frame);
   self->window_sent = self->window;
-  /* the agent takes a resumed viewer to have acknowledged what it asks for */
-  self->acked_sent = self->seq;
   self->state = CHANNEL_ASKED;
 }
 

@@ -60,7 +60,8 @@ on_attached (AgentViewer *self, const guint8 *data, gsize length)
   if (self->state != CHANNEL_ASKED || seq == G_MAXUINT64 || taken > received || (self->told && seq != self->seq))
     return FALSE;
   self->state = CHANNEL_OPEN;
-  self->acked_sent = seq;
+  if (!self->told)
+    self->acked_sent = seq;
   self->ack_after = flow == THOLE_AGENT_FLOW_LOSSLESS ? CLAMP (ring / ACK_PART, 1, ACK_AFTER) : G_MAXUINT64;
   if (!session->input_synced)
     sync_input (session, taken, received);
