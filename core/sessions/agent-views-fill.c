@@ -84,13 +84,13 @@ put_ack (AgentViewer *self, GByteArray *out)
 static void
 fill_viewer (AgentViewer *self, GByteArray *out)
 {
-  if (self->closed && self->state == CHANNEL_OPEN && may_leave (self))
+  if (self->viewer.closed && self->state == CHANNEL_OPEN && may_leave (self))
     {
       put_ack (self, out);
       put_simple (out, THOLE_AGENT_DETACH, self->channel, 0, 0);
       self->state = CHANNEL_LEFT;
     }
-  if (self->closed)
+  if (self->viewer.closed)
     return;
   if (self->state == CHANNEL_NONE)
     put_attach (self, out);

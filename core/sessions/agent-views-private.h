@@ -42,7 +42,6 @@ typedef struct
 typedef struct
 {
   TholeViewer viewer;
-  guint refs; /* who has it, its channel, and a call under way */
   AgentSession *session;
   guint16 channel; /* 0 = none (any more) */
   ChannelState state;
@@ -52,11 +51,8 @@ typedef struct
   guint64 window, window_sent; /* granted and not used up; of it, what the agent knows */
   guint64 input_at;     /* G_MAXUINT64 = where the session stands */
   gsize input_skip;
-  gboolean told, acks, freed, closed, exited;
+  gboolean told, acks, exited;
   guint lingers;        /* ticks since it was closed with input still on its way */
-  gboolean close_due;
-  TholeViewerEnd close_end;
-  const char *close_detail;
 } AgentViewer;
 
 struct _TholeAgentViews
@@ -76,9 +72,6 @@ struct _TholeAgentViews
 
 void    thole_agent_views_wake     (TholeAgentViews *self);
 void    thole_agent_views_unref    (TholeAgentViews *self);
-void    thole_agent_viewer_unref   (AgentViewer *self);
-/* Tells it that it is closed, and gives up its channel. */
-void    thole_agent_viewer_close   (AgentViewer *self, TholeViewerEnd end, const char *detail);
 /* Its channel is free for another one. */
 void    thole_agent_viewer_release (AgentViewer *self);
 /* What a client repeats, from where it says on, and the session has already is to be passed over. */

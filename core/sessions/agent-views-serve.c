@@ -66,7 +66,7 @@ on_attached (AgentViewer *self, const guint8 *data, gsize length)
   if (!session->input_synced)
     sync_input (session, taken, received);
   thole_agent_views_wake (session->views);
-  if (self->closed)
+  if (self->viewer.closed)
     return TRUE;
   if (!self->told)
     {
@@ -87,7 +87,7 @@ on_output (AgentViewer *self, const guint8 *data, gsize length)
 
   if (length < 10 || self->state == CHANNEL_ASKED)
     return FALSE;
-  if (self->closed)
+  if (self->viewer.closed)
     return TRUE;
   seq = thole_agent_get (data + 1, 8);
   length -= 9;
@@ -111,7 +111,7 @@ on_gap (AgentViewer *self, const guint8 *data, gsize length)
     return FALSE;
   from = thole_agent_get (data, 8);
   to = thole_agent_get (data + 8, 8);
-  if (self->closed)
+  if (self->viewer.closed)
     return TRUE;
   if (from != self->seq || to <= from)
     return FALSE;
@@ -143,7 +143,7 @@ on_taken (AgentViewer *self, const guint8 *data, gsize length)
   /* a terminal's input goes on after its end was written */
   if (data[8] != 0 && session->session.tty && session->end_sent && session->end_at <= taken)
     session->end_wanted = FALSE;
-  if (!self->closed)
+  if (!self->viewer.closed)
     self->viewer.events.taken (self->viewer.user_data, taken);
   return TRUE;
 }
@@ -153,14 +153,14 @@ on_exit_frame (AgentViewer *self, const guint8 *data, gsize length)
 {
   if (length != 16 || self->state == CHANNEL_ASKED)
     return FALSE;
-  if (self->closed)
+  if (self->viewer.closed)
     return TRUE;
   if (thole_agent_get (data + 8, 8) != self->seq)
     return FALSE;
   self->exited = TRUE;
   self->viewer.events.exited (self->viewer.user_data, (int) thole_agent_get (data, 4), (int) thole_agent_get (data + 4, 4),
                               self->seq);
-  thole_agent_viewer_close (self, THOLE_VIEWER_ENDED, "the program ended");
+  thole_viewer_close (&self->viewer, THOLE_VIEWER_ENDED, "the program ended");
   return TRUE;
 }
 
@@ -171,11 +171,11 @@ on_detached (AgentViewer *self, const guint8 *data, gsize length)
 
   self->state = CHANNEL_NONE;
   if (code == THOLE_AGENT_INVALID)
-    thole_agent_viewer_close (self, THOLE_VIEWER_PROTOCOL, "so much output was never there");
+    thole_viewer_close (&self->viewer, THOLE_VIEWER_PROTOCOL, "so much output was never there");
   else if (code == THOLE_AGENT_NOT_FOUND)
-    thole_agent_viewer_close (self, THOLE_VIEWER_REMOVED, "the agent has no such session");
+    thole_viewer_close (&self->viewer, THOLE_VIEWER_REMOVED, "the agent has no such session");
   else
-    thole_agent_viewer_close (self, THOLE_VIEWER_REMOVED, "the session was closed");
+    thole_viewer_close (&self->viewer, THOLE_VIEWER_REMOVED, "the session was closed");
   thole_agent_viewer_release (self);
   return TRUE;
 }
@@ -185,7 +185,7 @@ on_resized (AgentViewer *self, const guint8 *data, gsize length)
 {
   if (length != 4)
     return FALSE;
-  if (!self->closed)
+  if (!self->viewer.closed)
     self->viewer.events.resized (self->viewer.user_data, (guint) thole_agent_get (data, 2),
                                  (guint) thole_agent_get (data + 2, 2));
   return TRUE;
@@ -226,9 +226,9 @@ thole_agent_views_frame (TholeAgentViews *self, guint8 type, guint16 channel, co
     return FALSE;
   viewer = self->channels[channel];
   self->refs++;
-  viewer->refs++;
+  viewer->viewer.refs++;
   good = serve (viewer, type, data, length);
-  thole_agent_viewer_unref (viewer);
+  thole_viewer_unref (&viewer->viewer);
   thole_agent_views_unref (self);
   return good;
 }

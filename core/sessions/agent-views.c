@@ -34,11 +34,11 @@ session_unref (AgentSession *self)
   g_free (self);
 }
 
-void
-thole_agent_viewer_unref (AgentViewer *self)
+static void
+viewer_dispose (TholeViewer *viewer)
 {
-  if (--self->refs > 0)
-    return;
+  AgentViewer *self = (AgentViewer *) viewer;
+
   session_unref (self->session);
   g_free (self);
 }
@@ -59,30 +59,19 @@ thole_agent_viewer_release (AgentViewer *self)
   self->channel = 0;
   self->state = CHANNEL_NONE;
   g_ptr_array_remove_fast (self->session->viewers, self);
-  thole_agent_viewer_unref (self);
+  thole_viewer_unref (&self->viewer);
 }
 
 /* nobody wants anything of it any more: gives back its channel, at once or after the agent was told */
 static void
-leave (AgentViewer *self)
+viewer_leave (TholeViewer *viewer)
 {
+  AgentViewer *self = (AgentViewer *) viewer;
+
   if (self->state == CHANNEL_NONE)
     thole_agent_viewer_release (self);
   else
     thole_agent_views_wake (self->session->views);
-}
-
-void
-thole_agent_viewer_close (AgentViewer *self, TholeViewerEnd end, const char *detail)
-{
-  if (self->closed)
-    return;
-  self->closed = TRUE;
-  self->refs++;
-  leave (self);
-  if (!self->freed)
-    self->viewer.events.closed (self->viewer.user_data, end, detail);
-  thole_agent_viewer_unref (self);
 }
 
 static gboolean
@@ -96,27 +85,24 @@ on_later (gpointer user_data)
   self->refs++;
   for (guint i = 0; i < closing->len; i++)
     {
-      AgentViewer *viewer = g_ptr_array_index (closing, i);
+      TholeViewer *viewer = g_ptr_array_index (closing, i);
 
-      thole_agent_viewer_close (viewer, viewer->close_end, viewer->close_detail);
-      thole_agent_viewer_unref (viewer);
+      thole_viewer_close_now (viewer);
+      thole_viewer_unref (viewer);
     }
   thole_agent_views_unref (self);
   return G_SOURCE_REMOVE;
 }
 
-/* from the loop, since no callback may come from inside a function of the viewer; @detail: static */
+/* from the loop, since no callback may come from inside a function of the viewer */
 static void
 close_later (AgentViewer *self, TholeViewerEnd end, const char *detail)
 {
   TholeAgentViews *views = self->session->views;
 
-  if (self->close_due || self->closed)
+  if (!thole_viewer_close_later (&self->viewer, end, detail))
     return;
-  self->close_due = TRUE;
-  self->close_end = end;
-  self->close_detail = detail;
-  self->refs++;
+  self->viewer.refs++;
   g_ptr_array_add (views->closing, self);
   if (views->later != NULL)
     return;
@@ -177,7 +163,7 @@ viewer_input (TholeViewer *viewer, const guint8 *data, gsize length)
   AgentSession *session = self->session;
   gsize skip;
 
-  if (self->closed || (session->end_wanted && !session->session.tty))
+  if (self->viewer.closed || (session->end_wanted && !session->session.tty))
     return TRUE;
   thole_agent_place_input (self);
   if (self->input_at != G_MAXUINT64)
@@ -194,7 +180,7 @@ viewer_end_of_input (TholeViewer *viewer)
 {
   AgentViewer *self = (AgentViewer *) viewer;
 
-  if (self->closed || self->input_skip > 0)
+  if (self->viewer.closed || self->input_skip > 0)
     return;
   if (self->session->end_wanted && !self->session->session.tty)
     return;
@@ -235,18 +221,6 @@ viewer_input_at (TholeViewer *viewer, guint64 offset)
   thole_agent_place_input (self);
 }
 
-static void
-viewer_free (TholeViewer *viewer)
-{
-  AgentViewer *self = (AgentViewer *) viewer;
-
-  self->freed = TRUE;
-  if (!self->closed)
-    leave (self);
-  self->closed = TRUE;
-  thole_agent_viewer_unref (self);
-}
-
 static const TholeViewerClass viewer_class = {
   .grant = viewer_grant,
   .input = viewer_input,
@@ -254,8 +228,10 @@ static const TholeViewerClass viewer_class = {
   .resize = viewer_resize,
   .signal = viewer_signal,
   .input_at = viewer_input_at,
-  .free = viewer_free,
+  .free = thole_viewer_let_go,
   .ack = viewer_ack,
+  .leave = viewer_leave,
+  .dispose = viewer_dispose,
 };
 
 static guint16
@@ -274,8 +250,7 @@ session_view (TholeSession *session, TholeViewFrom from, guint64 seq, const Thol
   TholeAgentViews *views = agent_session->views;
   AgentViewer *self = g_new0 (AgentViewer, 1);
 
-  self->viewer = (TholeViewer) { &viewer_class, *events, user_data };
-  self->refs = 1;
+  self->viewer = (TholeViewer) { &viewer_class, *events, user_data, .refs = 1 };
   self->session = agent_session;
   agent_session->refs++;
   self->from = from;
@@ -288,7 +263,7 @@ session_view (TholeSession *session, TholeViewFrom from, guint64 seq, const Thol
                    views->ended ? views->end_detail : "the workload has as many viewers as it may");
       return &self->viewer;
     }
-  self->refs++;
+  self->viewer.refs++;
   views->channels[self->channel] = self;
   g_ptr_array_add (agent_session->viewers, self);
   thole_agent_views_wake (views);
@@ -349,7 +324,7 @@ void
 thole_agent_views_tick (TholeAgentViews *self)
 {
   for (guint i = 1; i <= THOLE_AGENT_MAX_VIEWERS; i++)
-    if (self->channels[i] != NULL && self->channels[i]->closed)
+    if (self->channels[i] != NULL && self->channels[i]->viewer.closed)
       self->channels[i]->lingers++;
   thole_agent_views_wake (self);
 }
@@ -360,7 +335,7 @@ thole_agent_views_count (TholeAgentViews *self)
   guint count = 0;
 
   for (guint i = 1; i <= THOLE_AGENT_MAX_VIEWERS; i++)
-    count += self->channels[i] != NULL && !self->channels[i]->closed;
+    count += self->channels[i] != NULL && !self->channels[i]->viewer.closed;
   return count;
 }
 
@@ -386,7 +361,7 @@ thole_agent_views_reset (TholeAgentViews *self)
         continue;
       viewer->state = CHANNEL_NONE;
       viewer->window_sent = 0;
-      if (viewer->closed)
+      if (viewer->viewer.closed)
         thole_agent_viewer_release (viewer);
     }
   g_hash_table_iter_init (&iter, self->sessions);
@@ -409,6 +384,6 @@ thole_agent_views_end (TholeAgentViews *self, const char *id, TholeViewerEnd end
   self->refs++;
   for (guint i = 1; i <= THOLE_AGENT_MAX_VIEWERS; i++)
     if (self->channels[i] != NULL && (id == NULL || strcmp (self->channels[i]->session->id, id) == 0))
-      thole_agent_viewer_close (self->channels[i], end, detail);
+      thole_viewer_close (&self->channels[i]->viewer, end, detail);
   thole_agent_views_unref (self);
 }

@@ -39,7 +39,6 @@ typedef struct
 typedef struct _DeskViewer
 {
   TholeViewer viewer;
-  guint refs;           /* who has it, the desk, a call under way */
   TholeDesk *desk;
   TholeViewer *inner;   /* (nullable) */
   TholePainter *painter; /* (nullable): paints the screen that comes next, and keeps its place until the inner viewer stands */
@@ -49,10 +48,6 @@ typedef struct _DeskViewer
   gboolean control_known;
   gboolean acks;        /* it acknowledges by itself */
   gboolean there;       /* counted by the desk */
-  gboolean closed, freed;
-  gboolean close_due;
-  TholeViewerEnd close_end;
-  char *close_detail;
   GBytes *screen;       /* (nullable): painted, to be shown once the inner viewer stands */
   guint64 gap_from;     /* G_MAXUINT64 = none */
   gint64 painted_at;    /* µs monotonic, 0 = never */
@@ -74,5 +69,3 @@ TholeViewer *thole_desk_viewer_new    (TholeDesk *desk, TholeInputRole role, gbo
                                        const TholeViewerEvents *events, gpointer user_data);
 /* Tells it whether it has control, when that changed; closes it when that is due. */
 void         thole_desk_viewer_tell   (DeskViewer *viewer);
-void         thole_desk_viewer_close  (DeskViewer *viewer, TholeViewerEnd end, const char *detail);
-void         thole_desk_viewer_unref  (DeskViewer *viewer);

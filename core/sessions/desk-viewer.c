@@ -13,14 +13,13 @@
 
 static void paint (DeskViewer *self);
 
-void
-thole_desk_viewer_unref (DeskViewer *self)
+static void
+viewer_dispose (TholeViewer *viewer)
 {
-  if (--self->refs > 0)
-    return;
+  DeskViewer *self = (DeskViewer *) viewer;
+
   g_clear_pointer (&self->screen, g_bytes_unref);
   g_byte_array_unref (self->waiting.input);
-  g_free (self->close_detail);
   thole_desk_unref (self->desk);
   g_free (self);
 }
@@ -33,30 +32,21 @@ drop_inner (DeskViewer *self)
   thole_source_clear (&self->pause);
 }
 
-void
-thole_desk_viewer_close (DeskViewer *self, TholeViewerEnd end, const char *detail)
+static void
+viewer_leave (TholeViewer *viewer)
 {
-  if (self->closed)
-    return;
-  self->closed = TRUE;
-  self->refs++;
+  DeskViewer *self = (DeskViewer *) viewer;
+
   drop_inner (self);
   thole_desk_leave (self);
-  if (!self->freed)
-    self->viewer.events.closed (self->viewer.user_data, end, detail);
-  thole_desk_viewer_unref (self);
 }
 
 /* no callback may come from inside a function of the viewer */
 static void
 close_later (DeskViewer *self, TholeViewerEnd end, const char *detail)
 {
-  if (self->close_due || self->closed)
-    return;
-  self->close_due = TRUE;
-  self->close_end = end;
-  self->close_detail = g_strdup (detail);
-  thole_desk_later (self->desk);
+  if (thole_viewer_close_later (&self->viewer, end, detail))
+    thole_desk_later (self->desk);
 }
 
 void
@@ -64,11 +54,11 @@ thole_desk_viewer_tell (DeskViewer *self)
 {
   gboolean held = thole_desk_has_control (self);
 
-  if (self->closed)
+  if (self->viewer.closed)
     return;
-  if (self->close_due)
+  if (self->viewer.close_due)
     {
-      thole_desk_viewer_close (self, self->close_end, self->close_detail);
+      thole_viewer_close_now (&self->viewer);
       return;
     }
   if (!self->told || (self->control_known && self->told_control == held))
@@ -88,7 +78,7 @@ on_resumed (gpointer user_data, guint64 seq, guint64 taken)
   const TholeViewerEvents *events = &self->viewer.events;
   g_autoptr (GBytes) screen = g_steal_pointer (&self->screen);
 
-  self->refs++;
+  self->viewer.refs++;
   /* who goes on stands there now */
   g_clear_pointer (&self->painter, thole_painter_free);
   if (self->acks)
@@ -100,14 +90,14 @@ on_resumed (gpointer user_data, guint64 seq, guint64 taken)
     }
   else
     events->taken (self->viewer.user_data, taken);
-  if (!self->closed && !self->freed && self->gap_from < seq)
+  if (!self->viewer.closed && !self->viewer.freed && self->gap_from < seq)
     events->gap (self->viewer.user_data, self->gap_from, seq);
   self->gap_from = NOWHERE;
-  if (!self->closed && !self->freed && screen != NULL)
+  if (!self->viewer.closed && !self->viewer.freed && screen != NULL)
     events->screen (self->viewer.user_data, seq, g_bytes_get_data (screen, NULL), g_bytes_get_size (screen));
-  if (!self->freed)
+  if (!self->viewer.freed)
     thole_desk_viewer_tell (self);
-  thole_desk_viewer_unref (self);
+  thole_viewer_unref (&self->viewer);
 }
 
 static void
@@ -174,16 +164,16 @@ on_resized (gpointer user_data, guint rows, guint cols)
   DeskViewer *self = user_data;
   TholeDesk *desk = self->desk;
 
-  self->refs++;
+  self->viewer.refs++;
   if (desk->rows != rows || desk->cols != cols)
     {
       thole_desk_set_size (desk, rows, cols);
       if (desk->events.resized != NULL)
         desk->events.resized (desk->user_data, rows, cols);
     }
-  if (!self->closed && !self->freed)
+  if (!self->viewer.closed && !self->viewer.freed)
     self->viewer.events.resized (self->viewer.user_data, rows, cols);
-  thole_desk_viewer_unref (self);
+  thole_viewer_unref (&self->viewer);
 }
 
 static void
@@ -200,9 +190,9 @@ on_closed (gpointer user_data, TholeViewerEnd end, const char *detail)
   DeskViewer *self = user_data;
 
   if (end == THOLE_VIEWER_ENDED && self->desk->removing)
-    thole_desk_viewer_close (self, THOLE_VIEWER_REMOVED, "the session was deleted");
+    thole_viewer_close (&self->viewer, THOLE_VIEWER_REMOVED, "the session was deleted");
   else
-    thole_desk_viewer_close (self, end, detail);
+    thole_viewer_close (&self->viewer, end, detail);
 }
 
 static const TholeViewerEvents inner_events = {
@@ -268,7 +258,7 @@ on_painted (gpointer user_data, TholeScreen *screen, guint64 seq, TholeViewerEnd
 
   if (screen == NULL)
     {
-      thole_desk_viewer_close (self, end, detail);
+      thole_viewer_close (&self->viewer, end, detail);
       return;
     }
   g_clear_pointer (&self->screen, g_bytes_unref);
@@ -303,7 +293,7 @@ viewer_input (TholeViewer *viewer, const guint8 *data, gsize length)
 {
   DeskViewer *self = (DeskViewer *) viewer;
 
-  if (self->closed || !thole_desk_may_type (self))
+  if (self->viewer.closed || !thole_desk_may_type (self))
     return TRUE;
   if (self->inner != NULL)
     return thole_viewer_input (self->inner, data, length);
@@ -316,7 +306,7 @@ viewer_end_of_input (TholeViewer *viewer)
 {
   DeskViewer *self = (DeskViewer *) viewer;
 
-  if (self->closed || !thole_desk_may_type (self))
+  if (self->viewer.closed || !thole_desk_may_type (self))
     return;
   if (self->inner != NULL)
     thole_viewer_end_of_input (self->inner);
@@ -331,7 +321,7 @@ viewer_resize (TholeViewer *viewer, guint rows, guint cols)
 
   rows = MIN (rows, MOST_ROWS);
   cols = MIN (cols, MOST_COLS);
-  if (self->closed || !self->desk->tty || !thole_desk_has_control (self))
+  if (self->viewer.closed || !self->desk->tty || !thole_desk_has_control (self))
     return;
   if (self->inner != NULL)
     thole_viewer_resize (self->inner, rows, cols);
@@ -347,7 +337,7 @@ viewer_signal (TholeViewer *viewer, int signal)
 {
   DeskViewer *self = (DeskViewer *) viewer;
 
-  if (self->closed || !thole_desk_has_control (self))
+  if (self->viewer.closed || !thole_desk_has_control (self))
     return;
   if (self->inner != NULL)
     thole_viewer_signal (self->inner, signal);
@@ -382,17 +372,6 @@ viewer_ack (TholeViewer *viewer, guint64 seq)
     thole_viewer_ack (self->inner, seq);
 }
 
-static void
-viewer_free (TholeViewer *viewer)
-{
-  DeskViewer *self = (DeskViewer *) viewer;
-
-  self->freed = self->closed = TRUE;
-  drop_inner (self);
-  thole_desk_leave (self);
-  thole_desk_viewer_unref (self);
-}
-
 static const TholeViewerClass viewer_class = {
   .grant = viewer_grant,
   .input = viewer_input,
@@ -401,8 +380,10 @@ static const TholeViewerClass viewer_class = {
   .signal = viewer_signal,
   .take = viewer_take,
   .input_at = viewer_input_at,
-  .free = viewer_free,
+  .free = thole_viewer_let_go,
   .ack = viewer_ack,
+  .leave = viewer_leave,
+  .dispose = viewer_dispose,
 };
 
 static void
@@ -424,8 +405,7 @@ thole_desk_viewer_new (TholeDesk *desk, TholeInputRole role, gboolean take, Thol
 {
   DeskViewer *self = g_new0 (DeskViewer, 1);
 
-  self->viewer = (TholeViewer) { &viewer_class, *events, user_data };
-  self->refs = 2; /* whoever has it, and the desk */
+  self->viewer = (TholeViewer) { &viewer_class, *events, user_data, .refs = 2 };
   self->desk = desk;
   desk->refs++;
   self->role = role;

@@ -31,11 +31,11 @@ on_later (gpointer user_data)
   thole_source_clear (&self->later);
   self->refs++;
   for (guint i = 0; i < all->len; i++)
-    ((DeskViewer *) all->pdata[i])->refs++;
+    ((TholeViewer *) all->pdata[i])->refs++;
   for (guint i = 0; i < all->len; i++)
     {
       thole_desk_viewer_tell (all->pdata[i]);
-      thole_desk_viewer_unref (all->pdata[i]);
+      thole_viewer_unref (all->pdata[i]);
     }
   thole_desk_unref (self);
   return G_SOURCE_REMOVE;
@@ -107,7 +107,7 @@ thole_desk_leave (DeskViewer *viewer)
     }
   if (self->events.viewers != NULL)
     self->events.viewers (self->user_data, self->viewers->len, FALSE);
-  thole_desk_viewer_unref (viewer);
+  thole_viewer_unref (&viewer->viewer);
 }
 
 static TholeViewer *
@@ -168,11 +168,11 @@ thole_desk_end (TholeDesk *self, TholeViewerEnd end, const char *detail)
       self->end_detail = g_strdup (detail);
     }
   for (guint i = 0; i < all->len; i++)
-    ((DeskViewer *) all->pdata[i])->refs++;
+    ((TholeViewer *) all->pdata[i])->refs++;
   for (guint i = 0; i < all->len; i++)
     {
-      thole_desk_viewer_close (all->pdata[i], end, detail);
-      thole_desk_viewer_unref (all->pdata[i]);
+      thole_viewer_close (all->pdata[i], end, detail);
+      thole_viewer_unref (all->pdata[i]);
     }
 }
 

@@ -57,7 +57,6 @@ struct _TholeHold
 typedef struct
 {
   TholeViewer viewer;
-  guint refs; /* who has it, the hold while it is there, a call under way */
   TholeHold *hold;
   TholeViewFrom from;
   guint64 seq;      /* all output below was given */
@@ -68,10 +67,7 @@ typedef struct
   gboolean aside;   /* nobody sits there */
   guint64 input_at; /* G_MAXUINT64 = where the input stands */
   gsize input_skip;
-  gboolean there, told, begun, acks, freed, closed, exited;
-  gboolean close_due;
-  TholeViewerEnd close_end;
-  const char *close_detail;
+  gboolean there, told, begun, acks, exited;
 } HoldViewer;
 
 /* hold.c */
@@ -87,10 +83,8 @@ void         thole_hold_read         (TholeHold *self);
 void         thole_hold_wake         (TholeHold *self);
 TholeViewer *thole_hold_viewer_new   (TholeHold *self, TholeViewFrom from, guint64 seq, const TholeViewerEvents *events,
                                       gpointer user_data);
-void         thole_hold_viewer_close (HoldViewer *self, TholeViewerEnd end, const char *detail);
 /* Is it to be closed, whatever it has not seen? */
 gboolean     thole_hold_viewer_is_cut (HoldViewer *self);
-void         thole_hold_viewer_unref (HoldViewer *self);
 
 /* hold-input.c */
 /* Goes on writing, where there is something. */

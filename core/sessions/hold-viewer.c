@@ -6,11 +6,11 @@
 #define VIEWERS_MOST 256
 #define NOWHERE G_MAXUINT64
 
-void
-thole_hold_viewer_unref (HoldViewer *self)
+static void
+viewer_dispose (TholeViewer *viewer)
 {
-  if (--self->refs > 0)
-    return;
+  HoldViewer *self = (HoldViewer *) viewer;
+
   thole_hold_unref (self->hold);
   g_free (self);
 }
@@ -50,44 +50,29 @@ as_seated (const HoldViewer *self, guint64 seq)
 }
 
 static void
-leave (HoldViewer *self)
+viewer_leave (TholeViewer *viewer)
 {
+  HoldViewer *self = (HoldViewer *) viewer;
+
   if (!self->there)
     return;
   self->there = FALSE;
   g_ptr_array_remove (self->hold->viewers, self);
   set_floor (self->hold, as_seated (self, self->acked));
-  thole_hold_viewer_unref (self);
-}
-
-void
-thole_hold_viewer_close (HoldViewer *self, TholeViewerEnd end, const char *detail)
-{
-  if (self->closed)
-    return;
-  self->closed = TRUE;
-  self->refs++;
-  leave (self);
-  if (!self->freed)
-    self->viewer.events.closed (self->viewer.user_data, end, detail);
-  thole_hold_viewer_unref (self);
+  thole_viewer_unref (&self->viewer);
 }
 
 static void
 close_later (HoldViewer *self, TholeViewerEnd end, const char *detail)
 {
-  if (self->close_due || self->closed)
-    return;
-  self->close_due = TRUE;
-  self->close_end = end;
-  self->close_detail = detail;
-  thole_hold_wake (self->hold);
+  if (thole_viewer_close_later (&self->viewer, end, detail))
+    thole_hold_wake (self->hold);
 }
 
 static gboolean
 is_gone (const HoldViewer *self)
 {
-  return self->freed || self->closed;
+  return self->viewer.freed || self->viewer.closed;
 }
 
 /* input ------------------------------------------------------------------------------------------------------ */
@@ -113,7 +98,7 @@ viewer_input (TholeViewer *viewer, const guint8 *data, gsize length)
   HoldViewer *self = (HoldViewer *) viewer;
   gsize skip;
 
-  if (is_gone (self) || self->close_due)
+  if (is_gone (self) || self->viewer.close_due)
     return TRUE;
   skip = MIN (self->input_skip, length);
   self->input_skip -= skip;
@@ -189,16 +174,6 @@ viewer_signal (TholeViewer *viewer, int signal)
     hold->events.signal (hold->user_data, signal);
 }
 
-static void
-viewer_free (TholeViewer *viewer)
-{
-  HoldViewer *self = (HoldViewer *) viewer;
-
-  self->freed = self->closed = TRUE;
-  leave (self);
-  thole_hold_viewer_unref (self);
-}
-
 /* serving ---------------------------------------------------------------------------------------------------- */
 
 /* where its output begins; FALSE: it is being closed */
@@ -214,7 +189,7 @@ place (HoldViewer *self)
     self->seq = head;
   else if (self->seq > head)
     {
-      thole_hold_viewer_close (self, THOLE_VIEWER_PROTOCOL, "output begins behind what there is");
+      thole_viewer_close (&self->viewer, THOLE_VIEWER_PROTOCOL, "output begins behind what there is");
       return FALSE;
     }
   self->told = TRUE;
@@ -285,11 +260,11 @@ tell_output (HoldViewer *self, gsize most)
   copy = g_memdup2 (piece.data, piece.length);
   self->seq += piece.length;
   self->window -= piece.length;
-  self->refs++;
+  self->viewer.refs++;
   self->viewer.events.output (self->viewer.user_data, piece.channel, seq, copy, piece.length);
   if (!self->acks && !is_gone (self))
     acknowledge (self, self->seq);
-  thole_hold_viewer_unref (self);
+  thole_viewer_unref (&self->viewer);
   return piece.length;
 }
 
@@ -301,9 +276,9 @@ tell_end (HoldViewer *self)
   if (!hold->exited)
     {
       if (hold->parting || hold->ended)
-        thole_hold_viewer_close (self, hold->end, hold->end_detail);
+        thole_viewer_close (&self->viewer, hold->end, hold->end_detail);
       else
-        thole_hold_viewer_close (self, THOLE_VIEWER_LOST, "the way to the program was lost");
+        thole_viewer_close (&self->viewer, THOLE_VIEWER_LOST, "the way to the program was lost");
       return;
     }
   if (!self->exited)
@@ -312,7 +287,7 @@ tell_end (HoldViewer *self)
       self->viewer.events.exited (self->viewer.user_data, hold->code, hold->signal, self->seq);
     }
   if (!is_gone (self))
-    thole_hold_viewer_close (self, THOLE_VIEWER_ENDED, "");
+    thole_viewer_close (&self->viewer, THOLE_VIEWER_ENDED, "");
 }
 
 /* its end has come. One aside gets first what there is: nobody else would keep that. */
@@ -331,10 +306,10 @@ serve (HoldViewer *self)
   TholeHold *hold = self->hold;
   gsize given = 0;
 
-  if (self->close_due && !is_gone (self))
-    thole_hold_viewer_close (self, self->close_end, self->close_detail);
+  if (self->viewer.close_due && !is_gone (self))
+    thole_viewer_close_now (&self->viewer);
   else if (thole_hold_viewer_is_cut (self) && !is_gone (self))
-    thole_hold_viewer_close (self, hold->end, hold->end_detail);
+    thole_viewer_close (&self->viewer, hold->end, hold->end_detail);
   if (is_gone (self) || hold->waits || (!self->told && !place (self)) || !tell_news (self))
     return FALSE;
   while (!is_gone (self) && given < TURN && self->window > 0 && self->seq < thole_output_ring_solid (hold->ring))
@@ -342,7 +317,7 @@ serve (HoldViewer *self)
   if (!is_gone (self) && hold->over && self->seq >= thole_output_ring_head (hold->ring))
     tell_end (self);
   else if (!is_gone (self) && hold->ended && self->seq >= thole_output_ring_head (hold->ring))
-    thole_hold_viewer_close (self, hold->end, hold->end_detail);
+    thole_viewer_close (&self->viewer, hold->end, hold->end_detail);
   return !is_gone (self) && given >= TURN;
 }
 
@@ -356,11 +331,11 @@ on_pump (gpointer user_data)
   thole_source_clear (&self->pump);
   thole_hold_ref (self);
   for (guint i = 0; i < all->len; i++)
-    ((HoldViewer *) all->pdata[i])->refs++;
+    ((TholeViewer *) all->pdata[i])->refs++;
   for (guint i = 0; i < all->len; i++)
     {
       more |= serve (all->pdata[i]);
-      thole_hold_viewer_unref (all->pdata[i]);
+      thole_viewer_unref (all->pdata[i]);
     }
   if (more)
     thole_hold_wake (self);
@@ -386,8 +361,10 @@ static const TholeViewerClass viewer_class = {
   .resize = viewer_resize,
   .signal = viewer_signal,
   .input_at = viewer_input_at,
-  .free = viewer_free,
+  .free = thole_viewer_let_go,
   .ack = viewer_ack,
+  .leave = viewer_leave,
+  .dispose = viewer_dispose,
 };
 
 /* without whether it is aside */
@@ -412,8 +389,7 @@ thole_hold_viewer_new (TholeHold *self, TholeViewFrom from, guint64 seq, const T
 {
   HoldViewer *viewer = g_new0 (HoldViewer, 1);
 
-  viewer->viewer = (TholeViewer) { &viewer_class, *events, user_data };
-  viewer->refs = 2; /* whoever has it, and the hold */
+  viewer->viewer = (TholeViewer) { &viewer_class, *events, user_data, .refs = 2 };
   viewer->hold = thole_hold_ref (self);
   viewer->aside = THOLE_VIEW_IS_ASIDE (from);
   viewer->from = from_of (from);

@@ -332,12 +332,12 @@ thole_hold_end (TholeHold *self, TholeViewerEnd end, const char *detail)
   if (stream != NULL)
     g_io_stream_close_async (stream, G_PRIORITY_DEFAULT, NULL, NULL, NULL);
   for (guint i = 0; i < all->len; i++)
-    ((HoldViewer *) all->pdata[i])->refs++;
+    ((TholeViewer *) all->pdata[i])->refs++;
   for (guint i = 0; i < all->len; i++)
     {
       if (thole_hold_viewer_is_cut (all->pdata[i]))
-        thole_hold_viewer_close (all->pdata[i], end, detail);
-      thole_hold_viewer_unref (all->pdata[i]);
+        thole_viewer_close (all->pdata[i], end, detail);
+      thole_viewer_unref (all->pdata[i]);
     }
   thole_hold_wake (self);
 }

@@ -63,6 +63,56 @@ thole_viewer_free (TholeViewer *self)
     self->class->free (self);
 }
 
+void
+thole_viewer_unref (TholeViewer *self)
+{
+  if (--self->refs > 0)
+    return;
+  g_free (self->close_detail);
+  self->class->dispose (self);
+}
+
+void
+thole_viewer_close (TholeViewer *self, TholeViewerEnd end, const char *detail)
+{
+  if (self->closed)
+    return;
+  self->closed = TRUE;
+  self->refs++;
+  self->class->leave (self);
+  if (!self->freed)
+    self->events.closed (self->user_data, end, detail);
+  thole_viewer_unref (self);
+}
+
+gboolean
+thole_viewer_close_later (TholeViewer *self, TholeViewerEnd end, const char *detail)
+{
+  if (self->close_due || self->closed)
+    return FALSE;
+  self->close_due = TRUE;
+  self->close_end = end;
+  self->close_detail = g_strdup (detail);
+  return TRUE;
+}
+
+void
+thole_viewer_close_now (TholeViewer *self)
+{
+  thole_viewer_close (self, self->close_end, self->close_detail);
+}
+
+void
+thole_viewer_let_go (TholeViewer *self)
+{
+  gboolean there = !self->closed;
+
+  self->freed = self->closed = TRUE;
+  if (there)
+    self->class->leave (self);
+  thole_viewer_unref (self);
+}
+
 TholeViewer *
 thole_session_view (TholeSession *self, TholeViewFrom from, guint64 seq, const TholeViewerEvents *events, gpointer user_data)
 {

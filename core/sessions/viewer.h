@@ -87,6 +87,9 @@ typedef struct
   void     (*input_at)     (TholeViewer *self, guint64 offset);
   void     (*free)         (TholeViewer *self);
   void     (*ack)          (TholeViewer *self, guint64 seq); /* (nullable) */
+  /* of those that thole_viewer_close() ends */
+  void     (*leave)        (TholeViewer *self); /* it gives up its place */
+  void     (*dispose)      (TholeViewer *self); /* nobody knows it any more */
 } TholeViewerClass;
 
 struct _TholeViewer
@@ -94,6 +97,12 @@ struct _TholeViewer
   const TholeViewerClass *class;
   TholeViewerEvents events;
   gpointer user_data;
+  /* of those that thole_viewer_close() ends */
+  guint refs;               /* who has it, its place, a call under way */
+  gboolean closed, freed;   /* told, or let go of; who has it wants to know nothing more */
+  gboolean close_due;       /* to be told from the loop */
+  TholeViewerEnd close_end;
+  char *close_detail;
 };
 
 /* So many more output bytes may come. */
@@ -112,6 +121,17 @@ void thole_viewer_input_at (TholeViewer *self, guint64 offset);
 /* Takes control from whoever has it; nothing happens when this viewer may not type at all. */
 void thole_viewer_take     (TholeViewer *self);
 void thole_viewer_free    (TholeViewer *self);
+
+/* How those who serve viewers end them ------------------------------------------------------------------- */
+
+/* Takes its place away and tells why, once. */
+void     thole_viewer_close       (TholeViewer *self, TholeViewerEnd end, const char *detail);
+/* The same, where no callback may come. Returns TRUE when it is due now: call thole_viewer_close_now() from the loop. */
+gboolean thole_viewer_close_later (TholeViewer *self, TholeViewerEnd end, const char *detail);
+void     thole_viewer_close_now   (TholeViewer *self);
+/* For `free`: takes its place away and tells nothing. */
+void     thole_viewer_let_go      (TholeViewer *self);
+void     thole_viewer_unref       (TholeViewer *self);
 
 /* One session to be viewed, whoever keeps it. */
 typedef struct _TholeSession TholeSession;
