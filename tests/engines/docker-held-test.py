@@ -8,41 +8,15 @@ import os
 import random
 import threading
 
-from real_docker import AGENT, Bench, case, free_port, main
+from real_docker import case, main
+from two_ways import WAYS, TwoWays, till
 from ws_client import Thole, WebSocket
 
 MEGABYTES = 256 if os.environ.get("THOLE_LONG") == "1" else 6
 
 
-class Held(Bench):
-    def __init__(self):
-        self.port = free_port()
-        self.settings = {**self.settings, "daemon.agent": AGENT, "limits.sessions": "16"}
-        self.flags = ["--live-restore", "-H", f"tcp://127.0.0.1:{self.port}", "--tls=false"]
-        super().__init__()
-
-    def daemon(self, name="thole"):
-        daemon = super().daemon(name)
-        daemon.backends["docker"]["agent"] = "no"
-        daemon.backends["far"] = {"driver": "docker", "url": f"tcp://127.0.0.1:{self.port}", "agent": "no"}
-        return daemon
-
-    def wait_ready(self, seconds=30):
-        super().wait_ready(seconds)
-        self.until(lambda: self.thole.get("/v1/backends/far").expect(200).json["state"] == "ready", seconds, "the far backend")
-
-    def open(self, workload, *command, status=(201,), **body):
-        if len(command) == 1:
-            command = ("sh", "-c", *command)
-        body.setdefault("tty", False)
-        return self.thole.post(f"/v1/workloads/{workload['id']}/sessions", {"command": list(command), **body}).expect(*status).json
-
-    def show(self, session):
-        return self.thole.get(f"/v1/sessions/{session['id']}").expect(200).json
-
-    def ended(self, session, seconds=30):
-        self.until(lambda: self.show(session)["state"] == "ended", seconds, "the end of the session")
-        return self.show(session)
+class Held(TwoWays):
+    places = {"agent": "no"}
 
     def processes(self, workload, word):
         """How many of the container's processes have this word in their command line."""
@@ -64,14 +38,6 @@ class Console(Thole):
         if message and message["type"] == "gap":
             self.skipped += message.get("lines", 0)
         return message
-
-
-def till(viewer, text):
-    while text not in viewer.output:
-        viewer.step()
-
-
-WAYS = ["docker", "far"]
 
 
 @case("a terminal: typed, seen, resized, its code", "TE-08 TE-09 TE-21", each=WAYS)

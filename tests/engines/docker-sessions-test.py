@@ -7,48 +7,21 @@ import os
 import random
 import threading
 
-from real_docker import AGENT, Bench, case, free_port, main
+from real_docker import case, main
+from two_ways import WAYS, TwoWays, till
 from ws_client import Thole
 
 LONG = os.environ.get("THOLE_LONG") == "1"
 COUNT = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
 
 
-class Sessions(Bench):
-    """One engine by two ways: its socket, where the agent is mounted, and TCP, where it is uploaded."""
-
-    def __init__(self):
-        self.port = free_port()
-        self.settings = {**self.settings, "daemon.agent": AGENT, "limits.sessions": "16"}
-        self.flags = ["--live-restore", "-H", f"tcp://127.0.0.1:{self.port}", "--tls=false"]
-        super().__init__()
-
-    def daemon(self, name="thole"):
-        daemon = super().daemon(name)
-        daemon.backends["far"] = {"driver": "docker", "url": f"tcp://127.0.0.1:{self.port}"}
-        return daemon
-
-    def wait_ready(self, seconds=30):
-        super().wait_ready(seconds)
-        self.until(lambda: self.thole.get("/v1/backends/far").expect(200).json["state"] == "ready", seconds, "the far backend")
+class Sessions(TwoWays):
+    """By its socket the agent is mounted, by TCP it is uploaded."""
 
     def after(self):
         self.engine.start()
         self.wait_ready()
         super().after()
-
-    def open(self, workload, *command, status=(201,), **body):
-        if len(command) == 1:
-            command = ("sh", "-c", *command)
-        body.setdefault("tty", False)
-        return self.thole.post(f"/v1/workloads/{workload['id']}/sessions", {"command": list(command), **body}).expect(*status).json
-
-    def show(self, session):
-        return self.thole.get(f"/v1/sessions/{session['id']}").expect(200).json
-
-    def ended(self, session, seconds=30):
-        self.until(lambda: self.show(session)["state"] == "ended", seconds, "the end of the session")
-        return self.show(session)
 
     def back(self, how):
         """The daemon goes, by kill or stop, and comes again."""
@@ -64,11 +37,6 @@ def numbers(output):
         raise AssertionError(f"line {odd + 1} is {lines[odd]}")
     return lines
 
-def till(viewer, text):
-    while text not in viewer.output:
-        viewer.step()
-
-WAYS = ["docker", "far"]
 
 # what runs in them -----------------------------------------------------------------------------------------
 
@@ -216,6 +184,25 @@ def _(t):
     t.wait_ready(60)
     viewer.read(len(viewer.output) + 400)
     numbers(viewer.output)
+
+@case("dockerd and who reads are cut at once: what was not acknowledged is still there", "TE-25 TE-32 row:29")
+def _(t):
+    workload, last = t.run(body={"backend": "far"}), 60000
+    session = t.open(workload, f"seq 1 {last}", flow="lossless", scrollback=65536)
+    viewer = Thole(t.thole, session["id"])
+    viewer.read(65536)
+    t.engine.kill()
+    t.engine.start()
+    t.wait_ready(60)
+    # what is said over the new way comes behind the attachments
+    t.equal(t.ended(t.open(workload, "exit 5"))["exit_code"], 5)
+    viewer.end()
+    viewer = Thole(t.thole, session["id"], seq=0)
+    while viewer.exit is None:
+        viewer.step()
+        viewer.say("ack", seq=viewer.seq)
+    t.equal(viewer.gaps, [])
+    t.equal(len(numbers(viewer.output)), last)
 
 @case("a workload that stops or restarts ends its sessions and says why", "TE-25", each=["stop", "restart", "kill"])
 def _(t, verb):
