@@ -73,7 +73,7 @@ on_line (GTask *task)
     }
   else if (g_str_has_prefix (self->line, "ok ") && driver->host != NULL)
     {
-      local_watch (driver, self->job.id);
+      local_watch_begun (driver, self->job.id);
       local_box_tell (driver, self->job.id, NULL, "start");
       g_task_return_boolean (task, TRUE);
     }

@@ -154,15 +154,13 @@ follow (LocalWatch *self)
   g_source_attach (self->source, g_main_context_get_thread_default ());
 }
 
-gboolean
-local_watch (TholeDriver *driver, const char *id)
+void
+local_watch_begun (TholeDriver *driver, const char *id)
 {
   LocalWatch *self;
 
   if (g_hash_table_contains (driver->watches, id))
-    return TRUE;
-  if (!local_box_runs (driver, id))
-    return FALSE;
+    return;
   self = g_new0 (LocalWatch, 1);
   self->driver = driver;
   self->id = g_strdup (id);
@@ -170,6 +168,14 @@ local_watch (TholeDriver *driver, const char *id)
   self->waiting = g_ptr_array_new_with_free_func (waiting_free);
   g_hash_table_insert (driver->watches, self->id, self);
   follow (self);
+}
+
+gboolean
+local_watch (TholeDriver *driver, const char *id)
+{
+  if (!g_hash_table_contains (driver->watches, id) && !local_box_runs (driver, id))
+    return FALSE;
+  local_watch_begun (driver, id);
   return TRUE;
 }
 
