@@ -44,24 +44,40 @@ thole_file_split (const char *path, char **name)
   return slash == path ? g_strdup ("/") : g_strndup (path, (gsize) (slash - path));
 }
 
-char *
-thole_file_follow (const char *path, const char *target)
+gboolean
+thole_file_climbs (const char *path)
 {
-  g_autofree char *whole = NULL;
-  g_auto (GStrv) parts = NULL;
-  g_autoptr (GPtrArray) kept = g_ptr_array_new ();
-  g_autoptr (GString) good = g_string_new (NULL);
+  g_auto (GStrv) parts = g_strsplit (path, "/", -1);
 
-  whole = target[0] == '/' ? g_strdup (target) : g_strdup_printf ("%s/../%s", path, target);
-  parts = g_strsplit (whole, "/", -1);
-  for (guint i = 0; parts[i] != NULL; i++)
-    if (strcmp (parts[i], "..") == 0)
-      g_ptr_array_set_size (kept, MAX ((gint) kept->len - 1, 0));
-    else if (parts[i][0] != '\0' && strcmp (parts[i], ".") != 0)
-      g_ptr_array_add (kept, parts[i]);
-  for (guint i = 0; i < kept->len; i++)
-    g_string_append_printf (good, "/%s", (const char *) kept->pdata[i]);
-  if (good->len > THOLE_FILE_PATH_MAX)
-    return NULL;
-  return good->len > 0 ? g_strdup (good->str) : g_strdup ("/");
+  return g_strv_contains ((const char *const *) parts, "..");
+}
+
+char *
+thole_file_step (const char *path, char **rest)
+{
+  g_autofree char *at = g_strdup (path);
+
+  for (const char *left = *rest; left[0] != '\0';)
+    {
+      g_autofree char *part = g_strndup (left, strcspn (left, "/")), *name = NULL, *before = g_steal_pointer (&at);
+
+      left += strlen (part);
+      left += strspn (left, "/");
+      if (strcmp (part, "..") == 0)
+        at = thole_file_split (before, &name);
+      else if (part[0] == '\0' || strcmp (part, ".") == 0)
+        at = g_steal_pointer (&before);
+      else if (strlen (before) + strlen (part) + 1 > THOLE_FILE_PATH_MAX)
+        return NULL;
+      else
+        {
+          g_autofree char *whole = g_strdup (left);
+
+          g_free (*rest);
+          *rest = g_steal_pointer (&whole);
+          return g_strconcat (strcmp (before, "/") == 0 ? "" : before, "/", part, NULL);
+        }
+    }
+  (*rest)[0] = '\0';
+  return g_steal_pointer (&at);
 }

@@ -17,6 +17,9 @@ char *thole_file_path  (const char *path, const char *pointer, TholeProblem *pro
 /* Splits a good path. @name: (out) (transfer full): "" of `/`. Returns: (transfer full): the folder */
 char *thole_file_split (const char *path, char **name);
 
-/* Where the link @target at @path leads within the root: `..` never leaves it. Returns: (transfer full) (nullable): NULL when it
- * is too long */
-char *thole_file_follow (const char *path, const char *target);
+/* Has it the part `..`? */
+gboolean thole_file_climbs (const char *path);
+
+/* Goes on from the good path @path with the next part of @rest, which is taken out of it; `..` never leaves the root. Returns:
+ * (transfer full) (nullable): a good path; NULL when it is too long */
+char *thole_file_step (const char *path, char **rest);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define MOST_LINKS 40
+#define MOST_LOOKS 400 /* at folders that a link leads through */
 #define PUT_DEADLINE 3600
 
 static void
@@ -23,6 +24,7 @@ work_free (gpointer data)
   g_object_unref (self->backend);
   g_clear_pointer (&self->archive, thole_archive_unref);
   g_free (self->path);
+  g_free (self->rest);
   g_free (self);
 }
 
@@ -79,22 +81,59 @@ thole_file_forget (TholeCall *call)
 
 static void ask (TholeCall *call);
 
+static gboolean
+more_to_walk (const TholeFileWork *self)
+{
+  return self->rest != NULL && self->rest[0] != '\0';
+}
+
+/* An engine follows the links above what it is asked for, and we cannot see them in its answer. So a way with `..` in it is walked
+ * folder by folder: what is before `..` may be such a link, and then the folder above is another one. */
+static void
+walk (TholeCall *call)
+{
+  TholeFileWork *self = call->state;
+  gboolean may = ++self->looks <= MOST_LOOKS;
+
+  self->walked = thole_file_climbs (self->rest);
+  do
+    {
+      char *path = may ? thole_file_step (self->path, &self->rest) : NULL;
+
+      if (path == NULL || !g_utf8_validate (path, -1, NULL))
+        {
+          g_free (path);
+          thole_call_fail (call, THOLE_ERROR_CONFLICT, "%s is a link that cannot be followed", self->path);
+          return;
+        }
+      g_free (self->path);
+      self->path = path;
+    }
+  while (!self->walked && more_to_walk (self));
+  ask (call);
+}
+
 static void
 follow (TholeCall *call, const TholeTarEntry *entry)
 {
   TholeFileWork *self = call->state;
-  char *path = ++self->links <= MOST_LINKS ? thole_file_follow (self->path, entry->link) : NULL;
+  /* what was walked has no links: of a target in the same folder only the rest is new */
+  g_autofree char *name = NULL, *folder = thole_file_split (self->path, &name);
+  gboolean known = self->walked && entry->link[0] != '/';
+  g_autofree char *rest = g_strdup_printf ("%s/%s/%s", known || entry->link[0] == '/' ? "" : folder, entry->link,
+                                           self->rest != NULL ? self->rest : "");
 
-  if (path == NULL || !g_utf8_validate (path, -1, NULL))
+  if (++self->links > MOST_LINKS || strlen (rest) > 2 * THOLE_FILE_PATH_MAX)
     {
-      g_free (path);
       thole_call_fail (call, THOLE_ERROR_CONFLICT, "%s is a link that cannot be followed", self->path);
       return;
     }
-  g_free (self->path);
-  self->path = path;
   thole_file_forget (call);
-  ask (call);
+  g_free (self->path);
+  self->path = known ? g_steal_pointer (&folder) : g_strdup ("/");
+  g_free (self->rest);
+  self->rest = g_steal_pointer (&rest);
+  walk (call);
 }
 
 static void
@@ -110,8 +149,15 @@ looked (GObject *source, GAsyncResult *result, gpointer user_data)
     thole_call_error (call, error);
   else if (entry == NULL)
     thole_call_fail (call, THOLE_ERROR_FAILED, "the engine gave an empty archive");
-  else if (entry->kind == THOLE_TAR_LINK && self->follow)
+  else if (entry->kind == THOLE_TAR_LINK && (self->follow || more_to_walk (self)))
     follow (call, entry);
+  else if (more_to_walk (self) && entry->kind != THOLE_TAR_FOLDER)
+    thole_call_fail (call, THOLE_ERROR_CONFLICT, "%s is not a folder", self->path);
+  else if (more_to_walk (self))
+    {
+      thole_file_forget (call);
+      walk (call);
+    }
   else
     self->found (call, entry);
 }
@@ -131,7 +177,8 @@ opened (GObject *source, GAsyncResult *result, gpointer user_data)
       call->operations->calls++;
       thole_archive_next_async (self->archive, looked, call);
     }
-  else if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND) && self->missing != NULL)
+  else if (g_error_matches (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND) && self->missing != NULL
+           && !more_to_walk (self))
     self->missing (call);
   else
     thole_call_error (call, error);

@@ -14,7 +14,9 @@ typedef struct
   TholeSubject *subject;  /* in use as long as this is */
   TholeBackend *backend;
   char *path;             /* a good one */
-  guint links;            /* that were followed */
+  char *rest;             /* (nullable): of a link, what is still to be walked from @path */
+  gboolean walked;        /* folder by folder: @path is known to lead through no link */
+  guint links, looks;     /* that were followed; how often was looked for them */
   TholeArchive *archive;  /* (nullable): of @path, at its first entry */
   void (*found) (TholeCall *call, const TholeTarEntry *entry);
   void (*missing) (TholeCall *call); /* (nullable): there is no such file; else the call fails */

@@ -12,11 +12,40 @@
 #include "workload.h"
 
 #define PART 65536
+#define MOST_LINKS 40
+
+/* What @path means once the links above its last part are followed, as engines do. Returns: (transfer full) (nullable): NULL when there
+ * are too many of them, or it leaves the root */
+static char *
+resolve (MemWorkload *workload, const char *text)
+{
+  g_autofree char *path = mem_path_normal (text);
+  const char *slash = path != NULL ? strchr (path + 1, '/') : NULL;
+
+  for (guint links = 0; slash != NULL && links <= MOST_LINKS;)
+    {
+      g_autofree char *above = g_strndup (path, (gsize) (slash - path)), *folder = g_path_get_dirname (above), *inside = NULL, *whole = NULL;
+      MemTree *tree = mem_workload_tree (workload, above, &inside);
+      const MemNode *node = tree != NULL ? mem_tree_find (tree, inside) : NULL;
+
+      if (node == NULL || node->kind != MEM_NODE_LINK)
+        {
+          slash = strchr (slash + 1, '/');
+          continue;
+        }
+      links++;
+      whole = g_strconcat (node->target[0] == '/' ? "" : folder, "/", node->target, slash, NULL);
+      g_free (path);
+      path = mem_path_normal (whole);
+      slash = path != NULL ? strchr (path + 1, '/') : NULL;
+    }
+  return slash == NULL ? g_steal_pointer (&path) : NULL;
+}
 
 static void
 work_get (MemCall *call)
 {
-  g_autofree char *path = mem_path_normal (call->text);
+  g_autofree char *path = NULL;
   g_autofree char *inside = NULL;
   MemWorkload *workload = mem_call_workload (call);
   g_autoptr (GInputStream) tar = NULL;
@@ -24,6 +53,7 @@ work_get (MemCall *call)
 
   if (workload == NULL)
     return;
+  path = resolve (workload, call->text);
   tree = path != NULL ? mem_workload_tree (workload, path, &inside) : NULL;
   if (tree == NULL || mem_tree_find (tree, inside) == NULL)
     {
@@ -140,7 +170,7 @@ read_part (Put *put)
 static void
 work_put (MemCall *call)
 {
-  g_autofree char *path = mem_path_normal (call->text);
+  g_autofree char *path = NULL;
   g_autofree char *inside = NULL;
   MemWorkload *workload = mem_call_workload (call);
   MemTree *tree;
@@ -149,6 +179,7 @@ work_put (MemCall *call)
 
   if (workload == NULL)
     return;
+  path = resolve (workload, call->text);
   tree = path != NULL ? mem_workload_tree (workload, path, &inside) : NULL;
   node = tree != NULL ? mem_tree_find (tree, inside) : NULL;
   if (node == NULL || node->kind != MEM_NODE_FOLDER)

@@ -185,6 +185,26 @@ def _(t):
     t.equal(t.read(workload, "/none").expect(404).code, "not_found")
 
 
+@case("a link below a link leads from where it really is")
+def _(t):
+    workload = t.run(FOREVER)
+    links = archive(("app", None), ("app/releases", None), ("app/releases/1", None), ("app/current", (tarfile.SYMTYPE, "releases/1")),
+                    ("app/releases/1/config", (tarfile.SYMTYPE, "../../shared/config")), ("app/shared", None), ("app/shared/config", b"right"),
+                    ("shared", None), ("shared/config", b"wrong"), ("app/releases/1/up", (tarfile.SYMTYPE, "../up/../current/../new")),
+                    ("app/releases/up", (tarfile.SYMTYPE, "../shared")), ("app/releases/1/through", (tarfile.SYMTYPE, "../../shared/config/../config")),
+                    ("app/releases/1/gone", (tarfile.SYMTYPE, "../none/../new")))
+    t.thole.request("POST", t.url(workload, "/", verb="/extract"), links, {}).expect(204)
+    t.equal(t.read(workload, "/app/current/config").expect(200).body, b"right")
+    t.write(workload, "/app/current/config", b"changed").expect(200)
+    t.equal(t.read(workload, "/app/shared/config").expect(200).body, b"changed")
+    t.equal(t.read(workload, "/shared/config").expect(200).body, b"wrong")
+    # /app/releases/up is a link to /app/shared, and the folder above that is /app; above /app/releases/1 is /app/releases
+    t.write(workload, "/app/current/up", b"new").expect(201)
+    t.equal(t.read(workload, "/app/releases/new").expect(200).body, b"new")
+    t.equal(t.read(workload, "/app/current/through").expect(409).code, "conflict")
+    t.write(workload, "/app/current/gone", b"x").expect(404)
+
+
 @case("what is not there, and what is no file")
 def _(t):
     workload = t.run(FOREVER)
