@@ -18,7 +18,9 @@ struct _TholeArchive
   GBytes *piece;     /* (nullable): what was read; @data and @length are what is not looked at */
   const guint8 *data;
   gsize length;
-  guint64 taken;
+  guint64 taken, most;
+  GSource *deadline, *left; /* (nullable): of reading entries */
+  GError *fault;            /* (nullable): why no more is read */
 };
 
 TholeArchive *
@@ -31,6 +33,7 @@ thole_archive_new (GIOStream *stream)
   self->input = g_io_stream_get_input_stream (stream);
   self->cancel = g_cancellable_new ();
   self->tar = thole_tar_new ();
+  self->most = G_MAXUINT64;
   return self;
 }
 
@@ -41,11 +44,21 @@ thole_archive_ref (TholeArchive *self)
   return self;
 }
 
+static void
+unbind (TholeArchive *self)
+{
+  self->most = G_MAXUINT64;
+  thole_source_clear (&self->deadline);
+  thole_source_clear (&self->left);
+}
+
 void
 thole_archive_unref (TholeArchive *self)
 {
   if (--self->ref_count > 0)
     return;
+  unbind (self);
+  g_clear_error (&self->fault);
   g_io_stream_close_async (self->stream, G_PRIORITY_DEFAULT, NULL, NULL, NULL);
   g_object_unref (self->stream);
   g_object_unref (self->cancel);
@@ -54,10 +67,41 @@ thole_archive_unref (TholeArchive *self)
   g_free (self);
 }
 
-guint64
-thole_archive_taken (const TholeArchive *self)
+/* the first reason is the one that counts */
+static void
+stop (TholeArchive *self, int code, const char *text)
 {
-  return self->taken;
+  if (self->fault == NULL)
+    self->fault = g_error_new_literal (THOLE_ERROR, code, text);
+  g_cancellable_cancel (self->cancel);
+}
+
+static gboolean
+on_deadline (gpointer user_data)
+{
+  stop (user_data, THOLE_ERROR_TIMEOUT, "the engine does not give the files in time");
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_left (GCancellable *cancellable, gpointer user_data)
+{
+  stop (user_data, THOLE_ERROR_INTERRUPTED, "the caller has left");
+  return G_SOURCE_REMOVE;
+}
+
+void
+thole_archive_bound (TholeArchive *self, TholeClock *clock, guint64 most, gint64 time, GCancellable *cancellable)
+{
+  unbind (self);
+  self->most = most;
+  self->deadline = thole_clock_timer (clock, time, on_deadline, self);
+  if (cancellable == NULL)
+    return;
+  /* not a handler of it, which could not end what it is called for */
+  self->left = g_cancellable_source_new (cancellable);
+  g_source_set_callback (self->left, G_SOURCE_FUNC (on_left), self, NULL);
+  g_source_attach (self->left, g_main_context_get_thread_default ());
 }
 
 static GError *
@@ -111,19 +155,35 @@ look (TholeArchive *self, GTask *task)
       }
 }
 
+static void read_more (TholeArchive *self, GTask *task);
+
 static void
 found_more (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
   TholeArchive *self = g_task_get_task_data (task);
   GError *error = NULL;
+  gboolean good = took (self, result, &error);
 
-  if (!took (self, result, &error))
+  if (self->taken > self->most)
+    stop (self, THOLE_ERROR_TOO_LARGE, "the engine gives too many bytes");
+  if (self->fault != NULL)
+    {
+      g_clear_error (&error);
+      g_task_return_error (task, g_error_copy (self->fault));
+    }
+  else if (!good)
     g_task_return_error (task, error);
   else if (self->length == 0)
     g_task_return_error (task, cut_off ());
   else if (!look (self, task))
-    g_input_stream_read_bytes_async (self->input, PIECE, G_PRIORITY_DEFAULT, self->cancel, found_more, g_object_ref (task));
+    read_more (self, task);
+}
+
+static void
+read_more (TholeArchive *self, GTask *task)
+{
+  g_input_stream_read_bytes_async (self->input, PIECE, G_PRIORITY_DEFAULT, self->cancel, found_more, g_object_ref (task));
 }
 
 void
@@ -133,7 +193,7 @@ thole_archive_next_async (TholeArchive *self, GAsyncReadyCallback callback, gpoi
 
   g_task_set_task_data (task, thole_archive_ref (self), (GDestroyNotify) thole_archive_unref);
   if (!look (self, task))
-    g_input_stream_read_bytes_async (self->input, PIECE, G_PRIORITY_DEFAULT, self->cancel, found_more, g_object_ref (task));
+    read_more (self, task);
 }
 
 const TholeTarEntry *
@@ -253,6 +313,7 @@ archive_stream_new (TholeArchive *archive, gboolean whole, guint64 from, guint64
 {
   ArchiveStream *self = g_new0 (ArchiveStream, 1);
 
+  unbind (archive);
   self->stream.next = archive_stream_next;
   self->stream.close = archive_stream_close;
   self->archive = thole_archive_ref (archive);

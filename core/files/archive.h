@@ -8,6 +8,7 @@
 
 #include <gio/gio.h>
 
+#include "base/clock.h"
 #include "base/stream.h"
 #include "files/tar.h"
 
@@ -23,8 +24,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeArchive, thole_archive_unref)
 void                 thole_archive_next_async  (TholeArchive *self, GAsyncReadyCallback callback, gpointer user_data);
 /* Returns: (transfer none) (nullable): NULL at the end, or with @error set */
 const TholeTarEntry *thole_archive_next_finish (TholeArchive *self, GAsyncResult *result, GError **error);
-/* Bytes that were read. */
-guint64              thole_archive_taken       (const TholeArchive *self);
+/* What all entries from here on may cost, be it in one of them: @most bytes in all, or TOO_LARGE; @time µs, or TIMEOUT; and no more
+ * than @cancellable (nullable) lets them: then INTERRUPTED. It ends with the first stream that is made of it. */
+void                 thole_archive_bound       (TholeArchive *self, TholeClock *clock, guint64 most, gint64 time, GCancellable *cancellable);
 
 /* @length bytes from @from of the content of the entry at hand. Returns: (transfer full) */
 TholeStream         *thole_archive_content     (TholeArchive *self, guint64 from, guint64 length);

@@ -9,6 +9,8 @@
 /* An archive has all that is below, so a list costs what the folder holds: there is a bound for it. */
 #define MOST_BYTES (G_GUINT64_CONSTANT (1) << 30)
 #define MOST_NAMES 10000
+#define MOST_TEXT (8 << 20)
+#define MOST_TIME (300 * G_USEC_PER_SEC)
 
 typedef struct
 {
@@ -92,19 +94,17 @@ took (GObject *source, GAsyncResult *result, gpointer user_data)
       finish (self);
       return;
     }
-  if (error == NULL && !g_cancellable_is_cancelled (call->cancellable) && self->n <= MOST_NAMES
-      && thole_archive_taken (work->archive) <= MOST_BYTES)
+  if (error == NULL && self->n <= MOST_NAMES && self->json->len <= MOST_TEXT)
     {
       next (self);
       return;
     }
   list_free (self);
-  if (error != NULL)
+  if (error != NULL && !g_error_matches (error, THOLE_ERROR, THOLE_ERROR_TOO_LARGE))
     thole_call_error (call, error);
-  else if (g_cancellable_is_cancelled (call->cancellable))
-    thole_call_fail (call, THOLE_ERROR_INTERRUPTED, "the caller has left");
   else
-    thole_call_fail (call, THOLE_ERROR_TOO_LARGE, "%s holds more than 10000 names or 1 GiB of files, too much to be listed", work->path);
+    thole_call_fail (call, THOLE_ERROR_TOO_LARGE, "%s holds more than 10000 names, 8 MiB of names or 1 GiB of files, too much to be listed",
+                     work->path);
 }
 
 static void
@@ -127,6 +127,7 @@ found (TholeCall *call, const TholeTarEntry *entry)
       thole_call_fail (call, THOLE_ERROR_CONFLICT, "%s is not a folder", work->path);
       return;
     }
+  thole_archive_bound (work->archive, call->operations->clock, MOST_BYTES, MOST_TIME, call->cancellable);
   self = g_new0 (List, 1);
   self->call = call;
   self->prefix = prefix_of (entry);

@@ -12,6 +12,8 @@
 
 #define MOST_LINKS 40
 #define MOST_LOOKS 400 /* at folders that a link leads through */
+#define LOOK_BYTES (1 << 20) /* of an archive before its first entry */
+#define LOOK_TIME (60 * G_USEC_PER_SEC)
 #define PUT_DEADLINE 3600
 
 static void
@@ -174,6 +176,7 @@ opened (GObject *source, GAsyncResult *result, gpointer user_data)
   if (thole_backend_call_finish (self->backend, result, &out, &error))
     {
       self->archive = thole_archive_new (g_steal_pointer (&out.stream));
+      thole_archive_bound (self->archive, call->operations->clock, LOOK_BYTES, LOOK_TIME, call->cancellable);
       call->operations->calls++;
       thole_archive_next_async (self->archive, looked, call);
     }
