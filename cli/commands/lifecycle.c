@@ -27,7 +27,6 @@ goal_of (const CliCommand *command)
   g_assert_not_reached ();
 }
 
-/* Returns: (transfer floating) */
 static GVariant *
 make_body (Cli *cli, GError **error)
 {
@@ -42,7 +41,7 @@ make_body (Cli *cli, GError **error)
     g_variant_dict_insert (&dict, "signal", "s", signal);
   if (grace >= 0)
     g_variant_dict_insert (&dict, "grace", "d", grace);
-  return g_variant_dict_end (&dict);
+  return g_variant_ref_sink (g_variant_dict_end (&dict));
 }
 
 static gboolean
@@ -52,7 +51,7 @@ move (Cli *cli, const char *name, GError **error)
   g_autofree char *base = cli_path ("/v1/workloads/%s/", name);
   g_autoptr(GString) path = g_string_new (base);
   g_autoptr(CliReply) reply = NULL;
-  GVariant *body = make_body (cli, error);
+  g_autoptr(GVariant) body = make_body (cli, error);
   double time;
 
   g_string_append (path, cli->command->name);
