@@ -29,6 +29,7 @@ ctr_config_free (CtrConfig *self)
   g_free (self->runtime);
   g_free (self->logger);
   g_free (self->cgroup_parent);
+  g_free (self->archives);
   g_free (self->default_network);
   g_free (self->cni_path);
   g_free (self->cni_bridge);
@@ -122,6 +123,9 @@ ctr_config_new (GVariant *config, GError **error)
       if (!texts[i].path && ((*texts[i].field)[0] == '\0' || strspn (*texts[i].field, WORD) != strlen (*texts[i].field)))
         complain (problems, texts[i].key, "must be one word");
     }
+  self->archives = g_strdup (thole_dict_string (config, "archives", ""));
+  if (self->archives[0] != '\0' && self->archives[0] != '/')
+    complain (problems, "archives", "must be an absolute path");
   read_address (self, thole_dict_string (config, "address", DEFAULT_ADDRESS), problems);
   self->plain_http = g_strsplit_set (thole_dict_string (config, "plain_http", ""), ",; ", 64);
   read_network (self, config, problems);

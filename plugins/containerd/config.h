@@ -18,6 +18,7 @@ typedef struct
   char *runtime;
   char *logger;      /* path of thole-log */
   char *cgroup_parent;
+  char *archives;    /* "" = images are not taken from this machine's files */
   char *default_network; /* auto, bridge, none: of workloads that name none */
   char *cni_path;    /* folders of plugins, parted by colons */
   char *cni_bridge;  /* the interface's name, and the network's */

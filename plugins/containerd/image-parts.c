@@ -10,6 +10,7 @@
 #include "image.h"
 
 #define DEFAULT_REGISTRY "docker.io"
+#define ARCHIVE "archive:"
 
 static void
 layer_free (gpointer data)
@@ -91,6 +92,14 @@ is_version (const char *version)
   return ctr_digest_valid (version) || (length > 0 && length <= 128 && version[0] != '.' && version[0] != '-' && strpbrk (version, ":/@[]") == NULL);
 }
 
+const char *
+ctr_reference_archive (const char *reference)
+{
+  const char *name = g_str_has_prefix (reference, ARCHIVE) ? reference + strlen (ARCHIVE) : NULL;
+
+  return name != NULL && g_str_has_suffix (name, ".tar") && strlen (name) > strlen (".tar") ? name : NULL;
+}
+
 char *
 ctr_reference_parse (const char *reference, char **registry, char **repository, char **version, GError **error)
 {
@@ -98,6 +107,8 @@ ctr_reference_parse (const char *reference, char **registry, char **repository, 
   const char *slash = strchr (reference, '/');
   char *mark;
 
+  if (ctr_reference_archive (reference) != NULL && is_legal (reference))
+    return g_strdup (reference);
   host = slash != NULL ? g_strndup (reference, slash - reference) : NULL;
   if (host == NULL || !is_host (host))
     {

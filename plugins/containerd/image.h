@@ -38,6 +38,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CtrImage, ctr_image_unref)
  * Returns: (transfer full) (nullable) */
 char     *ctr_reference_parse (const char *reference, char **registry, char **repository, char **version, GError **error);
 
+/* "archive:NAME.tar": a file of this machine. Such a reference is in full already. Returns: (transfer none) (nullable): the file's name */
+const char *ctr_reference_archive (const char *reference);
+
 /* Reads image @name (full). @next gets a CtrImage. Errors: IMAGE_NOT_FOUND, also when the engine lacks a part of it. */
 void      ctr_image_load (GTask *task, const char *name, CtrNext next);
 

@@ -22,6 +22,8 @@ ctr_inside_open (int folder, const char *path, int flags, CtrInside how)
   int fd = -1;
 
   open_how.resolve |= how == CTR_INSIDE_ROOT ? RESOLVE_IN_ROOT : RESOLVE_BENEATH;
+  if (how == CTR_INSIDE_NO_LINKS)
+    open_how.resolve |= RESOLVE_NO_SYMLINKS;
   for (guint i = 0; i < TRIES && fd < 0; i++)
     {
       fd = (int) syscall (SYS_openat2, folder, path[0] != '\0' ? path : ".", &open_how, sizeof open_how);

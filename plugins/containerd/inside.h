@@ -12,6 +12,7 @@ typedef enum
 {
   CTR_INSIDE_ROOT,
   CTR_INSIDE_BENEATH,
+  CTR_INSIDE_NO_LINKS, /* beneath, and none is followed at all */
 } CtrInside;
 
 /* Opens @path ("" = @folder itself). Returns: a descriptor, -1 with errno: EXDEV = it leads out. */

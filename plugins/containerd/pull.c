@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * "image/1" pull. The engine has no client for registries, so: the documents, then the layers into its store, some at a time, unpacked, and
- * at last the name; all under a lease.
+ * at last the name; all under a lease. An archive of this machine takes the same way.
  */
 #include <string.h>
 
+#include "archive.h"
 #include "content.h"
 #include "image.h"
 #include "lease.h"
@@ -14,6 +15,7 @@
 
 #define PIECE (512 * 1024)
 #define LANES 3
+#define TRIES_MAX 5
 #define TELL_EVERY (G_USEC_PER_SEC / 5)
 #define ACCEPT "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, " \
                "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
@@ -29,7 +31,8 @@ typedef struct
 typedef struct
 {
   CtrJob job;
-  CtrRegistry *registry;
+  CtrRegistry *registry;            /* or */
+  CtrArchive *archive;
   char *name, *version, *lease;
   gboolean leased;
   Document index, manifest, config; /* the index is optional */
@@ -53,6 +56,7 @@ typedef struct
   GInputStream *stream;
   guint8 *piece;
   gint64 left;                      /* of the layer */
+  guint tries;
 } Lane;
 
 static void
@@ -73,6 +77,7 @@ pull_clear (gpointer data)
   g_clear_object (&self->fetching);
   g_clear_error (&self->failure);
   g_clear_pointer (&self->registry, ctr_registry_free);
+  g_clear_pointer (&self->archive, ctr_archive_unref);
   g_clear_pointer (&self->image, ctr_image_unref);
   document_clear (&self->index);
   document_clear (&self->manifest);
@@ -203,6 +208,7 @@ on_config_stored (GTask *task, gpointer value, GError *error)
 /* layers ---------------------------------------------------------------------------------------------- */
 
 static void begin_layer (GTask *lane);
+static void try_layer (GTask *lane);
 
 static void
 lane_clear (gpointer data)
@@ -272,6 +278,12 @@ end_layer (GTask *lane)
 static void
 on_layer_committed (GTask *lane, gpointer value, GError *error)
 {
+  Pull *pull = pull_of (lane);
+  g_autoptr(GError) wrong = NULL;
+
+  /* it has its digest from the archive alone, and the engine has found another */
+  if (ctr_is (error, THOLE_ERROR_CONFLICT) && pull->archive != NULL)
+    error = wrong = g_error_new (THOLE_ERROR, THOLE_ERROR_INVALID, "a layer of %s is damaged: %s", pull->name, error->message);
   if (error != NULL && !ctr_is (error, THOLE_ERROR_EXISTS))
     end_lane (lane, error);
   else
@@ -280,19 +292,15 @@ on_layer_committed (GTask *lane, gpointer value, GError *error)
 
 static void read_layer (GTask *lane, gpointer value, GError *error);
 
+/* @n bytes, 0 = the end, -1 = @failure (transfer full) */
 static void
-on_layer_read (GObject *source, GAsyncResult *result, gpointer user_data)
+take_piece (GTask *lane, gssize n, GError *failure)
 {
-  g_autoptr(GTask) lane = user_data;
   Lane *self = g_task_get_task_data (lane);
   Pull *pull = pull_of (lane);
-  GError *raw = NULL;
-  g_autoptr(GError) error = NULL;
-  gssize n = g_input_stream_read_finish (G_INPUT_STREAM (source), result, &raw);
+  g_autoptr(GError) error = failure;
 
-  if (n < 0)
-    error = ctr_transport_error (raw);
-  else if (n > self->left)
+  if (n > self->left)
     error = g_error_new (THOLE_ERROR, THOLE_ERROR_FAILED, "the registry gives more of a layer of %s than its manifest says", pull->name);
   if (error != NULL)
     {
@@ -309,12 +317,42 @@ on_layer_read (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
+on_layer_read (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) lane = user_data;
+  GError *error = NULL;
+  gssize n = g_input_stream_read_finish (G_INPUT_STREAM (source), result, &error);
+
+  take_piece (lane, n, n < 0 ? ctr_transport_error (error) : NULL);
+}
+
+static void
+on_archive_layer_read (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) lane = user_data;
+  GError *error = NULL;
+  gssize n = ctr_archive_read_finish (result, &error);
+
+  take_piece (lane, n, error);
+}
+
+static void
 read_layer (GTask *lane, gpointer value, GError *error)
 {
   Lane *self = g_task_get_task_data (lane);
+  Pull *pull = pull_of (lane);
 
-  if (error != NULL)
+  /* another pull has brought it meanwhile: the engine says of a new try whether it has all of it */
+  if (ctr_is (error, THOLE_ERROR_EXISTS) && self->tries < TRIES_MAX)
+    {
+      pull->done -= self->layer->size - self->left;
+      try_layer (lane);
+    }
+  else if (error != NULL)
     end_lane (lane, error);
+  else if (pull->archive != NULL)
+    ctr_archive_read_async (pull->archive, self->layer->digest, self->layer->size - self->left, self->piece, PIECE, g_task_get_cancellable (lane),
+                            on_archive_layer_read, g_object_ref (lane));
   else
     g_input_stream_read_async (self->stream, self->piece, PIECE, G_PRIORITY_DEFAULT, g_task_get_cancellable (lane), on_layer_read,
                                g_object_ref (lane));
@@ -347,8 +385,8 @@ on_layer_wanted (GTask *lane, gpointer value, GError *error)
       report (pull, FALSE);
       end_layer (lane);
     }
-  else if (error != NULL)
-    end_lane (lane, error);
+  else if (error != NULL || pull->archive != NULL)
+    read_layer (lane, NULL, error);
   else
     ctr_registry_get_async (pull->registry, what, "*/*", g_task_get_cancellable (lane), on_layer_opened, g_object_ref (lane));
 }
@@ -365,6 +403,19 @@ begin_layer (GTask *lane)
       return;
     }
   self->layer = g_ptr_array_index (pull->image->layers, pull->layer++);
+  self->tries = 0;
+  try_layer (lane);
+}
+
+static void
+try_layer (GTask *lane)
+{
+  Lane *self = g_task_get_task_data (lane);
+  Pull *pull = pull_of (lane);
+
+  g_clear_pointer (&self->ingest, ctr_ingest_free);
+  g_clear_object (&self->stream);
+  self->tries++;
   self->left = self->layer->size;
   self->ingest = ctr_ingest_new (lane, self->layer->digest, self->layer->size, pull->lease);
   /* nothing as yet: it is known then whether the engine has it */
@@ -576,6 +627,70 @@ find_credentials (TholeDriver *self, GVariant *options, const char *registry, ch
   *password = g_strdup (colon + 1);
 }
 
+/* archives -------------------------------------------------------------------------------------------- */
+
+static void
+on_archive_leased (GTask *task, gpointer value, GError *error)
+{
+  Pull *self = g_task_get_task_data (task);
+
+  self->leased = error == NULL;
+  if (error != NULL)
+    ctr_fail (task, error);
+  else
+    fetch_layers (task);
+}
+
+static void
+fill_document (Document *self, GBytes *bytes, const char *type)
+{
+  self->bytes = g_bytes_ref (bytes);
+  self->digest = ctr_digest_of (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  self->type = g_strdup (type);
+}
+
+static void
+on_archive_opened (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  Pull *self = g_task_get_task_data (task);
+  GError *error = NULL;
+  g_autoptr(GVariant) manifest = NULL, config = NULL;
+
+  self->archive = ctr_archive_open_finish (result, &error);
+  if (self->archive != NULL)
+    {
+      fill_document (&self->manifest, ctr_archive_manifest (self->archive), ctr_archive_type (self->archive));
+      fill_document (&self->config, ctr_archive_config (self->archive), NULL);
+      manifest = parse (&self->manifest, &error);
+      config = manifest != NULL ? parse (&self->config, &error) : NULL;
+    }
+  if (config != NULL)
+    self->image = ctr_image_new (self->name, self->manifest.digest, manifest, config, &error);
+  if (self->image == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  self->total = self->image->size;
+  ctr_lease_make (task, self->lease, on_archive_leased);
+}
+
+static void
+import (GTask *task, const char *file)
+{
+  Pull *self = g_task_get_task_data (task);
+  TholeDriver *driver = self->job.driver;
+
+  if (driver->config->archives[0] == '\0')
+    {
+      g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_UNSUPPORTED, "this backend takes no archives: `archives` is not set");
+      return;
+    }
+  ctr_archive_open_async (driver->config->archives, file, ctr_architecture (), g_task_get_cancellable (task), on_archive_opened,
+                          g_object_ref (task));
+}
+
 void
 ctr_pull_async (TholeDriver *self, const char *reference, GVariant *options, GCancellable *cancellable, GAsyncReadyCallback callback,
                 gpointer user_data)
@@ -593,9 +708,14 @@ ctr_pull_async (TholeDriver *self, const char *reference, GVariant *options, GCa
       g_task_return_error (task, error);
       return;
     }
-  find_credentials (self, options, registry, &user, &password);
   pull->token = (guint64) thole_dict_int (options, "progress", 0);
-  pull->registry = ctr_registry_new (self, registry, repository, user, password);
   pull->lease = g_strdup_printf ("thole-pull-%" G_GINT64_FORMAT "-%u", ctr_now (self), self->serial++);
+  if (ctr_reference_archive (reference) != NULL)
+    {
+      import (task, ctr_reference_archive (reference));
+      return;
+    }
+  find_credentials (self, options, registry, &user, &password);
+  pull->registry = ctr_registry_new (self, registry, repository, user, password);
   ctr_lease_make (task, pull->lease, on_leased);
 }

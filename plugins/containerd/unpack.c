@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define APPLY_SECONDS 1800.0
+#define RESTARTS_MAX 3
 
 typedef struct
 {
@@ -15,6 +16,7 @@ typedef struct
   CtrImage *image;
   char *lease;
   guint layer;   /* the one that is at work */
+  guint restarts;
   char *key;     /* (nullable): of the snapshot into which it is unpacked */
 } Unpack;
 
@@ -162,8 +164,17 @@ on_prepared (GTask *task, gpointer value, GError *error)
   Ctr__DiffApply request = CTR__DIFF_APPLY__INIT;
 
   if (error != NULL)
+    g_clear_pointer (&self->key, g_free);
+  /* the layer below was there, and went with the image that held it */
+  if (ctr_is (error, THOLE_ERROR_NOT_FOUND) && self->layer > 0 && self->restarts < RESTARTS_MAX)
     {
-      g_clear_pointer (&self->key, g_free);
+      self->restarts++;
+      self->layer = 0;
+      look_at_layer (task);
+      return;
+    }
+  if (error != NULL)
+    {
       unpack_end (task, error);
       return;
     }

@@ -283,6 +283,7 @@ def _(t):
     missing = t.thole.create(t.spec("true", image=f"{t.registry.address}/nowhere:1"), wait="error,running,stopped")
     t.made.append(missing["id"])
     t.holds(missing["state_reason"], "image_not_found")
+    t.equal(t.pull("archive:of-a-backend-without.tar")["error"]["code"], "not_supported")
 
 
 @case("an image whose snapshot somebody removed is unpacked again", "CF-09")

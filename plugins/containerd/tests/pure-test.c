@@ -48,6 +48,7 @@ test_config (void)
   static const struct { const char *more, *key; } wrong[] = {
     { ", 'address': <'tcp://x'>", "address" }, { ", 'namespace': <'a b'>", "namespace" }, { ", 'log_max_size': <int64 5>", "log_max_size" },
     { ", 'registry_credentials': <'x'>", "registry_credentials" }, { ", 'logger': <'thole-log'>", "logger" },
+    { ", 'archives': <'here'>", "archives" },
   };
 
   g_assert_no_error (error);
@@ -94,8 +95,11 @@ test_references (void)
     { "busybox", "docker.io/library/busybox:latest" }, { "busybox:1", "docker.io/library/busybox:1" },
     { "me/it", "docker.io/me/it:latest" }, { "localhost/x", "localhost/x:latest" }, { "h:5000/a/b:c", "h:5000/a/b:c" },
     { "ghcr.io/a@" DIGEST_A, "ghcr.io/a@" DIGEST_A }, { "ghcr.io/a:1@" DIGEST_A, "ghcr.io/a@" DIGEST_A },
+    { "archive:of/It.tar", "archive:of/It.tar" }, { "archive:tar", "docker.io/library/archive:tar" },
+    { "docker.io/library/archive:1.tar", "docker.io/library/archive:1.tar" },
   };
-  static const char *const bad[] = { "Upper/Case:1", ":1", "x/-y:1", "x:.y", "", "/x", "x/", "a//b", "a b", "x:", "x@sha256:12", "../x", "x@" };
+  static const char *const bad[] = { "Upper/Case:1", ":1", "x/-y:1", "x:.y", "", "/x", "x/", "a//b", "a b", "x:", "x@sha256:12", "../x", "x@", "archive:../x.tar",
+                                     "archive:a b.tar", "archive:Of/.tar/" };
 
   for (guint i = 0; i < G_N_ELEMENTS (good); i++)
     {
