@@ -51,6 +51,7 @@ struct _TholeDriver
   GHashTable *execs;     /* ids of the further programs that are ours */
   GHashTable *names;     /* container -> CtrName, of all that were seen */
   GHashTable *roots;     /* container -> CtrRoot, of snapshots that are mounted here */
+  GPtrArray *inside;     /* of CtrRoot, of programs that ran when they were opened */
   guint transfers;       /* of files, under way */
   guint copies;          /* of volumes, under way */
   guint serial;          /* for names of what lives shortly */

@@ -54,6 +54,8 @@ root_new (TholeDriver *driver, const char *container, int fd, gboolean mounted)
   self->waiting = g_ptr_array_new ();
   if (mounted)
     g_hash_table_insert (driver->roots, g_strdup (container), self);
+  else
+    g_ptr_array_add (driver->inside, self);
   return self;
 }
 
@@ -76,6 +78,8 @@ root_free (CtrRoot *self)
 {
   if (self->mounted)
     g_hash_table_remove (self->driver->roots, self->container);
+  else
+    g_ptr_array_remove_fast (self->driver->inside, self);
   end_waits (self->waiting, NULL, NULL);
   g_array_unref (self->users);
   g_ptr_array_unref (self->opening);
@@ -136,24 +140,90 @@ ctr_root_leave (CtrRoot *self, gpointer user_data)
       }
 }
 
-void
-ctr_root_vacate (GTask *task, const char *container, CtrNext next)
+static void
+stop_users (CtrRoot *self)
 {
-  CtrRoot *self = g_hash_table_lookup (ctr_driver_of (task)->roots, container);
-
-  if (self == NULL)
-    {
-      next (task, NULL, NULL);
-      return;
-    }
   self->leaving = TRUE;
-  g_ptr_array_add (self->waiting, ctr_wait_new (task, next));
   for (guint i = 0; i < self->users->len; i++)
     {
       CtrRootUser *user = &g_array_index (self->users, CtrRootUser, i);
 
       user->stop (user->user_data);
     }
+}
+
+/* Returns: (nullable): one of a program of @container, which holds the files that it had */
+static CtrRoot *
+find_inside (TholeDriver *driver, const char *container)
+{
+  for (guint i = 0; i < driver->inside->len; i++)
+    {
+      CtrRoot *self = g_ptr_array_index (driver->inside, i);
+
+      if (strcmp (self->container, container) == 0)
+        return self;
+    }
+  return NULL;
+}
+
+typedef struct
+{
+  CtrJob job;
+  GTask *outer;
+  CtrNext next;
+  char *container;
+} Vacate;
+
+static void
+vacate_clear (gpointer data)
+{
+  Vacate *self = data;
+
+  g_object_unref (self->outer);
+  g_free (self->container);
+}
+
+/* One after the other, until there is none. */
+static void
+vacate_next (GTask *task, gpointer value, GError *error)
+{
+  Vacate *self = g_task_get_task_data (task);
+  TholeDriver *driver = self->job.driver;
+  CtrRoot *root = find_inside (driver, self->container);
+
+  if (root == NULL)
+    root = g_hash_table_lookup (driver->roots, self->container);
+  if (error == NULL && root != NULL)
+    {
+      stop_users (root);
+      g_ptr_array_add (root->waiting, ctr_wait_new (task, vacate_next));
+      return;
+    }
+  self->next (self->outer, NULL, error);
+  g_task_return_boolean (task, TRUE);
+}
+
+void
+ctr_root_vacate (GTask *task, const char *container, CtrNext next)
+{
+  TholeDriver *driver = ctr_driver_of (task);
+  g_autoptr(GTask) inner = ctr_job_new (driver, sizeof (Vacate), vacate_clear, NULL, g_task_get_cancellable (task), NULL, NULL);
+  Vacate *self = g_task_get_task_data (inner);
+  CtrRoot *mounted = g_hash_table_lookup (driver->roots, container);
+
+  self->outer = g_object_ref (task);
+  self->next = next;
+  self->container = g_strdup (container);
+  if (mounted != NULL)
+    stop_users (mounted);
+  for (guint i = 0; i < driver->inside->len; i++)
+    {
+      CtrRoot *one = g_ptr_array_index (driver->inside, i);
+
+      if (strcmp (one->container, container) == 0)
+        stop_users (one);
+    }
+  vacate_next (inner, NULL, NULL);
 }
 
 /* open: the snapshot ---------------------------------------------------------------------------------- */
@@ -272,6 +342,15 @@ is_starting (GTask *task)
 }
 
 static void
+on_vacated (GTask *task, gpointer value, GError *error)
+{
+  if (error != NULL)
+    open_end (task, NULL, error);
+  else
+    look (task);
+}
+
+static void
 on_task (GTask *task, gpointer value, GError *error)
 {
   Open *self = g_task_get_task_data (task);
@@ -287,6 +366,8 @@ on_task (GTask *task, gpointer value, GError *error)
     open_program (task, got->process->pid);
   else if (g_hash_table_contains (self->job.driver->roots, self->container))
     look (task); /* somebody else was faster */
+  else if (find_inside (self->job.driver, self->container) != NULL)
+    ctr_root_vacate (task, self->container, on_vacated); /* two of the same files beside each other: the kernel has no rule for that */
   else if (self->mounts == NULL)
     {
       wrong = g_error_new_literal (THOLE_ERROR, THOLE_ERROR_NOT_FOUND, "it has no files any more");
@@ -311,15 +392,6 @@ on_mounts (GTask *task, gpointer value, GError *error)
     self->mounts = (Ctr__SnapshotMounts *) ctr_message_copy (&mounts->base);
   /* last: nothing may lie between the look and the mount */
   ctr_task_get (task, self->container, on_task);
-}
-
-static void
-on_vacated (GTask *task, gpointer value, GError *error)
-{
-  if (error != NULL)
-    open_end (task, NULL, error);
-  else
-    look (task);
 }
 
 static void

@@ -19,7 +19,7 @@ typedef struct
   int fd;
   guint refs;
   gboolean mounted;   /* by us: a program must not be started beside it */
-  gboolean leaving;   /* one is about to be started */
+  gboolean leaving;   /* nobody may come to it any more */
   gboolean closing;   /* nobody has it any more */
   GArray *users;      /* of CtrRootUser */
   GPtrArray *opening; /* of CtrWait: until it is mounted */
@@ -41,5 +41,5 @@ void     ctr_root_open   (GTask *task, const char *id, CtrNext next);
 /* From now on until ctr_root_leave() with the same @user_data. */
 void     ctr_root_enter  (CtrRoot *self, CtrRootStop stop, gpointer user_data);
 void     ctr_root_leave  (CtrRoot *self, gpointer user_data);
-/* Tells all who work in a mounted root of @container to stop, and goes on with @next when it is mounted no more. */
+/* Tells all who work in a root of @container, which has no program any more, to stop, and goes on with @next when nobody has one. */
 void     ctr_root_vacate (GTask *task, const char *container, CtrNext next);

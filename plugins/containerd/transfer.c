@@ -75,7 +75,7 @@ ctr_transfer_end_input (CtrTransfer *self)
 static void
 stop_for_root (gpointer user_data)
 {
-  g_autoptr(GError) why = g_error_new_literal (THOLE_ERROR, THOLE_ERROR_CONFLICT, "it was started or removed meanwhile");
+  g_autoptr(GError) why = g_error_new_literal (THOLE_ERROR, THOLE_ERROR_CONFLICT, "it was stopped, started or removed meanwhile");
 
   ctr_transfer_stop (user_data, why);
 }

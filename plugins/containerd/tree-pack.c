@@ -6,9 +6,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -20,12 +22,14 @@
 #define PIECE 65536
 #define DEPTH_MAX 60 /* each is an open folder */
 #define LINK_MAX_LENGTH 4096
+#define MADE_UP_MAX (1024 * 1024) /* of what the kernel makes up, which has no size */
 
 struct _CtrPack
 {
   int item;          /* what is packed (O_PATH) */
   struct stat about;
   char *name;        /* as the archive names it */
+  GByteArray *text;  /* (nullable): of a file that the kernel makes up */
 };
 
 typedef struct
@@ -57,6 +61,89 @@ open_item (int root, const char *path)
   return item;
 }
 
+/* What the kernel makes up has no end, or no size. */
+static gboolean
+is_made_up (int item)
+{
+  struct statfs system;
+
+  return fstatfs (item, &system) == 0
+         && (system.f_type == PROC_SUPER_MAGIC || system.f_type == SYSFS_MAGIC || system.f_type == CGROUP_SUPER_MAGIC
+             || system.f_type == CGROUP2_SUPER_MAGIC || system.f_type == DEVPTS_SUPER_MAGIC);
+}
+
+static int
+open_content (int item)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", item);
+
+  /* some that the kernel makes up wait for news */
+  return open (path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* This thread's, until it gives them back: the kernel tells more to those who have some (its addresses, its log) than to a program in there. */
+static gboolean
+lay_down_capabilities (struct __user_cap_data_struct *had)
+{
+  struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+  struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3];
+
+  if (syscall (SYS_capget, &header, had) < 0)
+    return FALSE;
+  memcpy (none, had, sizeof none);
+  for (guint i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+    none[i].effective = 0;
+  return syscall (SYS_capset, &header, none) == 0;
+}
+
+static void
+take_up_capabilities (const struct __user_cap_data_struct *had)
+{
+  struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+
+  syscall (SYS_capset, &header, had);
+}
+
+static int
+open_made_up (int item)
+{
+  struct __user_cap_data_struct had[_LINUX_CAPABILITY_U32S_3];
+  int fd, number;
+
+  if (!lay_down_capabilities (had))
+    return -1;
+  fd = open_content (item);
+  number = errno;
+  take_up_capabilities (had);
+  errno = number;
+  return fd;
+}
+
+/* Up to its end, or MADE_UP_MAX. Returns: (nullable): NULL with errno when it gives nothing */
+static GByteArray *
+read_made_up (int item)
+{
+  g_autoptr(GByteArray) text = g_byte_array_new ();
+  g_autofree guint8 *piece = g_malloc (PIECE);
+  int fd = open_made_up (item), number = errno;
+  gssize n = fd < 0 ? -1 : 0;
+
+  while (fd >= 0 && text->len < MADE_UP_MAX)
+    {
+      n = read (fd, piece, MIN (MADE_UP_MAX - text->len, PIECE));
+      number = errno;
+      if (n < 0 && number == EINTR)
+        continue;
+      if (n <= 0)
+        break;
+      g_byte_array_append (text, piece, (guint) n);
+    }
+  if (fd >= 0)
+    close (fd);
+  errno = number;
+  return n < 0 && text->len == 0 ? NULL : g_steal_pointer (&text);
+}
+
 CtrPack *
 ctr_pack_new (int root, const char *path, GError **error)
 {
@@ -71,6 +158,11 @@ ctr_pack_new (int root, const char *path, GError **error)
       ctr_inside_fail (error, errno == ENOTDIR ? ENOENT : errno, path);
       return NULL;
     }
+  if (S_ISREG (self->about.st_mode) && is_made_up (self->item) && (self->text = read_made_up (self->item)) == NULL)
+    {
+      ctr_inside_fail (error, errno, path);
+      return NULL;
+    }
   return g_steal_pointer (&self);
 }
 
@@ -79,6 +171,7 @@ ctr_pack_free (CtrPack *self)
 {
   if (self->item >= 0)
     close (self->item);
+  g_clear_pointer (&self->text, g_byte_array_unref);
   g_free (self->name);
   g_free (self);
 }
@@ -167,11 +260,9 @@ put_content (Walk *self, int fd, gint64 size, GError **error)
         continue;
       if (n < 0)
         return ctr_inside_fail (error, errno, self->name->str);
+      /* it became shorter meanwhile: the rest of what was announced is zeros, as other programs do it */
       if (n == 0)
-        {
-          g_set_error (error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "a file became shorter while it was read");
-          return FALSE;
-        }
+        memset (piece, 0, n = MIN (left, PIECE));
       if (!self->sink (self->user_data, piece, (gsize) n, error))
         return FALSE;
       left -= n;
@@ -180,10 +271,25 @@ put_content (Walk *self, int fd, gint64 size, GError **error)
 }
 
 static gboolean
+put_text (Walk *self, const GByteArray *text, const struct stat *about, GError **error)
+{
+  return put_entry (self, '0', text->len, about, "", error)
+         && (text->len == 0 || self->sink (self->user_data, text->data, text->len, error)) && put_padding (self, text->len, error);
+}
+
+static gboolean
+pack_made_up (Walk *self, int item, const struct stat *about, GError **error)
+{
+  g_autoptr(GByteArray) text = read_made_up (item);
+
+  /* among others, one that cannot be read is empty */
+  return text != NULL ? put_text (self, text, about, error) : put_entry (self, '0', 0, about, "", error);
+}
+
+static gboolean
 pack_file (Walk *self, int item, GError **error)
 {
-  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", item);
-  int fd = open (path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+  int fd = open_content (item);
   struct stat about;
   gboolean good;
 
@@ -209,17 +315,6 @@ pack_link (Walk *self, int item, const struct stat *about, GError **error)
     return ctr_inside_fail (error, errno, self->name->str);
   link[n] = '\0';
   return put_entry (self, '2', 0, about, link, error);
-}
-
-/* What the kernel makes up has no end, or no size. */
-static gboolean
-is_made_up (int item)
-{
-  struct statfs system;
-
-  return fstatfs (item, &system) == 0
-         && (system.f_type == PROC_SUPER_MAGIC || system.f_type == SYSFS_MAGIC || system.f_type == CGROUP_SUPER_MAGIC
-             || system.f_type == CGROUP2_SUPER_MAGIC || system.f_type == DEVPTS_SUPER_MAGIC);
 }
 
 static gboolean
@@ -256,7 +351,7 @@ pack_item (Walk *self, int item, const struct stat *about, GError **error)
   switch (about->st_mode & S_IFMT)
     {
     case S_IFREG:
-      return pack_file (self, item, error);
+      return is_made_up (item) ? pack_made_up (self, item, about, error) : pack_file (self, item, error);
     case S_IFDIR:
       return pack_folder (self, item, about, error);
     case S_IFLNK:
@@ -323,7 +418,7 @@ ctr_pack_run (CtrPack *self, CtrSink sink, gpointer user_data, GError **error)
   walk->sink = sink;
   walk->user_data = user_data;
   walk->name = name;
-  good = pack_item (walk, self->item, &self->about, error);
+  good = self->text != NULL ? put_text (walk, self->text, &self->about, error) : pack_item (walk, self->item, &self->about, error);
   while (good && walk->depth > 0)
     good = walk_on (walk, error);
   while (walk->depth > 0)

@@ -15,7 +15,8 @@ typedef struct _CtrPack CtrPack;
 CtrPack *ctr_pack_new  (int root, const char *path, GError **error);
 void     ctr_pack_free (CtrPack *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CtrPack, ctr_pack_free)
-/* Writes the archive, once. Sockets, and the content of what the kernel makes up (/proc, /sys), are left out. */
+/* Writes the archive, once. Sockets are left out, and so are folders in @path of what the kernel makes up (/proc, /sys), of whose files the
+ * first MiB comes. A file that becomes shorter meanwhile is filled up with zeros. */
 gboolean ctr_pack_run  (CtrPack *self, CtrSink sink, gpointer user_data, GError **error);
 
 /* Unpacks what @source gives into the folder @path (absolute) of @root, and reads it to its end. A file is written beside its place and

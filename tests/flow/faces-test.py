@@ -397,9 +397,9 @@ def empty(t):
 
 
 def told(t, begin):
-    """Types and contents of the events that a call left behind."""
+    """Types and contents of the events that a call left behind: how a backend is is told when that is seen, whoever calls."""
     events = t.thole.events(begin)
-    return [(event["type"], tidy(event["data"])) for event in events]
+    return [(event["type"], tidy(event["data"])) for event in events if event["type"] != "backend.state"]
 
 
 def differences(one, other, where=""):

@@ -356,6 +356,100 @@ test_pack_one (Place *p, gconstpointer data)
   g_assert_error (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND);
 }
 
+typedef struct
+{
+  Place *place;
+  const char *path;
+} Shrinking;
+
+static gboolean
+keep_and_shrink (gpointer user_data, const void *data, gsize size, GError **error)
+{
+  Shrinking *self = user_data;
+
+  /* its head has told how long it is */
+  if (self->place->out->len > 0)
+    g_assert_cmpint (truncate (self->path, 10), ==, 0);
+  return keep (self->place, data, size, error);
+}
+
+/* What became shorter is filled up, and what comes after it is whole. */
+static void
+test_shrinks (Place *p, gconstpointer data)
+{
+  g_autofree char *content = g_strnfill (200000, 'c'), *zeros = g_malloc0 (200000), *path = g_build_filename (p->root, "work", "file", NULL);
+  Shrinking shrinking = { p, path };
+  g_autoptr(CtrPack) pack = NULL;
+  g_autoptr(GError) error = NULL;
+  const guint8 *came;
+
+  add (p, '0', "file", content);
+  fill_ok (p, "/work");
+  pack = ctr_pack_new (p->fd, "/work/file", &error);
+  g_assert_no_error (error);
+  g_assert_true (ctr_pack_run (pack, keep_and_shrink, &shrinking, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (p->out->len, ==, BLOCK + (200000 + BLOCK - 1) / BLOCK * BLOCK + 2 * BLOCK);
+  g_assert_cmpint (strtol ((char *) p->out->data + 124, NULL, 8), ==, 200000);
+  came = p->out->data + BLOCK;
+  g_assert_cmpint (memcmp (came, content, 10), ==, 0);
+  g_assert_cmpint (memcmp (came + 100000, zeros, 100000), ==, 0);
+}
+
+static gboolean
+is_regular (const char *path)
+{
+  return g_file_test (path, G_FILE_TEST_IS_REGULAR);
+}
+
+static char *
+capabilities (void)
+{
+  g_autofree char *text = NULL;
+  const char *line;
+
+  g_assert_true (g_file_get_contents ("/proc/thread-self/status", &text, NULL, NULL));
+  line = strstr (text, "CapEff:");
+  return g_strndup (line, strcspn (line, "\n"));
+}
+
+/* Files without a size, or with another one than they have, have the one of what they say. */
+static void
+test_made_up (Place *p, gconstpointer data)
+{
+  const struct { const char *path, *text; } files[] = { { "/proc/sys/kernel/ostype", "Linux\n" }, { "/sys/class/net/lo/mtu", "65536\n" } };
+  g_autofree char *before = capabilities (), *after = NULL;
+  g_autoptr(GError) error = NULL;
+
+  close (p->fd);
+  p->fd = open ("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+    {
+      g_autofree char *text = NULL;
+
+      /* a machine may have another one, or none */
+      if (!g_file_get_contents (files[i].path, &text, NULL, NULL) || strcmp (text, files[i].text) != 0)
+        continue;
+      pack_ok (p, files[i].path);
+      g_assert_cmpint (p->out->len, ==, 4 * BLOCK);
+      g_assert_cmpint (strtol ((char *) p->out->data + 124, NULL, 8), ==, strlen (files[i].text));
+      g_assert_cmpstr ((char *) p->out->data + BLOCK, ==, files[i].text);
+    }
+  /* of a folder's those that cannot be read are empty */
+  if (is_regular ("/sys/class/net/lo/mtu"))
+    pack_ok (p, "/sys/class/net/lo/.");
+  /* none of those that only the mighty may read, nor what only they are told */
+  g_assert_true (!is_regular ("/proc/kmsg") || ctr_pack_new (p->fd, "/proc/kmsg", &error) == NULL);
+  g_assert_true (error == NULL || g_error_matches (error, THOLE_ERROR, THOLE_ERROR_DENIED));
+  if (is_regular ("/proc/kallsyms"))
+    {
+      pack_ok (p, "/proc/kallsyms");
+      g_assert_true (p->out->len == 3 * BLOCK || g_str_has_prefix ((char *) p->out->data + BLOCK, "0000000000000000 "));
+    }
+  after = capabilities ();
+  g_assert_cmpstr (after, ==, before);
+}
+
 /* hostile ones ---------------------------------------------------------------------------------------- */
 
 static void
@@ -586,6 +680,8 @@ main (int argc, char **argv)
   ADD ("fill", test_fill, GSIZE_TO_POINTER (G_MAXSIZE));
   ADD ("fill-byte-by-byte", test_fill, GSIZE_TO_POINTER (1));
   ADD ("replace", test_replace, NULL);
+  ADD ("shrinks", test_shrinks, NULL);
+  ADD ("made-up", test_made_up, NULL);
   ADD ("round", test_round, NULL);
   ADD ("pack-one", test_pack_one, NULL);
   ADD ("names", test_names, NULL);

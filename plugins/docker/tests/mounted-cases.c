@@ -143,6 +143,80 @@ test_start_ends_it (Bench *b)
   g_assert_cmpstr (log, ==, "");
 }
 
+/* An upload whose archive never ends, from here on. */
+typedef struct
+{
+  GAsyncResult *slot;
+  int end; /* of the pipe that it comes from */
+} Endless;
+
+/* Returns when its first file has been seen in @id. */
+static void
+endless_begin (Endless *self, Bench *b, const char *id)
+{
+  g_autoptr(GVariant) none = empty ();
+  g_autoptr(GByteArray) archive = g_byte_array_new ();
+  g_autoptr(GInputStream) tar = NULL;
+  g_autoptr(GIOStream) seen = NULL;
+  int pipes[2];
+
+  docker_tar_append (archive, "begun", "x", 1, 0640, 0, 0, 1700000000);
+  g_assert_cmpint (pipe (pipes), ==, 0);
+  self->end = pipes[1];
+  self->slot = NULL;
+  tar = g_unix_input_stream_new (pipes[0], TRUE);
+  b->files->put_async (b->driver, id, "/root", tar, none, NULL, bench_done, &self->slot);
+  g_assert_cmpint (write (self->end, archive->data, archive->len), ==, archive->len);
+  while ((seen = get (b, id, "/root/begun", NULL)) == NULL)
+    bench_pause (0.01);
+}
+
+static void
+endless_failed (Endless *self, Bench *b)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GAsyncResult) result = NULL;
+
+  while (self->slot == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  result = self->slot;
+  g_assert_false (b->files->put_finish (b->driver, result, &error));
+  g_assert_error (error, THOLE_ERROR, THOLE_ERROR_CONFLICT);
+  close (self->end);
+}
+
+/* What was begun in a running program's files ends before they are mounted again, by whomever, and before they are removed. */
+static void
+test_program_ends (Bench *b)
+{
+  g_autofree char *id = fresh_id ("ended"), *text = NULL;
+  g_autoptr(GError) error = NULL;
+  Endless upload;
+
+  run_ok (b, id, "trap 'exit 0' TERM; rm -f /root/begun; touch /ready; while :; do sleep 0.05; done", NULL);
+  for (guint round = 0; round < 3; round++)
+    {
+      g_autoptr(GVariant) ready = run (b, id, "while ! [ -e /ready ]; do sleep 0.05; done; rm -f /ready", &error);
+      g_autoptr(GIOStream) unread = NULL;
+
+      g_assert_no_error (error);
+      g_assert_nonnull (ready);
+      endless_begin (&upload, b, id);
+      unread = get (b, id, "/", &error);
+      g_assert_no_error (error);
+      g_assert_true (stop (b, id, 5, &error));
+      if (round == 0)
+        text = get_text (b, id, "/root/begun");
+      if (round < 2)
+        g_assert_true (start (b, id, &error));
+      else
+        g_assert_true (remove_it (b, id, TRUE, &error));
+      g_assert_no_error (error);
+      endless_failed (&upload, b);
+    }
+  g_assert_cmpstr (text, ==, "x");
+}
+
 /* A cancelled one ends at once, and takes nobody's place. */
 static void
 test_cancelled (Bench *b)
@@ -236,6 +310,7 @@ add_mounted_cases (void)
 {
   add_case ("files/volume", test_volume);
   add_case ("files/start-ends-it", test_start_ends_it);
+  add_case ("files/program-ends", test_program_ends);
   add_case ("files/cancelled", test_cancelled);
   add_case ("files/links", test_links);
   add_case ("files/unread", test_unread);
