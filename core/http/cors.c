@@ -87,6 +87,6 @@ thole_cors_preflight (TholeRequest *request)
   thole_reply_status (request, 204);
   thole_answer_header (answer, "Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
   thole_answer_header (answer, "Access-Control-Allow-Headers",
-                       "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Range");
+                       "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, If-Range, Last-Event-ID, Range");
   thole_answer_header (answer, "Access-Control-Max-Age", PREFLIGHT_AGE);
 }

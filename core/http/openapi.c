@@ -171,7 +171,10 @@ append_parameters (GString *out, const TholeOperationDef *def)
     append_header_parameter (out, "Idempotency-Key",
                              "The same request again acts once; kept for 24 hours.");
   if (strcmp (def->name, "file.read") == 0)
-    append_header_parameter (out, "Range", "One range of bytes: the answer is 206, or 416 when the file is shorter.");
+    {
+      append_header_parameter (out, "Range", "One range of bytes: the answer is 206, or 416 when the file is shorter.");
+      append_header_parameter (out, "If-Range", "The Last-Modified of the part that is held: when it is another one the answer is 200 with all of it.");
+    }
   if (strcmp (def->name, "event.list") == 0)
     append_header_parameter (out, "Last-Event-ID",
                              "Number of the last event seen; go on after it.");

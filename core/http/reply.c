@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "http/date.h"
 #include "thole-dict.h"
 #include "thole-json.h"
 
@@ -180,37 +181,21 @@ query_flag (const TholeCall *call, const char *name)
          strcmp (g_variant_get_string (value, NULL), "true") == 0;
 }
 
-/* RFC 9110, in English whatever the locale */
-static void
-add_date (TholeAnswer *answer, const char *name, gint64 seconds)
-{
-  static const char days[7][4] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
-  static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-  g_autoptr (GDateTime) date = g_date_time_new_from_unix_utc (seconds);
-  char text[64];
-
-  if (date == NULL)
-    return;
-  g_snprintf (text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[g_date_time_get_day_of_week (date) - 1],
-              g_date_time_get_day_of_month (date), months[g_date_time_get_month (date) - 1], g_date_time_get_year (date),
-              g_date_time_get_hour (date), g_date_time_get_minute (date), g_date_time_get_second (date));
-  thole_answer_copy (answer, name, "", text, "");
-}
-
 /* what is told of a file before its bytes */
 static void
 file_headers (TholeRequest *request)
 {
   TholeAnswer *answer = &request->answer;
   const TholeReply *reply = &request->call->reply;
+  char date[THOLE_DATE_LENGTH];
 
   if (!reply->sized)
     return;
   answer->sized = TRUE;
   answer->size = reply->size;
   thole_answer_header (answer, "Accept-Ranges", "bytes");
-  if (reply->modified > 0)
-    add_date (answer, "Last-Modified", reply->modified);
+  if (reply->modified > 0 && thole_date_format (reply->modified, date))
+    thole_answer_copy (answer, "Last-Modified", "", date, "");
   if (reply->range != NULL)
     thole_answer_copy (answer, "Content-Range", "", reply->range, "");
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "access/secret-file.h"
+#include "http/date.h"
 #include "http/origin.h"
 #include "thole-json.h"
 
@@ -320,7 +321,9 @@ take_headers (TholeRequest *request, TholeCall *call)
       return FALSE;
     }
   call->idempotency_key = span_dup (key);
-  call->range = span_dup (values[THOLE_HEADER_RANGE]);
+  /* RFC 9110: a part only of what the caller has the rest of; tags of files there are none */
+  if (values[THOLE_HEADER_IF_RANGE].text == NULL || thole_date_parse (values[THOLE_HEADER_IF_RANGE], &call->range_of))
+    call->range = span_dup (values[THOLE_HEADER_RANGE]);
   if (values[THOLE_HEADER_IF_MATCH].text != NULL)
     call->if_match = thole_tags_bare (values[THOLE_HEADER_IF_MATCH], FALSE);
   if (values[THOLE_HEADER_IF_NONE_MATCH].text != NULL)
@@ -636,16 +639,22 @@ thole_request_hurry (TholeRequest *request)
 {
   g_autoptr (GError) error = g_error_new (THOLE_ERROR, THOLE_ERROR_INTERRUPTED, "the daemon is going down");
 
-  if (request->waiting && request->upload != NULL)
-    {
-      thole_body_fail (request->upload, error);
-      return;
-    }
   if (request->waiting && request->call->cancellable != NULL)
-    g_cancellable_cancel (request->call->cancellable);
+    {
+      g_autoptr (GCancellable) cancellable = g_object_ref (request->call->cancellable);
+
+      /* either may answer it at once */
+      if (request->upload != NULL)
+        thole_body_fail (request->upload, error);
+      g_cancellable_cancel (cancellable);
+    }
   if (request->flow == NULL)
     return;
-  thole_flow_stop (request->flow);
+  /* half a file must not look like a whole one */
+  if (request->call->reply.kind == THOLE_REPLY_FILE && request->bounded)
+    thole_flow_refuse (request->flow, error);
+  else
+    thole_flow_stop (request->flow);
   if (request->suspended)
     thole_listener_resume (request->http->listener, request);
 }
@@ -669,23 +678,20 @@ thole_request_end (TholeRequest *request)
     request->http->n_streams--;
   g_clear_pointer (&request->flow, thole_flow_free);
   thole_standing_clear (&request->standing);
-  if (request->waiting && request->upload != NULL)
-    {
-      /* as below; what is complete goes on */
-      thole_body_free (g_steal_pointer (&request->upload));
-      return;
-    }
-  g_clear_pointer (&request->upload, thole_body_free);
   if (request->waiting)
     {
-      /* the call comes back to on_done(), which frees the rest; cancelling may do that at once */
+      /* the call comes back to on_done(), which frees the rest; that may be at once. An upload that is complete goes on */
+      TholeBody *upload = g_steal_pointer (&request->upload);
       g_autoptr(GCancellable) cancellable = request->call->cancellable != NULL
                                               ? g_object_ref (request->call->cancellable) : NULL;
 
+      if (upload != NULL)
+        thole_body_free (upload);
       if (cancellable != NULL)
         g_cancellable_cancel (cancellable);
       return;
     }
+  g_clear_pointer (&request->upload, thole_body_free);
   g_clear_pointer (&request->answer.body, g_bytes_unref);
   g_clear_pointer (&request->call, thole_call_free);
   g_clear_pointer (&request->obstacle, thole_problem_free);

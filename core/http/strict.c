@@ -38,7 +38,7 @@ static const struct
   { "forwarded", THOLE_HEADER_PLAIN },
   { "from", THOLE_HEADER_PLAIN },
   { "if-modified-since", THOLE_HEADER_PLAIN },
-  { "if-range", THOLE_HEADER_PLAIN },
+  { "if-range", THOLE_HEADER_IF_RANGE },
   { "if-unmodified-since", THOLE_HEADER_PLAIN },
   { "keep-alive", THOLE_HEADER_PLAIN },
   { "origin", THOLE_HEADER_ORIGIN },

@@ -51,12 +51,12 @@ parse_range (const char *text, guint64 size, Range *range)
 }
 
 static Range
-range_of (TholeCall *call, guint64 size)
+range_of (TholeCall *call, guint64 size, gint64 modified)
 {
   gint64 most = thole_query_int (call, "length", -1);
   Range range = { .length = size };
 
-  if (parse_range (call->range, size, &range))
+  if ((call->range_of == 0 || call->range_of == modified) && parse_range (call->range, size, &range))
     {
       range.part = TRUE;
       return range;
@@ -70,7 +70,7 @@ static void
 found (TholeCall *call, const TholeTarEntry *entry)
 {
   TholeFileWork *work = call->state;
-  Range range = range_of (call, entry->size);
+  Range range = range_of (call, entry->size, entry->mtime);
   TholeReply *reply = &call->reply;
 
   if (entry->kind != THOLE_TAR_FILE)

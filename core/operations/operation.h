@@ -94,6 +94,7 @@ struct _TholeCall
   TholeStream *input;      /* (nullable): of an upload: its bytes; whoever takes it closes it */
   gint64 input_size;       /* bytes that will come, -1 = not known */
   char *range;             /* (nullable): the field Range of HTTP */
+  gint64 range_of;         /* only of what was changed then, seconds since the epoch; 0 = of anything */
   char *idempotency_key;   /* (nullable) */
   char *if_match;          /* (nullable): without quotes */
   char *if_none_match;     /* (nullable): without quotes */

@@ -4,6 +4,7 @@
 """Files of a workload over HTTP: they go in, come out, and are listed; what breaks on its way leaves nothing."""
 import io
 import os
+import signal
 import socket
 import tarfile
 from urllib.parse import quote
@@ -101,6 +102,8 @@ def _(t):
         t.equal(len(t.read(workload, "/file", {"Range": field}).expect(200).body), 200000)
     t.true(t.thole.get(t.url(workload, "/file", "&offset=10&length=20")).body == data[10:30], "offset and length")
     t.equal(t.thole.get(t.url(workload, "/file", "&offset=999999")).expect(200).body, b"")
+    for held, status in ((reply.headers["last-modified"], 206), ("Thu, 01 Jan 1970 00:00:01 GMT", 200), ('"tag"', 200), ("now", 200)):
+        t.equal(len(t.read(workload, "/file", {"Range": "bytes=0-9", "If-Range": held}).expect(status).body), 10 if status == 206 else 200000)
     head = t.thole.request("HEAD", t.url(workload, "/file")).expect(200)
     t.equal((head.headers["content-length"], head.body), ("200000", b""))
 
@@ -274,6 +277,34 @@ def _(t):
     t.true(sanitized() or resident() - before < 16 << 20, f"{(resident() - before) >> 20} MiB for 8 readers")
     for link in links:
         link.close()
+
+
+@case("half an archive never looks like a whole one: the daemon goes down")
+def _(t):
+    workload = t.run(FOREVER)
+    t.write(workload, "/large", bytes(32 << 20)).expect(201)
+    link = socket.socket(socket.AF_UNIX)
+    link.connect(t.thole.path)
+    body = b'{"path": "/large"}'
+    link.sendall(f"POST /v1/workloads/{workload['id']}/files/archive HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                 f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    got = link.recv(20)
+    t.holds(got.decode(), " 200 ")
+
+    def shut():
+        with socket.socket(socket.AF_UNIX) as other:
+            return other.connect_ex(t.thole.path) != 0
+    t.thole.process.send_signal(signal.SIGTERM)
+    t.until(shut, what="the end of listening")
+    try:
+        while piece := link.recv(1 << 20):
+            got = got[-20:] + piece
+    except ConnectionResetError:
+        pass
+    link.close()
+    t.thole.stop()
+    t.true(not got.endswith(b"0\r\n\r\n"), "it has an end")
+    t.thole.start()
 
 
 if __name__ == "__main__":
