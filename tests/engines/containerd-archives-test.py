@@ -96,8 +96,16 @@ class Box(Bench):
         return [name for image in self.thole.listed("/v1/images?backend=box") for name in image["references"]]
 
     def left(self):
-        """What only lives as long as a pull."""
+        """What only lives as long as a pull. The engine clears away what nothing holds when it likes; here it is made to do so at once."""
+        self.engine.ctr("leases", "create", "--id", "clear-away")
+        self.engine.ctr("leases", "delete", "--sync", "clear-away")
         return [self.engine.ctr("leases", "list", "-q"), self.engine.ctr("content", "active").splitlines()[1:]]
+
+    def nothing_left(self):
+        try:
+            self.until(lambda: self.left() == ["", []], 20, "the end of every lease and half blob")
+        except AssertionError as late:
+            raise AssertionError(f"{late}: {self.left()}") from late
 
 
 def layers_of(name):
@@ -111,7 +119,7 @@ def _(t):
     ended = t.pull(image)
     t.equal((ended["state"], ended["progress"]["done"]), ("succeeded", ended["progress"]["total"]), str(ended))
     t.true(image in t.images(), str(t.images()))
-    t.until(lambda: t.left() == ["", []], 20, "no lease is left")
+    t.nothing_left()
     workload = t.ended("cat /said", image=image, pull="never")
     t.equal(t.logs(workload), "of a layout\n")
     t.equal(t.pull(image)["state"], "succeeded")
@@ -124,11 +132,11 @@ def _(t):
 @case("many at once out of one archive", "LC-13")
 def _(t):
     image = t.put("many.tar", t.layout(layers_of("many")))
-    names = [t.begin(image) for _ in range(12)]
+    names = [t.begin(image) for _ in range(6)]
     ended = [t.ended_pull(name) for name in names]
-    t.equal([one["error"] for one in ended], [None] * 12)
+    t.equal([one["error"] for one in ended], [None] * 6)
     t.equal(t.output("cat /said", image=image), "of many\n")
-    t.until(lambda: t.left() == ["", []], 20, "no lease is left")
+    t.nothing_left()
 
 
 @case("what docker save wrote, below a folder, as a workload's image that is missing", "LC-13 CF-09")
@@ -156,7 +164,7 @@ def _(t):
     os.truncate(os.path.join(t.folder, "cut.tar"), 100_000)
     t.equal(t.pull(cut)["error"]["code"], "invalid_field")
     t.true(not {broken, other, cut} & set(t.images()), str(t.images()))
-    t.until(lambda: t.left() == ["", []], 20, "no lease and no half blob is left")
+    t.nothing_left()
 
 
 @case("no archive from outside the folder, by whatever way", "CF-09")
@@ -188,7 +196,7 @@ def _(t):
     t.thole.post(f"/v1/operations/{name}/cancel").expect(200, 202)
     t.equal(t.ended_pull(name)["state"], "cancelled")
     t.true(not {image, saved} & set(t.images()), str(t.images()))
-    t.until(lambda: t.left() == ["", []], 20, "no lease and no half blob is left")
+    t.nothing_left()
 
 
 if __name__ == "__main__":
