@@ -57,7 +57,10 @@ def through_thole(box, backend="box"):
 
 def by_ctr(box, number, *flags):
     begin = time.monotonic()
-    subprocess.run(["ctr", "--address", box.engine.address, "--namespace", NAMESPACE, "run", *flags, box.image, f"direct-{number}", "true"],
+    # by itself it would leave one of the namespace's name on this machine
+    group = f"/{os.path.basename(box.directory)}/direct-{number}"
+    subprocess.run(["ctr", "--address", box.engine.address, "--namespace", NAMESPACE, "run", "--cgroup", group, *flags, box.image,
+                    f"direct-{number}", "true"],
                    check=True, timeout=60, stdin=subprocess.DEVNULL)
     return time.monotonic() - begin
 

@@ -25,6 +25,8 @@
 /* in the folder of a sandbox */
 #define THOLE_SANDBOX_PLAN "plan"
 #define THOLE_SANDBOX_STATE "state"
+/* how the last run ended, while the next one begins: without it and without a state it never ran */
+#define THOLE_SANDBOX_STATE_BEFORE "state.before"
 #define THOLE_SANDBOX_LOCK "lock"       /* locked as long as it is supervised */
 #define THOLE_SANDBOX_SOCKET "control"
 #define THOLE_SANDBOX_LOG "log"

@@ -19,6 +19,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,8 +36,6 @@
 #define DRAIN_MS 2000
 /* read of one stream before others have their turn */
 #define TURN 16
-/* how the last run ended, while the next one begins: without it and without a state it never ran */
-#define STATE_BEFORE THOLE_SANDBOX_STATE ".before"
 /* the supervisor of the run before may be about to end */
 #define LOCK_TRIES 100
 #define LOCK_PAUSE_MS 20
@@ -59,6 +58,7 @@ typedef struct
   int input;               /* of the main program, -1 = none, or ended */
   int terminal;            /* -1 = it has none */
   pid_t engine;            /* bwrap */
+  int first;               /* of the first process, -1 = it has not spoken */
   bool running, ended;     /* the main program was started, has ended */
   bool killed, told;
   uint32_t serial, number;
@@ -91,10 +91,10 @@ report_error (Supervisor *self, int code, const char *text)
 static void
 kill_all (Supervisor *self)
 {
-  self->killed = true;
-  if (self->state.pid > 0)
-    kill (self->state.pid, SIGKILL);
-  else
+  /* a program that has ended did so before */
+  self->killed = self->killed || !self->ended;
+  /* bwrap's number is nobody else's before this one has waited for it; that of the first process may be */
+  if (self->ended || self->first < 0 || syscall (SYS_pidfd_send_signal, self->first, SIGKILL, NULL, 0) < 0)
     kill (self->engine, SIGKILL);
 }
 
@@ -258,7 +258,7 @@ started (Supervisor *self)
   self->running = true;
   self->state.started = state_now ();
   state_write (&self->state, false);
-  unlink (STATE_BEFORE);
+  unlink (THOLE_SANDBOX_STATE_BEFORE);
   snprintf (line, sizeof line, "ok %d\n", (int) self->state.pid);
   report (self, line);
   /* it need not be waited for */
@@ -323,6 +323,7 @@ serve_link (Supervisor *self)
       if (self->state.pid == 0)
         {
           self->state.pid = self->message.sender;
+          self->first = (int) syscall (SYS_pidfd_open, self->message.sender, 0);
           self->state.began = state_began (self->message.sender);
         }
     }
@@ -481,7 +482,7 @@ finish (Supervisor *self)
   if (self->running)
     tell_exit (self);
   else
-    rename (STATE_BEFORE, THOLE_SANDBOX_STATE);
+    rename (THOLE_SANDBOX_STATE_BEFORE, THOLE_SANDBOX_STATE);
   groups_remove (&self->plan);
   if (!self->told)
     {
@@ -602,7 +603,7 @@ prepare (Supervisor *self)
 {
   char problem[512] = "";
 
-  rename (THOLE_SANDBOX_STATE, STATE_BEFORE);
+  rename (THOLE_SANDBOX_STATE, THOLE_SANDBOX_STATE_BEFORE);
   if (!plan_read (&self->plan, THOLE_SANDBOX_PLAN))
     snprintf (problem, sizeof problem, "its plan: %s", strerror (errno));
   else if (!catch_signals (self) || !listen_here (self))
@@ -615,7 +616,7 @@ prepare (Supervisor *self)
     return true;
   groups_remove (&self->plan);
   unlink (THOLE_SANDBOX_SOCKET);
-  rename (STATE_BEFORE, THOLE_SANDBOX_STATE);
+  rename (THOLE_SANDBOX_STATE_BEFORE, THOLE_SANDBOX_STATE);
   report_error (self, THOLE_AGENT_FAILED, problem);
   return false;
 }
@@ -650,7 +651,7 @@ take_lock (void)
 int
 sandbox_supervise (const char *folder)
 {
-  static Supervisor self = { .link = -1, .listener = -1, .words_fd = -1, .signals = -1, .input = -1, .terminal = -1,
+  static Supervisor self = { .link = -1, .listener = -1, .words_fd = -1, .signals = -1, .input = -1, .terminal = -1, .first = -1,
                              .sources = { { .fd = -1 }, { .fd = -1 } } };
   int role;
 

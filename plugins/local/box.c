@@ -135,16 +135,22 @@ void
 local_box_state (TholeDriver *driver, const char *id, LocalState *state)
 {
   g_autofree char *path = local_box_path (driver, id, THOLE_SANDBOX_STATE), *text = NULL;
-  g_auto(GStrv) lines = NULL;
+  g_autofree char *path_before = local_box_path (driver, id, THOLE_SANDBOX_STATE_BEFORE), *before = NULL;
+  g_auto(GStrv) lines = NULL, lines_before = NULL;
   /* asked first: what is written before the end is found below */
   gboolean held = local_box_runs (driver, id);
 
   *state = (LocalState){ .phase = LOCAL_CREATED };
-  g_file_get_contents (path, &text, NULL, NULL);
+  /* twice: one may become the other in between */
+  for (guint i = 0; i < 2 && text == NULL && before == NULL; i++)
+    if (!g_file_get_contents (path, &text, NULL, NULL))
+      g_file_get_contents (path_before, &before, NULL, NULL);
   lines = g_strsplit (text != NULL ? text : "", "\n", 64);
+  lines_before = g_strsplit (before != NULL ? before : "", "\n", 64);
   state->phase = phase_of (text, held, &state->lost);
   state->pid = number_of (lines, "pid");
   state->started = number_of (lines, "started");
+  state->before = number_of (lines_before, "started");
   state->finished = number_of (lines, "finished");
   state->code = state->lost ? LOST_CODE : number_of (lines, "code");
   state->signal = (int) number_of (lines, "signal");

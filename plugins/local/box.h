@@ -25,6 +25,7 @@ typedef struct
   gboolean lost;             /* nobody saw its end */
   gint64 pid;                /* of its first process */
   gint64 started, finished;
+  gint64 before;             /* while it starts: `started` of the run before, 0 = none */
   gint64 code;
   int signal;
   gboolean oom;

@@ -17,6 +17,8 @@
 
 #define LINE_SIZE 4096
 #define LOOK_MS 5
+/* others that have its lock, and start nothing */
+#define TRIES 3
 
 typedef struct
 {
@@ -25,6 +27,9 @@ typedef struct
   GPid pid;
   char line[LINE_SIZE];
   gsize length;
+  gint64 before;  /* `started` of the last run: while that is the same, there is no new one */
+  gboolean seen;  /* somebody else's start of it */
+  guint tries;
   GSource *source, *cancel;
 } Start;
 
@@ -55,6 +60,8 @@ error_of (gint64 code)
     }
 }
 
+static void await (GTask *task);
+
 /* Its line has come. */
 static void
 on_line (GTask *task)
@@ -66,6 +73,7 @@ on_line (GTask *task)
 
   /* it began another process, and ended, before that one spoke */
   waitpid (self->pid, NULL, 0);
+  self->pid = 0;
   if (g_str_has_prefix (self->line, "error "))
     {
       code = g_ascii_strtoll (self->line + strlen ("error "), &rest, 10);
@@ -77,8 +85,8 @@ on_line (GTask *task)
       local_box_tell (driver, self->job.id, NULL, "start");
       g_task_return_boolean (task, TRUE);
     }
-  else if (g_str_has_prefix (self->line, "busy") && local_watch (driver, self->job.id))
-    g_task_return_boolean (task, TRUE);
+  else if (g_str_has_prefix (self->line, "busy") && driver->host != NULL)
+    await (task);
   else
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "its supervisor does not start");
 }
@@ -148,6 +156,11 @@ begin (GTask *task)
   Start *start = g_task_get_task_data (task);
   g_autoptr(GError) error = NULL;
 
+  start_clear (start);
+  start->fd = -1;
+  start->length = 0;
+  memset (start->line, 0, sizeof start->line);
+  start->tries++;
   if (!spawn (start, &error))
     {
       g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", start->job.driver->config->runner, error->message);
@@ -160,34 +173,58 @@ begin (GTask *task)
   heed_cancel (task);
 }
 
+/* FALSE = there is nothing to wait for any more. */
+static gboolean
+look (GTask *task)
+{
+  Start *self = g_task_get_task_data (task);
+  TholeDriver *driver = self->job.driver;
+  LocalState state;
+  gboolean held;
+
+  local_box_state (driver, self->job.id, &state);
+  held = local_watch (driver, self->job.id);
+  if (state.phase == LOCAL_STARTING)
+    {
+      self->seen = TRUE;
+      self->before = state.before;
+      return TRUE;
+    }
+  if (held && state.phase != LOCAL_RUNNING && state.phase != LOCAL_PAUSED)
+    /* its supervisor is about to end, or to begin */
+    return TRUE;
+  thole_timer_clear (&self->source);
+  thole_timer_clear (&self->cancel);
+  if (state.phase == LOCAL_CREATED || (state.phase == LOCAL_EXITED && state.started == self->before))
+    {
+      if (!self->seen && self->tries < TRIES)
+        begin (task);
+      else
+        g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "it did not start");
+      return FALSE;
+    }
+  if (self->seen)
+    local_box_tell (driver, self->job.id, NULL, "start");
+  g_task_return_boolean (task, TRUE);
+  return FALSE;
+}
+
 static gboolean
 look_again (gpointer user_data)
 {
   g_autoptr(GTask) task = g_object_ref (user_data);
-  Start *self = g_task_get_task_data (task);
-  LocalState state;
 
-  local_box_state (self->job.driver, self->job.id, &state);
-  if (state.phase == LOCAL_STARTING)
-    return G_SOURCE_CONTINUE;
-  thole_timer_clear (&self->source);
-  thole_timer_clear (&self->cancel);
-  if (state.phase == LOCAL_CREATED)
-    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "it did not start");
-  else
-    {
-      local_box_tell (self->job.driver, self->job.id, NULL, "start");
-      g_task_return_boolean (task, TRUE);
-    }
-  return G_SOURCE_REMOVE;
+  return look (task) ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
-/* Somebody else has begun it, as a daemon that was killed since: nobody is told how it goes. */
+/* Somebody else has begun it, as a daemon that was killed since: nobody is told how it goes. Or its last supervisor has not ended yet. */
 static void
 await (GTask *task)
 {
   Start *self = g_task_get_task_data (task);
 
+  if (!look (task))
+    return;
   self->source = g_timeout_source_new (LOOK_MS);
   g_source_set_callback (self->source, look_again, g_object_ref (task), g_object_unref);
   g_source_attach (self->source, g_task_get_context (task));
@@ -202,10 +239,12 @@ local_start_async (TholeDriver *self, const char *id, GVariant *options, GCancel
   GError *error = NULL;
   g_autoptr(GVariant) record = NULL;
   LocalState state;
+  Start *start;
 
   if (task == NULL)
     return;
-  ((Start *) g_task_get_task_data (task))->fd = -1;
+  start = g_task_get_task_data (task);
+  start->fd = -1;
   record = local_box_record (self, id, &error);
   if (record == NULL)
     {
@@ -213,13 +252,6 @@ local_start_async (TholeDriver *self, const char *id, GVariant *options, GCancel
       return;
     }
   local_box_state (self, id, &state);
-  if (state.phase == LOCAL_EXITED)
-    /* its supervisor may be about to end */
-    local_watch_wait (task, self, id, begin);
-  else if (!local_watch (self, id))
-    begin (task);
-  else if (state.phase == LOCAL_STARTING)
-    await (task);
-  else
-    g_task_return_boolean (task, TRUE);
+  start->before = state.phase == LOCAL_EXITED ? state.started : state.before;
+  await (task);
 }

@@ -11,18 +11,25 @@
 
 #include <unistd.h>
 
+/* seconds: until it is asked again */
+#define AGAIN 0.05
+
 typedef struct
 {
   LocalJob job;
   int signal;
   double grace;
-  GSource *timer;
+  gboolean thawing, killed, over;
+  GSource *timer, *again;
 } Stop;
 
 static void
 stop_clear (gpointer data)
 {
-  thole_timer_clear (&((Stop *) data)->timer);
+  Stop *self = data;
+
+  thole_timer_clear (&self->timer);
+  thole_timer_clear (&self->again);
 }
 
 static void
@@ -30,46 +37,69 @@ on_stopped (GTask *task)
 {
   Stop *self = g_task_get_task_data (task);
 
-  thole_timer_clear (&self->timer);
+  self->over = TRUE;
+  stop_clear (self);
   g_task_return_boolean (task, TRUE);
+}
+
+static void
+end_by_force (Stop *self)
+{
+  stop_clear (self);
+  self->killed = TRUE;
+  local_watch_kill (self->job.driver, self->job.id);
 }
 
 static gboolean
 on_grace (gpointer user_data)
 {
-  Stop *self = g_task_get_task_data (user_data);
+  end_by_force (g_task_get_task_data (user_data));
+  return G_SOURCE_REMOVE;
+}
 
-  thole_timer_clear (&self->timer);
-  local_watch_kill (self->job.driver, self->job.id);
+static void ask (GTask *task);
+
+static gboolean
+on_again (gpointer user_data)
+{
+  thole_timer_clear (&((Stop *) g_task_get_task_data (user_data))->again);
+  ask (user_data);
   return G_SOURCE_REMOVE;
 }
 
 static void
-on_signalled (GObject *source, GAsyncResult *result, gpointer user_data)
+on_asked (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr(GTask) task = user_data;
   Stop *self = g_task_get_task_data (task);
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  gboolean done = local_ask_finish (result, NULL, NULL);
+  LocalState state;
 
-  gboolean signalled = local_ask_finish (result, NULL, NULL);
-
-  if (g_task_return_error_if_cancelled (task))
+  if (self->over || self->killed || (cancellable != NULL && g_cancellable_is_cancelled (cancellable)) || self->job.driver->host == NULL)
     return;
-  /* it has not begun yet, so nothing of it could take the signal; or it has ended */
-  if (!signalled)
-    local_watch_kill (self->job.driver, self->job.id);
-  self->timer = thole_host_timer (self->job.driver->host, self->job.driver->ops, self->grace, on_grace, task);
-  local_watch_wait (task, self->job.driver, self->job.id, on_stopped);
+  local_box_state (self->job.driver, self->job.id, &state);
+  if (done && self->thawing)
+    ask (task);
+  else if (!done && state.phase != LOCAL_RUNNING && state.phase != LOCAL_PAUSED)
+    /* it has not begun yet, so nothing of it could take the signal; or it has ended */
+    end_by_force (self);
+  else if (!done)
+    /* so many ask it that this one was not heard, or it is about to end */
+    self->again = thole_host_timer (self->job.driver->host, self->job.driver->ops, AGAIN, on_again, task);
 }
 
+/* What is paused goes on first. */
 static void
-on_thawed (GObject *source, GAsyncResult *result, gpointer user_data)
+ask (GTask *task)
 {
-  g_autoptr(GTask) task = user_data;
   Stop *self = g_task_get_task_data (task);
+  LocalState state;
 
-  local_ask_finish (result, NULL, NULL);
-  local_ask_async (self->job.driver, self->job.id, THOLE_SANDBOX_SIGNAL, 0, self->signal, 0, g_task_get_cancellable (task), on_signalled,
-                   g_object_ref (task));
+  local_box_state (self->job.driver, self->job.id, &state);
+  self->thawing = state.phase == LOCAL_PAUSED;
+  local_ask_async (self->job.driver, self->job.id, self->thawing ? THOLE_SANDBOX_FREEZE : THOLE_SANDBOX_SIGNAL, 0,
+                   self->thawing ? 0 : self->signal, 0, g_task_get_cancellable (task), on_asked, g_object_ref (task));
 }
 
 void
@@ -80,7 +110,6 @@ local_stop_async (TholeDriver *self, const char *id, GVariant *options, GCancell
   Stop *stop = task != NULL ? g_task_get_task_data (task) : NULL;
   GError *error = NULL;
   g_autoptr(GVariant) record = stop != NULL ? local_box_record (self, id, &error) : NULL;
-  LocalState state;
 
   if (stop == NULL)
     return;
@@ -101,11 +130,9 @@ local_stop_async (TholeDriver *self, const char *id, GVariant *options, GCancell
       g_task_return_boolean (task, TRUE);
       return;
     }
-  local_box_state (self, id, &state);
-  if (state.phase == LOCAL_PAUSED)
-    local_ask_async (self, id, THOLE_SANDBOX_FREEZE, 0, 0, 0, cancellable, on_thawed, g_object_ref (task));
-  else
-    local_ask_async (self, id, THOLE_SANDBOX_SIGNAL, 0, stop->signal, 0, cancellable, on_signalled, g_object_ref (task));
+  stop->timer = thole_host_timer (self->host, self->ops, stop->grace, on_grace, task);
+  local_watch_wait (task, self, id, on_stopped);
+  ask (task);
 }
 
 /* remove ---------------------------------------------------------------------------------------------- */

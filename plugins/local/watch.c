@@ -13,6 +13,8 @@
 #include "talk.h"
 
 #define LOOK_MS 5
+/* until it is told to end once more */
+#define KILL_MS 200
 
 typedef struct
 {
@@ -29,6 +31,7 @@ struct _LocalWatch
   int fd;              /* of its supervisor: of the process, or a connection; -1 = that does not listen, or ends */
   GSource *source;
   gboolean kill;       /* it is to be ended when it listens */
+  GSource *killing;
   GPtrArray *waiting;  /* of Waiting */
 };
 
@@ -46,6 +49,7 @@ void
 local_watch_free (LocalWatch *self)
 {
   thole_timer_clear (&self->source);
+  thole_timer_clear (&self->killing);
   if (self->fd >= 0)
     close (self->fd);
   /* their calls were cancelled before a driver closes */
@@ -179,19 +183,33 @@ local_watch (TholeDriver *driver, const char *id)
   return TRUE;
 }
 
-void
-local_watch_kill (TholeDriver *driver, const char *id)
+static gboolean
+kill_once (gpointer user_data)
 {
-  LocalWatch *self = g_hash_table_lookup (driver->watches, id);
-  int fd = self != NULL ? local_talk_connect (driver, id, NULL) : -1;
+  LocalWatch *self = user_data;
+  int fd = local_talk_connect (self->driver, self->id, NULL);
 
   if (fd >= 0)
     {
       local_talk_send (fd, THOLE_SANDBOX_KILL, 0, 0, 0, NULL, NULL);
       close (fd);
     }
-  else if (self != NULL)
-    self->kill = TRUE;
+  return G_SOURCE_CONTINUE;
+}
+
+void
+local_watch_kill (TholeDriver *driver, const char *id)
+{
+  LocalWatch *self = g_hash_table_lookup (driver->watches, id);
+
+  if (self == NULL || self->kill)
+    return;
+  self->kill = TRUE;
+  kill_once (self);
+  /* there is no answer, and when too many speak with it some are not heard */
+  self->killing = g_timeout_source_new (KILL_MS);
+  g_source_set_callback (self->killing, kill_once, self, NULL);
+  g_source_attach (self->killing, g_main_context_get_thread_default ());
 }
 
 static gboolean

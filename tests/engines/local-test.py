@@ -4,12 +4,15 @@
 """Sandboxes of this machine, without any engine, through the daemon. With THOLE_LONG=1: 50 kills of the daemon, 100 sandboxes."""
 import os
 import shutil
+import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 
-from real_local import BUILD, Bench, case, main
+from real_local import BUILD, Bench, Skip, case, main
 from ws_client import Thole
 
 LONG = os.environ.get("THOLE_LONG") == "1" or "--long" in sys.argv
@@ -33,17 +36,48 @@ listener.listen()
 print(struct.unpack("HH", listener.accept()[0].recv(64)[:4])[1], flush=True)
 """
 KILL = 6  # THOLE_SANDBOX_KILL
+# one that begins what has run before, and fails: it puts the state back
+FAILS = """
+import fcntl, os, sys
+os.chdir(sys.argv[1])
+lock = open("lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+os.rename("state", "state.before")
+print("begun", flush=True)
+sys.stdin.readline()
+os.rename("state.before", "state")
+"""
+# a runner that finds its lock taken, by one that never starts anything
+TAKEN = """#!/usr/bin/python3
+import fcntl, os, sys, time
+os.chdir(sys.argv[2])
+lock = open("lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+if os.fork() == 0:
+    os.close(1)
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    os._exit(0)
+print("busy", flush=True)
+"""
+PEERS = 256 + 64  # of a supervisor
 
 
 class Here(Bench):
     def daemon(self, name="thole"):
         self.keys = {"roots": os.path.join(self.directory, "roots")}
-        return super().daemon(name)
+        daemon = super().daemon(name)
+        taken = os.path.join(self.directory, "taken")
+        with open(taken, "w", encoding="utf-8") as file:
+            file.write(TAKEN)
+        os.chmod(taken, 0o755)
+        daemon.backends["taken"] = {**daemon.backends["here"], "default": "false", "runner": taken}
+        return daemon
 
     def box(self, workload):
         """The folder of its sandbox."""
-        boxes = next(path for path, _, _ in os.walk(self.thole.state) if os.path.basename(path) == "boxes")
-        return next(os.path.join(boxes, name) for name in os.listdir(boxes) if workload["id"] in name and not name.startswith("."))
+        return next(os.path.join(path, name) for path, names, _ in os.walk(self.thole.state) if os.path.basename(path) == "boxes"
+                    for name in names if workload["id"] in name and not name.startswith("."))
 
     def back(self, how):
         """The daemon goes, by kill or stop, and comes again."""
@@ -335,7 +369,7 @@ ESCAPES = {
 
 @case("attempts to get out of it fail", "LC-13", each=list(ESCAPES))
 def _(t, name):
-    boxes = next(path for path, _, _ in os.walk(t.thole.state) if os.path.basename(path) == "boxes")
+    boxes = next(path for path, _, _ in os.walk(t.thole.state) if path.endswith("/here/boxes"))
     other = t.run() if "{box}" in ESCAPES[name] else None
     box = next((entry for entry in os.listdir(boxes) if other and other["id"] in entry and entry[0] != "."), "")
     t.true(not other or os.path.exists(os.path.join(boxes, box, "control")), "the other one is supervised")
@@ -402,10 +436,90 @@ def _(t):
     t.true(not removal.is_alive() and not os.path.exists(box), "it was not removed")
 
 
+@case("a start that waits for another's is told that this one failed", "LC-13")
+def _(t):
+    workload = t.ended("echo once")
+    t.until(lambda: not t.supervisors(), 20, "the end of its supervisor")
+    with subprocess.Popen([sys.executable, "-c", FAILS, t.box(workload)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        t.equal(other.stdout.readline(), "begun\n")
+        t.verb(workload, "start")
+        # time for one that does not wait
+        time.sleep(0.3)
+        t.true("did not start" not in str(t.get(workload)["state_reason"]), "it did not wait")
+        other.stdin.write("\n")
+        other.stdin.flush()
+        t.until(lambda: "did not start" in str(t.get(workload)["state_reason"]), 20, "what became of the start")
+    t.equal(t.logs(workload), "once\n")
+
+
+@case("a start that finds the lock taken waits for what becomes of it", "LC-13")
+def _(t):
+    t.until(lambda: t.thole.get("/v1/backends/taken").expect(200).json["state"] == "ready", 30, "the backend")
+    workload = t.thole.create(t.spec("true"), wait="stopped", start=False, backend="taken")
+    t.made.append(workload["id"])
+    t.verb(workload, "start")
+    time.sleep(0.3)
+    t.among(t.get(workload)["state"], ("starting", "stopped"), "it was told as started")
+    with open(os.path.join(t.box(workload), "go"), "w", encoding="utf-8"):
+        pass
+    t.until(lambda: "did not start" in str(t.get(workload)["state_reason"]), 20, "what became of the start")
+
+
+@case("a stop that is not heard at first, for too many speak with the supervisor, still gives its grace", "LC-13")
+def _(t):
+    workload = t.run("trap 'echo got it; exit 7' TERM; echo set; while :; do sleep 0.1; done", stop={"grace": 30})
+    t.until(lambda: t.logs(workload) == "set\n", 10, "the trap")
+    others = []
+    # its path is too long for an address
+    folder = os.open(t.box(workload), os.O_RDONLY)
+    try:
+        for _ in range(PEERS):
+            others.append(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+            others[-1].connect(f"/proc/self/fd/{folder}/control")
+        t.verb(workload, "stop")
+        # time for a first question
+        time.sleep(0.3)
+    finally:
+        os.close(folder)
+        for other in others:
+            other.close()
+    ended = t.thole.wait(workload, "stopped,crashed", 40)
+    t.equal(ended["exit_code"], 7, str(ended))
+
+
+@case("what the kernel ended for want of memory is told so, though it was to be ended just after", "LC-13")
+def _(t):
+    hungry = "import os, time\nwhile not os.path.exists('/tmp/go'): time.sleep(0.01)\nx = []\nwhile True: x.append(bytearray(1 << 20))"
+    workload = t.run(["python3", "-c", hungry], resources={"memory": "64MiB"})
+    box = t.box(workload)
+    with open(os.path.join(box, "plan"), "rb") as file:
+        if b"oom=" not in file.read():
+            raise Skip("there are no control groups of memory")
+    with open(os.path.join(box, "state"), encoding="utf-8") as file:
+        first = int(dict(line.strip().split("=") for line in file)["pid"])
+
+    def status(pid):
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    # it does not see the end of the first process, so the supervisor stays
+    engine = int(status(first)["PPid"])
+    os.kill(engine, signal.SIGSTOP)
+    t.exec(workload, ["touch", "/tmp/go"])
+    t.until(lambda: status(first)["State"].startswith("Z"), 30, "the end of the first process")
+    folder = os.open(box, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as wire:
+        wire.connect(f"/proc/self/fd/{folder}/control")
+        wire.send(struct.pack("HHIiI", 1, KILL, 0, 0, 0))
+        os.close(folder)
+        ended = t.thole.wait(workload, "stopped,crashed", 30)
+    with open(os.path.join(box, "state"), encoding="utf-8") as file:
+        t.holds(file.read(), "signal=9\noom=1\n", str(ended))
+
+
 @case("what a killed supervisor and an ended machine left is found and removed", "LC-13")
 def _(t):
     workload = t.run(resources={"memory": "64MiB", "pids": 30})
-    boxes = next(path for path, _, _ in os.walk(t.thole.state) if os.path.basename(path) == "boxes")
+    boxes = next(path for path, _, _ in os.walk(t.thole.state) if path.endswith("/here/boxes"))
     for name in (".gone-deep/a/b/c/d/e/f", ".new-half"):
         os.makedirs(os.path.join(boxes, name))
     t.thole.kill()
