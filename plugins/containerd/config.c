@@ -78,6 +78,16 @@ read_address (CtrConfig *self, const char *address, GString *problems)
 }
 
 static void
+read_idle (CtrConfig *self, const char *text, GString *problems)
+{
+  guint64 seconds = 0;
+
+  if (!g_ascii_string_to_unsigned (text, 10, 1, 86400, &seconds, NULL))
+    complain (problems, "files_idle", "must be seconds, from 1 to 86400");
+  self->files_idle = (gint) seconds;
+}
+
+static void
 read_network (CtrConfig *self, GVariant *config, GString *problems)
 {
   g_autofree char *whose = g_strconcat (self->instance, "/", thole_dict_string (config, "name", ""), NULL);
@@ -130,6 +140,7 @@ ctr_config_new (GVariant *config, GError **error)
   self->plain_http = g_strsplit_set (thole_dict_string (config, "plain_http", ""), ",; ", 64);
   read_network (self, config, problems);
   self->agent = read_switch (config, "agent", "yes", problems);
+  read_idle (self, thole_dict_string (config, "files_idle", "60"), problems);
   self->log_max_size = thole_dict_int (config, "log_max_size", LOG_SIZE_DEFAULT);
   if (self->log_max_size < LOG_SIZE_MIN)
     complain (problems, "log_max_size", "must be at least 64KiB");

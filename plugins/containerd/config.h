@@ -24,6 +24,7 @@ typedef struct
   char *cni_bridge;  /* the interface's name, and the network's */
   char *cni_subnet;  /* "" = one that is free */
   gint64 log_max_size;
+  gint files_idle;   /* seconds */
   gboolean agent;    /* put thole-agent into containers */
   char **plain_http; /* registries that are asked without TLS */
   GHashTable *registries; /* registry host -> name of the secret that holds user:password */

@@ -52,7 +52,7 @@ struct _TholeDriver
   GHashTable *names;     /* container -> CtrName, of all that were seen */
   GHashTable *roots;     /* container -> CtrRoot, of snapshots that are mounted here */
   GPtrArray *inside;     /* of CtrRoot, of programs that ran when they were opened */
-  guint transfers;       /* of files, under way */
+  GPtrArray *transfers;  /* of CtrTransfer, under way */
   guint copies;          /* of volumes, under way */
   guint serial;          /* for names of what lives shortly */
 };

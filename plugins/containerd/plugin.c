@@ -39,6 +39,7 @@ driver_clear (gpointer box)
   g_clear_pointer (&self->execs, g_hash_table_unref);
   g_clear_pointer (&self->roots, g_hash_table_unref);
   g_clear_pointer (&self->inside, g_ptr_array_unref);
+  g_clear_pointer (&self->transfers, g_ptr_array_unref);
   g_clear_pointer (&self->health, g_hash_table_unref);
   g_clear_pointer (&self->nets, ctr_nets_free);
   g_free (self->subnet);
@@ -125,6 +126,7 @@ ctr_open (TholeHost *host, const TholeHostOps *ops, GVariant *config, GError **e
   self->execs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->roots = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->inside = g_ptr_array_new ();
+  self->transfers = g_ptr_array_new ();
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, name_free);
   self->events = ctr_events_new (self);
   return self;

@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <gio/gunixconnection.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "tree.h"
 
 #define TRANSFERS_MAX 16 /* each is a thread, and may have DEPTH_MAX of tree-pack.c folders open */
+#define TRANSFERS_OF_ONE 8 /* workload: there is always room for another one's */
 
 struct _CtrTransfer
 {
@@ -22,6 +24,8 @@ struct _CtrTransfer
   CtrTransferFunc told;
   gpointer user_data;
   GError *stopped;         /* (nullable): we ended it */
+  gboolean gone;           /* its place is another one's */
+  gint moved;              /* (atomic): monotonic s at which something of it was last read or came */
   GError *failure;         /* (nullable) (atomic): the thread's, which sets it before its end is closed */
 };
 
@@ -80,12 +84,18 @@ stop_for_root (gpointer user_data)
   ctr_transfer_stop (user_data, why);
 }
 
+static gint
+seconds_now (void)
+{
+  return (gint) (g_get_monotonic_time () / G_USEC_PER_SEC);
+}
+
 /* the thread's end ------------------------------------------------------------------------------------ */
 
 static gboolean
 send_all (gpointer user_data, const void *data, gsize size, GError **error)
 {
-  const CtrTransfer *self = user_data;
+  CtrTransfer *self = user_data;
 
   for (gsize done = 0; done < size;)
     {
@@ -96,6 +106,7 @@ send_all (gpointer user_data, const void *data, gsize size, GError **error)
           g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_FAILED, "nobody reads it any more");
           return FALSE;
         }
+      g_atomic_int_set (&self->moved, seconds_now ());
       done += (gsize) MAX (n, 0);
     }
   return TRUE;
@@ -104,7 +115,7 @@ send_all (gpointer user_data, const void *data, gsize size, GError **error)
 static gssize
 receive (gpointer user_data, void *buffer, gsize size, GError **error)
 {
-  const CtrTransfer *self = user_data;
+  CtrTransfer *self = user_data;
   gssize n;
 
   do
@@ -112,6 +123,7 @@ receive (gpointer user_data, void *buffer, gsize size, GError **error)
   while (n < 0 && errno == EINTR);
   if (n < 0)
     g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_FAILED, "the archive does not come any more");
+  g_atomic_int_set (&self->moved, seconds_now ());
   return n;
 }
 
@@ -182,7 +194,7 @@ on_ended (GObject *source, GAsyncResult *result, gpointer user_data)
 
   close (self->fd);
   self->fd = -1;
-  root->driver->transfers--;
+  g_ptr_array_remove_fast (root->driver->transfers, self);
   ctr_root_leave (root, self);
   ctr_root_unref (root);
   if (g_task_get_task_data (G_TASK (result)) != NULL)
@@ -213,19 +225,49 @@ make_sockets (CtrTransfer *self, GError **error)
   return TRUE;
 }
 
+/* Makes a place among @most, of @container (nullable: of all): one that has long stood still has to leave it. */
+static gboolean
+make_place (TholeDriver *driver, const char *container, guint most, GError **error)
+{
+  CtrTransfer *last = NULL;
+  guint n = 0;
+  g_autoptr(GError) why = NULL;
+
+  for (guint i = 0; i < driver->transfers->len; i++)
+    {
+      CtrTransfer *one = g_ptr_array_index (driver->transfers, i);
+
+      if (one->gone || (container != NULL && strcmp (one->root->container, container) != 0))
+        continue;
+      n++;
+      if (last == NULL || g_atomic_int_get (&one->moved) < g_atomic_int_get (&last->moved))
+        last = one;
+    }
+  if (n < most)
+    return TRUE;
+  if (seconds_now () - g_atomic_int_get (&last->moved) < driver->config->files_idle)
+    {
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_LIMIT, "more than %u transfers of files%s at a time", most,
+                   container != NULL ? " of one workload" : "");
+      return FALSE;
+    }
+  why = g_error_new (THOLE_ERROR, THOLE_ERROR_TIMEOUT, "it has stood still for %d s, and others wait", driver->config->files_idle);
+  last->gone = TRUE;
+  ctr_transfer_stop (last, why);
+  return TRUE;
+}
+
 static CtrTransfer *
 transfer_new (CtrRoot *root, const char *path, GError **error)
 {
   CtrTransfer *self;
 
-  if (root->driver->transfers >= TRANSFERS_MAX)
-    {
-      g_set_error (error, THOLE_ERROR, THOLE_ERROR_LIMIT, "more than %d transfers of files at a time", TRANSFERS_MAX);
-      return NULL;
-    }
+  if (!make_place (root->driver, root->container, TRANSFERS_OF_ONE, error) || !make_place (root->driver, NULL, TRANSFERS_MAX, error))
+    return NULL;
   self = g_new0 (CtrTransfer, 1);
   self->refs = 1;
   self->fd = -1;
+  self->moved = seconds_now ();
   self->path = g_strdup (path);
   if (make_sockets (self, error))
     return self;
@@ -268,7 +310,7 @@ transfer_begin (CtrRoot *root, const char *path, gboolean get, CtrTransferFunc t
     }
   g_thread_unref (thread);
   self->refs += get ? 2 : 1;
-  root->driver->transfers++;
+  g_ptr_array_add (root->driver->transfers, self);
   ctr_root_enter (root, stop_for_root, self);
   return self;
 }

@@ -47,6 +47,7 @@ test_config (void)
   g_autoptr(CtrConfig) own = NULL;
   static const struct { const char *more, *key; } wrong[] = {
     { ", 'address': <'tcp://x'>", "address" }, { ", 'namespace': <'a b'>", "namespace" }, { ", 'log_max_size': <int64 5>", "log_max_size" },
+    { ", 'files_idle': <'0'>", "files_idle" },
     { ", 'registry_credentials': <'x'>", "registry_credentials" }, { ", 'logger': <'thole-log'>", "logger" },
     { ", 'archives': <'here'>", "archives" },
   };

@@ -11,7 +11,7 @@
 
 #include "../tar.h"
 
-#define MANY 16
+#define MANY 8
 
 /* @missing: bytes that are cut off the end */
 static GBytes *
@@ -305,6 +305,43 @@ test_unread (Bench *b)
   g_assert_error (error, THOLE_ERROR, THOLE_ERROR_CONFLICT);
 }
 
+/* One that stands still leaves its place to another one, and says so; who takes all of one workload takes none of another's. */
+static void
+test_idle (Bench *b)
+{
+  Bench *other = bench_open (NULL, INSTANCE, "files_idle", "1", NULL);
+  g_autofree char *id = fresh_id ("idle"), *second = fresh_id ("beside"), *text = NULL;
+  g_autoptr(GVariant) spec = shell_spec ("true", NULL);
+  g_autoptr(GPtrArray) streams = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr(GError) error = NULL;
+  GIOStream *stream;
+
+  create_ok (b, id, spec);
+  create_ok (b, second, spec);
+  g_assert_cmpint (bench_probe (other, NULL, &error), ==, THOLE_PROBE_READY);
+  for (guint i = 0; i <= MANY; i++)
+    {
+      while ((stream = get (other, id, "/", &error)) == NULL)
+        {
+          g_assert_error (error, THOLE_ERROR, THOLE_ERROR_LIMIT);
+          g_clear_error (&error);
+          bench_pause (0.05);
+        }
+      g_ptr_array_add (streams, stream);
+    }
+  text = get_text (other, second, "/etc/passwd");
+  g_assert_nonnull (strstr (text, "root:"));
+  for (guint i = 0, n = 0; i < streams->len && error == NULL; i++)
+    {
+      g_autoptr(GByteArray) bytes = bench_read (g_io_stream_get_input_stream (g_ptr_array_index (streams, i)), G_MAXUINT32, &error);
+
+      g_assert_true (error != NULL || ++n < streams->len);
+    }
+  g_assert_error (error, THOLE_ERROR, THOLE_ERROR_TIMEOUT);
+  g_ptr_array_set_size (streams, 0);
+  bench_close (other);
+}
+
 void
 add_mounted_cases (void)
 {
@@ -314,4 +351,5 @@ add_mounted_cases (void)
   add_case ("files/cancelled", test_cancelled);
   add_case ("files/links", test_links);
   add_case ("files/unread", test_unread);
+  add_case ("files/idle", test_idle);
 }
