@@ -98,13 +98,72 @@ show (TholeDriver *driver, const char *folder, GVariant *file)
   return g_variant_ref_sink (g_variant_dict_end (&out));
 }
 
-/* Whoever finds the file finds a whole volume. */
-static gboolean
-write_volume (Volume *self, GError **error)
+/* What a thread writes, for it waits for the disk. */
+typedef struct
 {
-  g_autofree char *path = g_build_filename (self->folder, "volume", NULL), *text = NULL;
+  char *data;         /* (nullable): a folder that is made before */
+  char *path, *text;
+  GTask *task;
+  CtrNext next;
+} Disk;
+
+static void
+disk_free (gpointer data)
+{
+  Disk *self = data;
+
+  g_free (self->data);
+  g_free (self->path);
+  g_free (self->text);
+  g_object_unref (self->task);
+  g_free (self);
+}
+
+static gboolean
+disk_write (Disk *self, GError **error)
+{
+  g_autoptr(GError) wrong = NULL;
+  gboolean made = self->data == NULL || (g_mkdir_with_parents (self->data, 0700) == 0 && g_chmod (self->data, 0755) == 0);
+
+  if (!made)
+    g_set_error (error, THOLE_ERROR, errno == ENOSPC || errno == EDQUOT ? THOLE_ERROR_LIMIT : THOLE_ERROR_FAILED, "%s: %s", self->data,
+                 g_strerror (errno));
+  else if (!g_file_set_contents_full (self->path, self->text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &wrong))
+    g_set_error_literal (error, THOLE_ERROR, g_error_matches (wrong, G_FILE_ERROR, G_FILE_ERROR_NOSPC) ? THOLE_ERROR_LIMIT : THOLE_ERROR_FAILED,
+                         wrong->message);
+  return made && wrong == NULL;
+}
+
+static void
+disk_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  GError *error = NULL;
+
+  if (disk_write (data, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+on_disk (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Disk *self = g_task_get_task_data (G_TASK (result));
+  g_autoptr(GError) error = NULL;
+
+  g_task_propagate_boolean (G_TASK (result), &error);
+  self->next (self->task, NULL, error);
+}
+
+/* With its folder of data, when that is to be made. Whoever finds the file finds a whole volume. Goes on with @next for @task, also when
+ * that was given up. */
+static void
+write_volume (Volume *self, gboolean make, GTask *task, CtrNext next)
+{
   g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
   g_autoptr(GVariant) whole = NULL;
+  g_autoptr(GTask) working = g_task_new (NULL, NULL, on_disk, NULL);
+  Disk *disk = g_new0 (Disk, 1);
 
   g_variant_dict_insert (&dict, "id", "s", self->id);
   g_variant_dict_insert (&dict, "name", "s", self->name != NULL ? self->name : "");
@@ -112,8 +171,13 @@ write_volume (Volume *self, GError **error)
     g_variant_dict_insert_value (&dict, "labels", self->labels);
   g_variant_dict_insert (&dict, "created_at", "x", ctr_now (self->job.driver));
   whole = g_variant_ref_sink (g_variant_dict_end (&dict));
-  text = thole_json_to_string (whole);
-  return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error);
+  disk->data = make ? g_build_filename (self->folder, "data", NULL) : NULL;
+  disk->path = g_build_filename (self->folder, "volume", NULL);
+  disk->text = thole_json_to_string (whole);
+  disk->task = g_object_ref (task);
+  disk->next = next;
+  g_task_set_task_data (working, disk, disk_free);
+  g_task_run_in_thread (working, disk_in_thread);
 }
 
 static void
@@ -168,31 +232,33 @@ volume_list_async (TholeDriver *self, GVariant *options, GCancellable *cancellab
 }
 
 static void
+on_created (GTask *task, gpointer value, GError *error)
+{
+  if (error != NULL)
+    ctr_fail (task, error);
+  else
+    return_volume (task, FALSE);
+}
+
+static void
 volume_create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant *options, GCancellable *cancellable,
                      GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr(GTask) task = volume_new (self, id, options, cancellable, callback, user_data);
   Volume *volume = task != NULL ? g_task_get_task_data (task) : NULL;
   g_autoptr(GVariant) own = thole_dict_value (spec, "backend_options", "a{sv}"), file = NULL;
-  g_autofree char *data = NULL;
-  g_autoptr(GError) error = NULL;
 
   if (volume == NULL)
     return;
   file = read_volume (volume->folder);
-  data = g_build_filename (volume->folder, "data", NULL);
   volume->name = g_strdup (thole_dict_string (spec, "name", ""));
   volume->labels = thole_dict_value (spec, "labels", "a{ss}");
   if (own != NULL && g_variant_n_children (own) > 0)
     g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_INVALID, "backend_options: volumes have none");
   else if (file != NULL)
     return_volume (task, TRUE);
-  else if (g_mkdir_with_parents (data, 0700) < 0 || g_chmod (data, 0755) < 0)
-    fail_with (task, data, errno);
-  else if (!write_volume (volume, &error))
-    g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "%s", error->message);
   else
-    return_volume (task, FALSE);
+    write_volume (volume, TRUE, task, on_created);
 }
 
 /* snapshot -------------------------------------------------------------------------------------------- */
@@ -231,24 +297,18 @@ sweep (TholeDriver *driver, const char *path)
 }
 
 /* Makes the unfinished folder the volume, unless somebody else did meanwhile. */
-static gboolean
+static void
 settle (Copy *self, GError **error)
 {
   Volume *whole = g_task_get_task_data (self->outer);
   g_autoptr(GVariant) there = read_volume (whole->folder);
   g_autofree char *gone = unused_folder (whole->job.driver, GONE);
 
-  if (!write_volume (&self->volume, error))
-    return FALSE;
   /* half a one, which an earlier version left */
   if (there == NULL && g_rename (whole->folder, gone) == 0)
     sweep (whole->job.driver, gone);
   if (there == NULL && g_rename (self->volume.folder, whole->folder) < 0)
-    {
-      g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", whole->folder, g_strerror (errno));
-      return FALSE;
-    }
-  return TRUE;
+    g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", whole->folder, g_strerror (errno));
 }
 
 static void
@@ -261,7 +321,7 @@ on_settled (GTask *task, gpointer value, GError *error)
 }
 
 static void
-on_copied (GTask *task, gpointer value, GError *error)
+on_noted (GTask *task, gpointer value, GError *error)
 {
   Copy *self = g_task_get_task_data (task);
   g_autoptr(GError) wrong = error != NULL ? g_error_copy (error) : NULL;
@@ -272,6 +332,17 @@ on_copied (GTask *task, gpointer value, GError *error)
     sweep (self->volume.job.driver, self->volume.folder);
   ctr_wait_end (g_steal_pointer (&self->wait), NULL, wrong);
   g_task_return_boolean (task, TRUE);
+}
+
+static void
+on_copied (GTask *task, gpointer value, GError *error)
+{
+  Copy *self = g_task_get_task_data (task);
+
+  if (error == NULL && !ctr_wait_is_over (self->wait))
+    write_volume (&self->volume, FALSE, task, on_noted);
+  else
+    on_noted (task, value, error);
 }
 
 static void
