@@ -14,7 +14,7 @@
 #define MOST_TURNED 10000 /* calls without a sign of life */
 #define FEW 2048                          /* bytes of arguments that count for nothing */
 #define MOST_OF_ONE (8 * 1024 * 1024)     /* of the calls of one caller that have no answer */
-#define MOST_OF_ALL (32 * 1024 * 1024)
+#define TOO_MANY "too many calls at once"
 #define LIMITS_EXCEEDED "org.freedesktop.DBus.Error.LimitsExceeded"
 #define UNREAD "too much that was sent is unread: a sign of life (org.freedesktop.DBus.Peer.Ping) is awaited"
 
@@ -26,7 +26,7 @@ thole_bus_call_free (TholeBusCall *call)
   if (call->bus != NULL)
     {
       g_hash_table_remove (call->bus->calls, call);
-      call->bus->held -= call->size;
+      thole_bus_held_give (call->bus->held, call->holder, call->size);
     }
   if (call->state_free != NULL)
     call->state_free (call->state);
@@ -184,17 +184,20 @@ refuse_giant (TholeBus *self, TholeBusCaller *caller, GDBusMessage *message)
   refuse_call (self, caller, message, name, text);
 }
 
+/* Returns: what it counts */
 static gsize
 size_of (GDBusMessage *message)
 {
-  return g_dbus_message_get_body (message) != NULL ? g_variant_get_size (g_dbus_message_get_body (message)) : 0;
+  gsize size = g_dbus_message_get_body (message) != NULL ? g_variant_get_size (g_dbus_message_get_body (message)) : 0;
+
+  return size > FEW ? size : 0;
 }
 
 /* arguments stay in memory until the call is answered */
 static gboolean
-has_room (const TholeBus *self, const TholeBusCaller *caller, gsize size)
+has_room (TholeBus *self, const TholeBusCaller *caller, gsize size)
 {
-  return size <= FEW || ((caller->held == 0 || caller->held + size <= MOST_OF_ONE) && (self->held == 0 || self->held + size <= MOST_OF_ALL));
+  return size == 0 || ((caller->held == 0 || caller->held + size <= MOST_OF_ONE) && thole_bus_held_room (self->held, caller->uid, size));
 }
 
 void
@@ -217,7 +220,7 @@ thole_bus_begin_call (TholeBus *self, GDBusMessage *message)
   caller = thole_bus_caller_get (self, sender);
   if (caller == NULL || caller->calls >= THOLE_BUS_MAX_CALLS || !has_room (self, caller, size))
     {
-      refuse_call (self, caller, message, LIMITS_EXCEEDED, "too many calls at once");
+      refuse_call (self, caller, message, LIMITS_EXCEEDED, TOO_MANY);
       return;
     }
   if (!thole_bus_may_call (caller))
@@ -236,14 +239,34 @@ thole_bus_begin_call (TholeBus *self, GDBusMessage *message)
   call->message = g_object_ref (message);
   call->cancellable = g_cancellable_new ();
   call->size = size;
+  call->holder = caller->uid;
   caller->calls++;
   caller->held += size;
-  self->held += size;
+  thole_bus_held_take (self->held, call->holder, size);
   g_hash_table_add (self->calls, call);
   if (caller->known)
     thole_bus_route (call);
   else
     g_queue_push_tail (&caller->waiting, call);
+}
+
+void
+thole_bus_resume_call (TholeBusCall *call)
+{
+  uid_t uid = call->caller->uid;
+
+  if (call->bus != NULL && call->size > 0 && uid != call->holder)
+    {
+      if (!thole_bus_held_room (call->bus->held, uid, call->size))
+        {
+          thole_bus_refuse (call, LIMITS_EXCEEDED, TOO_MANY);
+          return;
+        }
+      thole_bus_held_give (call->bus->held, call->holder, call->size);
+      call->holder = uid;
+      thole_bus_held_take (call->bus->held, uid, call->size);
+    }
+  thole_bus_route (call);
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- */
@@ -269,6 +292,7 @@ thole_bus_new (const TholeBusOptions *options, TholeBusWhich which, const char *
   self->callers = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, drop_caller);
   self->calls = g_hash_table_new (NULL, NULL);
   self->streams = g_hash_table_new (NULL, NULL);
+  self->held = thole_bus_held_new ();
   for (guint i = 0; i < THOLE_N_OPS; i++)
     if (thole_operations[i].bus != NULL)
       g_hash_table_insert (self->methods, (gpointer) thole_operations[i].bus, (gpointer) &thole_operations[i]);
@@ -331,6 +355,7 @@ thole_bus_free (TholeBus *self)
   g_hash_table_unref (self->callers);
   g_hash_table_unref (self->calls);
   g_hash_table_unref (self->methods);
+  thole_bus_held_free (self->held);
   thole_bus_link_end (self);
   g_free (self);
 }

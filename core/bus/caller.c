@@ -35,14 +35,14 @@ credentials_came (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) answer = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
   g_autoptr (GVariant) credentials = answer != NULL ? g_variant_get_child_value (answer, 0) : NULL;
-  guint32 uid = 0;
+  guint32 uid = THOLE_BUS_UNKNOWN;
   TholeBusCall *call;
 
   self->known = TRUE;
   self->refused = credentials == NULL || !g_variant_lookup (credentials, "UnixUserID", "u", &uid);
   self->uid = uid;
   while ((call = g_queue_pop_head (&self->waiting)) != NULL)
-    thole_bus_route (call);
+    thole_bus_resume_call (call);
   /* the bus could not say it this time; next time it is asked again */
   if (answer == NULL && self->bus != NULL && g_hash_table_lookup (self->bus->callers, self->name) == self)
     g_hash_table_remove (self->bus->callers, self->name);
@@ -82,6 +82,7 @@ thole_bus_caller_get (TholeBus *bus, const char *name)
       self = g_new0 (TholeBusCaller, 1);
       self->refs = 2;
       self->bus = bus;
+      self->uid = THOLE_BUS_UNKNOWN;
       self->name = g_strdup (name);
       self->verdicts = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
       g_hash_table_replace (bus->callers, self->name, self);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "bus/bus.h"
+#include "bus/held.h"
 #include "bus/names.h"
 #include "bus/outlet.h"
 
@@ -41,7 +42,7 @@ struct _TholeBus
   TholeBusNews *news;
   TholeBusWatchers *watchers;
   gint64 no_polkit_until;   /* µs monotonic: it was not there */
-  gsize held;               /* bytes of the arguments of calls */
+  TholeBusHeld *held;       /* bytes of the arguments of calls */
   gsize owed;               /* debt.c: bytes of answers that perhaps nobody has read */
   guint questions;          /* callers that are asked whether they have */
   gboolean draining;
@@ -56,7 +57,7 @@ struct _TholeBusCaller
   gboolean known;           /* the bus has told its uid */
   gboolean refused;         /* the bus has no uid of it */
   gboolean gone;
-  uid_t uid;
+  uid_t uid;                /* THOLE_BUS_UNKNOWN until then */
   guint calls;
   gboolean listing;         /* it has asked for a list of all objects */
   gsize held;               /* bytes of the arguments of its calls */
@@ -74,7 +75,8 @@ struct _TholeBusCall
   TholeBus *bus;            /* NULL after thole_bus_free() */
   TholeBusCaller *caller;
   GDBusMessage *message;
-  gsize size;               /* bytes of its arguments */
+  gsize size;               /* bytes of its arguments, 0 = too few to count */
+  uid_t holder;             /* whose they are */
   TholeBusKind kind;
   char *id;                 /* (nullable) */
   const TholeOperationDef *def;
@@ -100,6 +102,8 @@ void thole_bus_call_free (TholeBusCall *call);
 
 /* @message: a call of one of ours */
 void thole_bus_begin_call (TholeBus *self, GDBusMessage *message);
+/* Its caller is known now. */
+void thole_bus_resume_call (TholeBusCall *call);
 
 /* link.c */
 gboolean thole_bus_link_begin (TholeBus *self, TholeBusWhich which, const char *address, GError **error);

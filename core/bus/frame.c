@@ -8,7 +8,8 @@
 #define MOST_HEADER (1u << 26)
 #define MOST_BODY (1u << 27)
 #define MOST_DEPTH 64
-#define SIGNATURE 8         /* the field */
+#define SIGNATURE 8         /* the fields */
+#define N_DESCRIPTORS 9
 #define LENGTH_OF_BODY 4    /* where it stands */
 #define LENGTH_OF_HEADER 12
 
@@ -206,9 +207,9 @@ thole_frame_measure (const guint8 *data, gsize *head, gsize *body)
   return TRUE;
 }
 
-/* Returns: where the code of the field is, 0 = there is none. @signature: likewise its text */
+/* Returns: where the code of the field is, 0 = there is none. @found (out): at its value */
 static gsize
-find_signature (const guint8 *data, gsize head, const char **signature)
+find_field (const guint8 *data, gsize head, guint8 field, const char *kind, Walk *found)
 {
   Walk walk = { .data = data, .length = head, .at = THOLE_FRAME_FIXED, .swapped = is_swapped (data), .left = 256 };
   gsize end = THOLE_FRAME_FIXED + (gsize) read_uint32 (data + LENGTH_OF_HEADER, walk.swapped);
@@ -220,15 +221,25 @@ find_signature (const guint8 *data, gsize head, const char **signature)
 
       if (!skip (&walk, 1) || (type = walk_signature (&walk)) == NULL)
         return 0;
-      if (data[code] == SIGNATURE && strcmp (type, "g") == 0)
+      if (data[code] == field && strcmp (type, kind) == 0)
         {
-          *signature = walk_signature (&walk);
-          return *signature != NULL ? code : 0;
+          *found = walk;
+          return code;
         }
       if (!walk_value (&walk, &type))
         return 0;
     }
   return 0;
+}
+
+/* @signature: its text */
+static gsize
+find_signature (const guint8 *data, gsize head, const char **signature)
+{
+  Walk walk;
+  gsize code = find_field (data, head, SIGNATURE, "g", &walk);
+
+  return code != 0 && (*signature = walk_signature (&walk)) != NULL ? code : 0;
 }
 
 gboolean
@@ -255,5 +266,17 @@ thole_frame_cut (guint8 *data, gsize head)
     return FALSE;
   data[code] = THOLE_FRAME_NO_BODY;
   memset (data + LENGTH_OF_BODY, 0, sizeof (guint32));
+  return TRUE;
+}
+
+gboolean
+thole_frame_cut_descriptors (guint8 *data, gsize head)
+{
+  Walk walk;
+  gsize code = find_field (data, head, N_DESCRIPTORS, "u", &walk);
+
+  if (code == 0)
+    return FALSE;
+  data[code] = THOLE_FRAME_NO_DESCRIPTORS;
   return TRUE;
 }

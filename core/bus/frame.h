@@ -10,6 +10,7 @@
 
 #define THOLE_FRAME_FIXED 16     /* bytes that tell how long it is */
 #define THOLE_FRAME_NO_BODY 0xff /* a field in its header, with the signature of the body that it had */
+#define THOLE_FRAME_NO_DESCRIPTORS 0xfe /* likewise, with the number of descriptors that came with it */
 
 /* @data: THOLE_FRAME_FIXED bytes. Returns FALSE when that is no message. @head: bytes up to the body. */
 gboolean thole_frame_measure (const guint8 *data, gsize *head, gsize *body);
@@ -17,3 +18,5 @@ gboolean thole_frame_measure (const guint8 *data, gsize *head, gsize *body);
 gboolean thole_frame_is_small (const guint8 *data, gsize head, gsize body, guint most);
 /* Makes it a message without a body. @data: @head bytes. Returns FALSE when its header makes no sense. */
 gboolean thole_frame_cut (guint8 *data, gsize head);
+/* Makes it a message that came without descriptors. Returns FALSE when its header says of none. */
+gboolean thole_frame_cut_descriptors (guint8 *data, gsize head);

@@ -17,6 +17,7 @@
 #define MOST_DESCRIPTORS 253          /* that a socket carries at once */
 #define MOST_WAITING (1024 * 1024) /* bytes that wait to be looked at */
 #define SOON 2                        /* ms until they are looked for again */
+#define MOST_TRIES 500                /* of sending descriptors, SOON apart */
 
 /* One of both directions. In the buffer: what is being sent, then what is not whole yet. */
 typedef struct
@@ -33,6 +34,8 @@ typedef struct
   guint n_descriptors;
   gboolean placed;
   gsize place;             /* where the message begins that they belong to */
+  guint tries;             /* to send them, since it went well */
+  gboolean lost;           /* GDBus has closed: nothing more goes there */
 } Way;
 
 struct _TholeBusRelay
@@ -164,14 +167,14 @@ take_begin (TholeBusRelay *self, Way *way, gboolean *broken)
       *broken = TRUE;
       return FALSE;
     }
-  if (!way->from_bus)
-    way->pass = head + body;
-  else if (head > MOST_HEADER)
+  if (way->from_bus && head > MOST_HEADER)
     drop_message (way, head + body);
-  else if (have < head)
+  else if (have < head && head <= MOST_HEADER)
     way->wanted = head - have;
-  else
+  else if (way->from_bus)
     return judge (self, way, head, body);
+  else
+    way->pass = head + body;
   return way->wanted == 0;
 }
 
@@ -281,6 +284,37 @@ attach_descriptors (const Way *way, struct msghdr *message, Control *control)
   memcpy (CMSG_DATA (one), way->descriptors, sizeof (int) * way->n_descriptors);
 }
 
+/* those of this user that nobody has taken yet are too many, which may pass */
+static gboolean
+is_short (int error)
+{
+  return error == ETOOMANYREFS || error == ENOBUFS || error == ENOMEM;
+}
+
+static gboolean
+may_wait (Way *way)
+{
+  if (way->tries == MOST_TRIES)
+    return FALSE;
+  way->tries++;
+  g_usleep (SOON * 1000);
+  return TRUE;
+}
+
+/* Their message goes on without them, and does not say that it had any: a bus would hang up. Returns FALSE when it is no message. */
+static gboolean
+go_without_descriptors (Way *way)
+{
+  guint8 *data = way->data + way->place;
+  gsize have = way->ready - way->place, head, body;
+
+  if (have < THOLE_FRAME_FIXED || !thole_frame_measure (data, &head, &body) || head > have)
+    return FALSE;
+  thole_frame_cut_descriptors (data, head);
+  drop_descriptors (way);
+  return TRUE;
+}
+
 /* Returns FALSE when nobody takes it any more. */
 static gboolean
 empty (Way *way)
@@ -299,11 +333,20 @@ empty (Way *way)
       sent = sendmsg (way->to, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent < 0 && (errno == EAGAIN || errno == EINTR))
         return TRUE;
-      if (sent < 0)
+      if (sent < 0 && !(with && is_short (errno)))
         return FALSE;
+      if (sent < 0 && may_wait (way))
+        return TRUE;
+      if (sent < 0 && !go_without_descriptors (way))
+        return FALSE;
+      if (sent < 0)
+        continue;
       way->begin += (gsize) sent;
       if (with)
-        drop_descriptors (way);
+        {
+          drop_descriptors (way);
+          way->tries = 0;
+        }
     }
   compact (way);
   return TRUE;
@@ -318,7 +361,18 @@ is_full (const Way *way)
 static gboolean
 may_read (TholeBusRelay *self, const Way *way)
 {
-  return !is_full (way) && (!way->from_bus || g_atomic_pointer_get (&self->waiting) <= MOST_WAITING);
+  return !way->lost && !is_full (way) && (!way->from_bus || g_atomic_pointer_get (&self->waiting) <= MOST_WAITING);
+}
+
+/* What GDBus has sent before it closed still goes out. Returns FALSE when it is the bus that takes nothing more. */
+static gboolean
+empty_or_lose (Way *way)
+{
+  if (empty (way))
+    return TRUE;
+  way->lost = way->from_bus;
+  way->begin = way->ready;
+  return way->lost;
 }
 
 /* Returns FALSE at its end. */
@@ -328,11 +382,11 @@ move (TholeBusRelay *self, Way *way, short readable)
   gssize got;
 
   if (is_full (way))
-    return empty (way);
+    return empty_or_lose (way);
   if (readable == 0 || !may_read (self, way))
     return TRUE;
   got = fill (way);
-  return got < 0 || (got > 0 && sort_out (self, way) && empty (way));
+  return got < 0 || (got > 0 && sort_out (self, way) && empty_or_lose (way));
 }
 
 /* the thread ------------------------------------------------------------------------------------------------------- */
@@ -364,7 +418,7 @@ run (gpointer user_data)
           .events = (short) ((takes_out ? POLLIN : 0) | (is_full (&self->in) ? POLLOUT : 0)) },
       };
 
-      if (poll (ends, G_N_ELEMENTS (ends), takes_in || is_full (&self->in) ? -1 : SOON) < 0 && errno != EINTR)
+      if (poll (ends, G_N_ELEMENTS (ends), takes_in || is_full (&self->in) || self->in.lost ? -1 : SOON) < 0 && errno != EINTR)
         break;
       good = move (self, &self->out, ends[1].revents) && move (self, &self->in, ends[0].revents);
     }

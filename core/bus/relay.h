@@ -6,6 +6,10 @@
  * the way; whoever sent it is then told as anybody is who sends nonsense. All else goes both ways as it comes, descriptors with the
  * message that they belong to. Of what comes, one message is held at a time, and nothing more is taken from the bus while too much of
  * it waits to be looked at.
+ *
+ * A message whose header is longer than 64 KiB is not passed on, and whoever sent it gets no answer: it waits until its own time is
+ * over. Only the path of an object makes a header so long, and no object here has one. When a socket takes no descriptors for a second
+ * (ETOOMANYREFS: this user has too many on their way), messages go on without theirs until it does.
  */
 #pragma once
 
@@ -23,7 +27,7 @@ TholeBusRelay *thole_bus_relay_of    (GIOStream *ours);
 TholeBusRelay *thole_bus_relay_ref   (TholeBusRelay *self);
 void           thole_bus_relay_unref (TholeBusRelay *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeBusRelay, thole_bus_relay_unref)
-/* After GDBus has closed its stream: waits so long (µs) until the bus has taken what is left, then ends. */
+/* After GDBus has closed its stream: waits so long (µs) until the bus has taken all that GDBus sent, then ends. */
 void           thole_bus_relay_drain (TholeBusRelay *self, gint64 patience);
 
 /* So many bytes more (less) wait to be looked at. From any thread. */

@@ -240,6 +240,31 @@ def _(t):
     polkit.ask("SimulateHangActions", GLib.Variant("(as)", ([],)))
 
 
+@case("who has many long calls waiting for polkit takes no room from others, root or not", proves="127")
+def _(t):
+    polkit, size = with_polkit(t), 3900 * 1000
+    polkit.allow("exec", "view", "manage-workloads")
+    t.until(lambda: t.nobody.do("objects")[1] is None, 15, what="consent")
+    path, _ = t.make(t.nobody, "held")
+    polkit.ask("SimulateHangActions", GLib.Variant("(as)", ([ACTION + "exec"],)))
+    crowd = BusUser(t.bus.address, NOBODY)
+    t.equal(crowd.do("hold", path=path, connections=4, size=size, flags=INTERACTIVE)[1], None)
+    # who it is has been said before, so that it is its own room that is full
+    t.until(lambda: t.nobody.call(ROOT, "Root.GetMe", {"x": "x" * size})[1] == "LimitsExceeded", what="its room is full")
+    for who in (t.alice, t.bob):
+        t.equal(who.call(ROOT, "Root.GetMe", {"x": "x" * size})[1], "InvalidField")
+    try:
+        BusClient(t.bus.address).call(ROOT, "Root.GetMe", {"x": "x" * size})
+        raise AssertionError("it was taken")
+    except private_bus.BusError as error:
+        t.equal(error.name.rpartition(".")[2], "InvalidField")
+    t.equal(t.nobody.call(ROOT, "Root.GetMe")[1], None)
+    crowd.close()
+    t.until(lambda: t.nobody.call(ROOT, "Root.GetMe", {"x": "x" * size})[1] == "InvalidField", what="there is room again")
+    polkit.ask("SimulateHangActions", GLib.Variant("(as)", ([],)))
+    polkit.ask("ReleaseHangingCalls", None)
+
+
 def release(polkit, t):
     polkit.ask("ReleaseHangingCalls", None)
     ready, _, _ = select.select([t.nobody.process.stdout], [], [], 0.05)

@@ -32,6 +32,14 @@ for line in sys.stdin:
                     answer.append(None)
                 except BusError as error:
                     answer.append(error.name.rpartition(".")[2])
+        elif order["do"] == "hold":
+            crowd = [BusClient(sys.argv[1]) for _ in range(order["connections"])]
+            given = GLib.Variant("(a{sv})", ({"command": GLib.Variant("as", ["print", "x" * order["size"]])},))
+            for one in crowd + crowd:
+                one.connection.call(NAME, order["path"], NAME + ".Workload", "Exec", given, None, Gio.DBusCallFlags(order["flags"]), -1, None, None)
+            for one in crowd:
+                one.connection.flush_sync(None)
+            answer = None
         elif order["do"] == "streams":
             kept, answer = [], []
             for _ in range(order["count"]):
