@@ -7,6 +7,7 @@
 #include "thole-error.h"
 
 #define BLOCK THOLE_TAR_BLOCK
+#define TIME_MAX (G_GINT64_CONSTANT (1) << 55) /* seconds */
 #define LONGEST 65536 /* of what stands before an entry: long names, a pax header */
 
 /* offsets of the fields of a header */
@@ -34,8 +35,9 @@ struct _TholeTar
   char special;            /* the content says something of the next entry; 0 = no */
   GByteArray *extra;       /* of it */
   char *name, *link;       /* for the next entry */
-  gboolean has_size;
-  guint64 size;
+  gboolean has_size, has_uid, has_gid, has_mtime; /* for the next entry */
+  guint64 size, uid, gid;
+  gint64 mtime;
   gboolean ended;
 };
 
@@ -111,6 +113,31 @@ get_number (const guint8 *field, guint width, guint64 *value)
   return i == width || field[i] == '\0' || field[i] == ' ';
 }
 
+/* as above, but before 1970, too: then it is the two's complement of all the field. Further away than we count is at the end */
+static gboolean
+get_time (const guint8 *field, guint width, gint64 *value)
+{
+  guint64 number = 0;
+  guint i = 0;
+
+  if ((field[0] & 0xc0) != 0xc0)
+    {
+      if (!get_number (field, width, &number))
+        return FALSE;
+      *value = (gint64) MIN (number, (guint64) TIME_MAX);
+      return TRUE;
+    }
+  while (i < width && field[i] == 0xff)
+    i++;
+  *value = -TIME_MAX;
+  if (width - i > 7)
+    return TRUE;
+  for (number = G_MAXUINT64; i < width; i++)
+    number = number << 8 | field[i];
+  *value = MAX ((gint64) number, -TIME_MAX);
+  return TRUE;
+}
+
 static guint64
 checksum_of (const guint8 *block)
 {
@@ -159,15 +186,22 @@ kind_of (char type)
     }
 }
 
+static gboolean
+is_device (guint8 type)
+{
+  return type == '3' || type == '4' || type == '6';
+}
+
 /* an entry that people know of; what was said before it holds for it */
 static gboolean
 take_entry (TholeTar *self, guint64 size, GError **error)
 {
   TholeTarEntry *entry = &self->entry;
-  guint64 mode, uid, gid, mtime;
+  guint64 mode, uid, gid;
+  gint64 mtime;
 
   if (!get_number (self->block + AT_MODE, 8, &mode) || !get_number (self->block + AT_UID, 8, &uid)
-      || !get_number (self->block + AT_GID, 8, &gid) || !get_number (self->block + AT_MTIME, 12, &mtime))
+      || !get_number (self->block + AT_GID, 8, &gid) || !get_time (self->block + AT_MTIME, 12, &mtime))
     return refuse (error, "a number in a header is wrong");
   thole_tar_entry_clear (entry);
   entry->kind = kind_of ((char) self->block[AT_TYPE]);
@@ -176,15 +210,16 @@ take_entry (TholeTar *self, guint64 size, GError **error)
     entry->link = self->link != NULL ? g_steal_pointer (&self->link) : get_text (self->block + AT_LINK, 100);
   g_clear_pointer (&self->link, g_free);
   entry->size = self->has_size ? self->size : size;
-  self->has_size = FALSE;
-  if (entry->kind != THOLE_TAR_FILE && entry->kind != THOLE_TAR_OTHER)
+  /* a device and a pipe have no content, whatever is said of them */
+  if ((entry->kind != THOLE_TAR_FILE && entry->kind != THOLE_TAR_OTHER) || is_device (self->block[AT_TYPE]))
     entry->size = 0;
   if (entry->size > G_MAXINT64 - BLOCK)
     return refuse (error, "a size is too large");
   entry->mode = (guint) mode & 07777;
-  entry->uid = (gint64) uid;
-  entry->gid = (gint64) gid;
-  entry->mtime = (gint64) mtime;
+  entry->uid = (gint64) (self->has_uid ? self->uid : uid);
+  entry->gid = (gint64) (self->has_gid ? self->gid : gid);
+  entry->mtime = self->has_mtime ? self->mtime : mtime;
+  self->has_size = self->has_uid = self->has_gid = self->has_mtime = FALSE;
   self->left = entry->size;
   self->padding = (BLOCK - entry->size % BLOCK) % BLOCK;
   return TRUE;
@@ -223,6 +258,23 @@ take_block (TholeTar *self, gboolean *is_entry, GError **error)
 }
 
 static void
+take_figure (TholeTar *self, const char *key, const char *value, gsize length)
+{
+  /* of a time the seconds: what is before the point */
+  const char *point = memchr (value, '.', length);
+  g_autofree char *text = g_strndup (value, length), *whole = g_strndup (value, point != NULL ? (gsize) (point - value) : length);
+
+  if (strcmp (key, "size") == 0)
+    self->has_size = g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT64, &self->size, NULL);
+  else if (strcmp (key, "uid") == 0)
+    self->has_uid = g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT64, &self->uid, NULL);
+  else if (strcmp (key, "gid") == 0)
+    self->has_gid = g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT64, &self->gid, NULL);
+  else if (strcmp (key, "mtime") == 0)
+    self->has_mtime = g_ascii_string_to_signed (whole, 10, -TIME_MAX, TIME_MAX, &self->mtime, NULL);
+}
+
+static void
 take_pair (TholeTar *self, const char *key, const char *value, gsize length)
 {
   if (strcmp (key, "path") == 0)
@@ -235,12 +287,8 @@ take_pair (TholeTar *self, const char *key, const char *value, gsize length)
       g_free (self->link);
       self->link = g_strndup (value, length);
     }
-  else if (strcmp (key, "size") == 0)
-    {
-      g_autofree char *text = g_strndup (value, length);
-
-      self->has_size = g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT64, &self->size, NULL);
-    }
+  else
+    take_figure (self, key, value, length);
 }
 
 /* lines of "LENGTH KEY=VALUE\n", the length that of the whole line */

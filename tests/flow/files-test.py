@@ -208,6 +208,28 @@ def _(t):
     t.write(workload, "/app/current/gone", b"x").expect(404)
 
 
+@case("an archive with times before 1970, and a pipe that claims a content", each=["gnu", "pax"])
+def _(t, form):
+    workload = t.run(FOREVER)
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format={"gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}[form]) as tar:
+        for name, time in (("old", -86400 * 365), ("far", -(1 << 60)), ("new", 1700000000)):
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime, info.uid = 3, time, 4000000000
+            tar.addfile(info, io.BytesIO(b"abc"))
+        pipe = tarfile.TarInfo("../out")
+        pipe.size = 3
+        data = pipe.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+    good = out.getvalue()
+    end = good.rstrip(b"\0")
+    end = len(end) + -len(end) % 512
+    # what follows the pipe is an entry, not its content, so it is seen that it leads out
+    fifo = tarfile.TarInfo("pipe")
+    fifo.type, fifo.size = tarfile.FIFOTYPE, 512
+    bad = good[:end] + fifo.tobuf(tarfile.GNU_FORMAT) + data
+    t.holds(t.thole.request("POST", t.url(workload, "/", verb="/extract"), bad, {}).expect(422).json["detail"], "leads out")
+
+
 @case("what is not there, and what is no file")
 def _(t):
     workload = t.run(FOREVER)
