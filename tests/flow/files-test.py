@@ -9,7 +9,7 @@ import socket
 import tarfile
 from urllib.parse import quote
 
-from daemon import sanitized
+from daemon import Client, sanitized
 from memory import FOREVER, Memory, case, main
 
 LARGE = 3 * 1024 * 1024 + 17
@@ -162,6 +162,8 @@ def _(t):
     for data in bad:
         reply = t.thole.request("POST", t.url(workload, "/", verb="/extract"), data, {"Content-Type": "application/x-tar"})
         t.equal(reply.expect(422).code, "invalid_field", repr(data[:20]))
+        rows = t.thole.get("/v1/audit?action=file.extract&tail=true").expect(200).json["items"]
+        t.equal([row["result"] for row in rows[-2:]], ["begun", "invalid_field"])
     t.equal(t.list(workload, "/"), before)
 
 
@@ -327,6 +329,21 @@ def _(t):
     t.thole.stop()
     t.true(not got.endswith(b"0\r\n\r\n"), "it has an end")
     t.thole.start()
+
+
+@case("who reads files of somebody else is in the audit")
+def _(t):
+    workload = t.run(FOREVER)
+    t.write(workload, "/file", b"mine").expect(201)
+    before = t.thole.get("/v1/audit?action=file.read&tail=true").expect(200).json["items"]
+    t.read(workload, "/file").expect(200)
+    t.equal(t.thole.get("/v1/audit?action=file.read&tail=true").expect(200).json["items"], before)
+    other = Client(path=t.thole.path, token=t.thole.bootstrap_token)
+    t.equal(other.get(t.url(workload, "/file")).expect(200).body, b"mine")
+    other.get(t.url(workload, "/", verb="/list")).expect(200)
+    for action in ("file.read", "file.list"):
+        row = t.thole.get(f"/v1/audit?action={action}&tail=true").expect(200).json["items"][-1]
+        t.equal((row["actor"], row["target"], row["result"]), ("bootstrap", workload["id"], "done"))
 
 
 if __name__ == "__main__":
