@@ -110,14 +110,18 @@ def _(t):
 def _(t):
     workload = t.run()
     write(t, workload, "/kept", b"as it was").expect(201)
+
+    def uploads():
+        return [fd for fd in os.listdir(f"/proc/{t.thole.process.pid}/fd")
+                if os.path.lexists(f"/proc/{t.thole.process.pid}/fd/{fd}") and
+                os.path.realpath(f"/proc/{t.thole.process.pid}/fd/{fd}").startswith(t.thole.state + "/#")]
     for path in ("/kept", "/half"):
         link = socket.socket(socket.AF_UNIX)
         link.connect(t.thole.path)
         link.sendall(f"PUT {url(workload, path)} HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n".encode() + bytes(3000000))
+        t.until(uploads)
         link.close()
-    t.until(lambda: not [fd for fd in os.listdir(f"/proc/{t.thole.process.pid}/fd")
-                         if os.path.lexists(f"/proc/{t.thole.process.pid}/fd/{fd}") and
-                         os.path.realpath(f"/proc/{t.thole.process.pid}/fd/{fd}").startswith(t.thole.state + "/#")])
+        t.until(lambda: not uploads())
     t.equal(t.exec(workload, "cat /kept; ls /half 2>&1")["stdout"].startswith("as it was"), True)
     t.true("half" not in names(t, workload, "/"), "nothing half")
 
