@@ -83,6 +83,17 @@ def _(t):
         t.equal(file.read(), "of the machine")
 
 
+@case("a link below a link leads from where it really is")
+def _(t):
+    workload = t.run("mkdir -p /app/releases/1 /app/shared /shared; ln -s releases/1 /app/current; printf right >/app/shared/config; "
+                     "printf wrong >/shared/config; ln -s ../../shared/config /app/releases/1/config; touch /done; sleep 1000")
+    t.until(lambda: t.exec(workload, "ls /done")["exit_code"] == 0)
+    t.equal(t.thole.get(url(workload, "/app/current/config")).expect(200).body, b"right")
+    write(t, workload, "/app/current/config", b"changed").expect(200)
+    t.equal(t.exec(workload, "cat /app/current/config /shared/config; readlink /app/releases/1/config")["stdout"],
+            "changedwrong../../shared/config\n")
+
+
 @case("archives and folders go in and out")
 def _(t):
     workload = t.run()
