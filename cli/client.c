@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client.h"
 
+#include <errno.h>
 #include <gio/gunixsocketaddress.h>
 #include <libsoup/soup.h>
 #include <string.h>
@@ -514,15 +515,47 @@ cli_stream_clear (CliStream *stream)
   g_clear_pointer (&stream->type, g_free);
 }
 
+/* takes up what @message is answered by */
+static gboolean
+open_stream (CliClient *self, SoupMessage *message, GCancellable *cancellable, CliStream *out, CliReply **refusal, GError **error)
+{
+  SoupMessageHeaders *headers = soup_message_get_response_headers (message);
+  g_autoptr(GAsyncResult) result = NULL;
+  g_autoptr(GInputStream) stream = NULL;
+  g_autoptr(GError) fault = NULL;
+  g_autoptr(CliReply) refused = NULL;
+
+  soup_session_send_async (self->session, message, G_PRIORITY_DEFAULT, cancellable, on_result, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  stream = soup_session_send_finish (self->session, result, &fault);
+  if (stream == NULL)
+    {
+      cli_client_explain (self, fault, error);
+      return FALSE;
+    }
+  if (soup_message_get_status (message) < 400)
+    {
+      gboolean sized = soup_message_headers_get_encoding (headers) == SOUP_ENCODING_CONTENT_LENGTH;
+
+      out->type = g_strdup (soup_message_headers_get_content_type (headers, NULL));
+      out->size = sized ? soup_message_headers_get_content_length (headers) : -1;
+      out->connection = soup_message_get_connection_id (message);
+      out->input = g_steal_pointer (&stream);
+      return TRUE;
+    }
+  refused = read_refusal (message, stream);
+  cli_reply_check (refused, error);
+  if (refusal != NULL)
+    *refusal = g_steal_pointer (&refused);
+  return FALSE;
+}
+
 gboolean
 cli_client_stream (CliClient *self, const char *path, const char *accept, gint64 last_event_id, GCancellable *cancellable,
                    CliStream *out, CliReply **refusal, GError **error)
 {
   g_autoptr(SoupMessage) message = cli_client_message (self, "GET", path, NULL, error);
-  g_autoptr(GAsyncResult) result = NULL;
-  g_autoptr(GInputStream) stream = NULL;
-  g_autoptr(GError) fault = NULL;
-  g_autoptr(CliReply) refused = NULL;
   SoupMessageHeaders *headers;
 
   if (message == NULL)
@@ -534,28 +567,56 @@ cli_client_stream (CliClient *self, const char *path, const char *accept, gint64
       g_autofree char *id = g_strdup_printf ("%" G_GINT64_FORMAT, last_event_id);
       soup_message_headers_append (headers, "Last-Event-ID", id);
     }
-  soup_session_send_async (self->session, message, G_PRIORITY_DEFAULT, cancellable, on_result, &result);
-  while (result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-  stream = soup_session_send_finish (self->session, result, &fault);
-  if (stream == NULL)
-    {
-      cli_client_explain (self, fault, error);
-      return FALSE;
-    }
-  headers = soup_message_get_response_headers (message);
-  if (soup_message_get_status (message) < 400)
-    {
-      out->type = g_strdup (soup_message_headers_get_content_type (headers, NULL));
-      out->connection = soup_message_get_connection_id (message);
-      out->input = g_steal_pointer (&stream);
-      return TRUE;
-    }
-  refused = read_refusal (message, stream);
-  cli_reply_check (refused, error);
-  if (refusal != NULL)
-    *refusal = g_steal_pointer (&refused);
-  return FALSE;
+  return open_stream (self, message, cancellable, out, refusal, error);
+}
+
+gboolean
+cli_client_open (CliClient *self, const char *method, const char *path, GVariant *body, GCancellable *cancellable, CliStream *out,
+                 CliReply **refusal, GError **error)
+{
+  g_autoptr(GVariant) owned = body != NULL ? g_variant_ref_sink (body) : NULL;
+  g_autoptr(SoupMessage) message = cli_client_message (self, method, path, owned, error);
+
+  if (message == NULL)
+    return FALSE;
+  soup_message_headers_replace (soup_message_get_request_headers (message), "Accept", "*/*");
+  return open_stream (self, message, cancellable, out, refusal, error);
+}
+
+/* what was read once cannot be sent again: soup would send nothing in its place */
+static void
+on_restarted (SoupMessage *message, gpointer cancellable)
+{
+  g_cancellable_cancel (cancellable);
+}
+
+CliReply *
+cli_client_upload (CliClient *self, const char *method, const char *path, GInputStream *input, gint64 size, GCancellable *cancellable,
+                   GError **error)
+{
+  g_autoptr(SoupMessage) message = cli_client_message (self, method, path, NULL, error);
+  g_autoptr(GCancellable) again = g_cancellable_new ();
+  g_autoptr(CliReply) reply = NULL;
+  g_autoptr(GError) fault = NULL;
+  gulong outer;
+
+  if (message == NULL)
+    return NULL;
+  soup_message_set_request_body (message, "application/octet-stream", input, size);
+  soup_message_add_flags (message, SOUP_MESSAGE_NEW_CONNECTION);
+  soup_message_headers_set_expectations (soup_message_get_request_headers (message), SOUP_EXPECTATION_CONTINUE);
+  g_signal_connect_object (message, "restarted", G_CALLBACK (on_restarted), again, 0);
+  outer = cancellable != NULL ? g_cancellable_connect (cancellable, G_CALLBACK (on_outer_cancelled), again, NULL) : 0;
+  reply = call_once (self, message, 0, again, &fault);
+  if (outer != 0)
+    g_cancellable_disconnect (cancellable, outer);
+  if (reply == NULL && g_cancellable_is_cancelled (again) && !g_cancellable_is_cancelled (cancellable))
+    g_set_error (error, CLI_ERROR, CLI_UNREACHABLE, _("lost the daemon at %s: %s"), self->url, g_strerror (EPIPE));
+  else if (reply == NULL)
+    g_propagate_error (error, g_steal_pointer (&fault));
+  if (reply == NULL || !cli_reply_check (reply, error))
+    return NULL;
+  return g_steal_pointer (&reply);
 }
 
 /* paths ------------------------------------------------------------------------------------------------- */

@@ -25,6 +25,7 @@ typedef struct
 {
   GInputStream *input;
   char *type;         /* (nullable): media type */
+  gint64 size;        /* -1 = not told */
   guint64 connection;
 } CliStream;
 
@@ -58,6 +59,12 @@ CliReply     *cli_client_ask    (CliClient *self, const char *method, const char
 gboolean      cli_client_stream (CliClient *self, const char *path, const char *accept, gint64 last_event_id,
                                  GCancellable *cancellable, CliStream *stream, CliReply **refusal, GError **error);
 void          cli_stream_clear  (CliStream *stream);
+/* The same of bytes, by any @method. @body: (nullable) (transfer floating): a{sv} */
+gboolean      cli_client_open   (CliClient *self, const char *method, const char *path, GVariant *body, GCancellable *cancellable,
+                                 CliStream *stream, CliReply **refusal, GError **error);
+/* Sends what @input has; @size: -1 = to its end. Refused answers are errors. */
+CliReply     *cli_client_upload (CliClient *self, const char *method, const char *path, GInputStream *input, gint64 size,
+                                 GCancellable *cancellable, GError **error);
 
 /* For those who make connections of their own. */
 SoupSession  *cli_client_session (CliClient *self);

@@ -8,7 +8,7 @@ const CliCommand *const cli_commands[] = {
   &cli_command_run,      &cli_command_ps,         &cli_command_show,     &cli_command_start,
   &cli_command_stop,     &cli_command_restart,    &cli_command_kill,     &cli_command_pause,
   &cli_command_unpause,  &cli_command_suspend,    &cli_command_unsuspend, &cli_command_rm,
-  &cli_command_logs,     &cli_command_exec,       &cli_command_attach,
+  &cli_command_logs,     &cli_command_cp,         &cli_command_exec,       &cli_command_attach,
   &cli_command_sessions, &cli_command_play,       &cli_command_top,      &cli_command_events,
   &cli_command_drivers,  &cli_command_backends,   &cli_command_images,   &cli_command_pull,
   &cli_command_rmi,      &cli_command_operations, &cli_command_cancel,   &cli_command_why,

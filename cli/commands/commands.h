@@ -20,6 +20,7 @@ extern const CliCommand cli_command_suspend;
 extern const CliCommand cli_command_unsuspend;
 extern const CliCommand cli_command_rm;
 extern const CliCommand cli_command_logs;
+extern const CliCommand cli_command_cp;
 extern const CliCommand cli_command_exec;
 extern const CliCommand cli_command_attach;
 extern const CliCommand cli_command_sessions;

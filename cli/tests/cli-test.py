@@ -37,7 +37,7 @@ THOLECTL = os.environ.get("THOLECTL", os.path.join(BUILD, "cli", "tholectl"))
 LOCALES = os.environ.get("THOLE_LOCALE_DIR", os.path.join(BUILD, "po"))
 TOKEN = "secret-token"
 ESCAPE = re.compile(r"\x1b")
-COMMANDS = ("run ps show start stop restart kill pause unpause suspend unsuspend rm logs exec attach sessions play top events drivers backends "
+COMMANDS = ("run ps show start stop restart kill pause unpause suspend unsuspend rm logs cp exec attach sessions play top events drivers backends "
             "images pull rmi operations cancel why reconcile orphans backup audit login logout whoami context user role group key settings quota secret version completion help").split()
 
 

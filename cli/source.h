@@ -1,0 +1,16 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What is uploaded: it only ends when all of it was there. One that is not whole fails instead, so that nobody takes it for whole.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#define CLI_TYPE_SOURCE (cli_source_get_type ())
+G_DECLARE_FINAL_TYPE (CliSource, cli_source, CLI, SOURCE, GFilterInputStream)
+
+/* @size: of @base; -1 = to its end. @process: (nullable): whose output it is; it must end well. Returns: (transfer full) */
+CliSource *cli_source_new   (GInputStream *base, gint64 size, GSubprocess *process);
+/* Bytes that were read; from any thread. */
+guint64    cli_source_taken (CliSource *self);
