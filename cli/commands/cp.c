@@ -26,7 +26,7 @@ const CliCommand cli_command_cp = {
   .summary = N_("Copy files and folders into a workload and out of it"),
   .doc = N_("One of both is NAME:PATH, a path in a workload, the other a path here; one that begins with / or . is always here. What is "
             "copied into a folder that is there keeps its name, else it gets that of DST; a folder whose path ends with /. gives what "
-            "is in it. Links that are named are followed, those within folders are copied. “-” is the standard input or output: of a "
+            "is in it. Links that are named are followed, those within folders are copied. The path - is the standard input or output: of a "
             "file its bytes, of a folder (DST with a slash at its end) a tar archive. What breaks off leaves nothing half. Files in a "
             "workload belong to its root; those that come out of it to you, without devices. Ctrl-C ends it."),
   .min = 2,
