@@ -264,12 +264,12 @@ def _(t):
 
 def make_root(path):
     """A root file system of its own: a shell, and who is in it."""
-    for name in ("bin", "etc", "usr", "work"):
+    for name in ("bin", "etc", "usr", "home"):
         os.makedirs(os.path.join(path, name))
     shutil.copy("/usr/bin/busybox", os.path.join(path, "bin", "busybox"))
     os.symlink("busybox", os.path.join(path, "bin", "sh"))
     with open(os.path.join(path, "etc", "passwd"), "w", encoding="utf-8") as file:
-        file.write("joe:x:77:77::/work:/bin/sh\n")
+        file.write("joe:x:77:77::/home:/bin/sh\n")
 
 
 @case("a root file system of one's own: what is in it, who is in it, and nothing of it is written to", "LC-13")

@@ -34,7 +34,7 @@ place_set_up (Place *p, gconstpointer data)
 
   p->top = g_dir_make_tmp ("thole-tree-XXXXXX", NULL);
   p->root = g_build_filename (p->top, "root", NULL);
-  folder = g_build_filename (p->root, "work", NULL);
+  folder = g_build_filename (p->root, "room", NULL);
   g_assert_cmpint (g_mkdir_with_parents (folder, 0755), ==, 0);
   p->fd = open (p->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
   p->tar = g_byte_array_new ();
@@ -263,31 +263,31 @@ add_samples (Place *p, const char *long_name)
 static void
 test_fill (Place *p, gconstpointer step)
 {
-  g_autofree char *name = g_strnfill (120, 'n'), *where = g_strconcat ("root/work/", name, NULL);
+  g_autofree char *name = g_strnfill (120, 'n'), *where = g_strconcat ("root/room/", name, NULL);
   struct stat file, folder;
 
   p->step = GPOINTER_TO_SIZE (step);
   add_samples (p, name);
   add_end (p);
-  fill_ok (p, "/work");
-  assert_text (p, "root/work/a/file", "hello\n");
-  assert_text (p, "root/work/a/link", "hello\n");
-  assert_text (p, "root/work/without/its/folder", "x");
-  assert_text (p, "root/work/absolute", "below all the same");
+  fill_ok (p, "/room");
+  assert_text (p, "root/room/a/file", "hello\n");
+  assert_text (p, "root/room/a/link", "hello\n");
+  assert_text (p, "root/room/without/its/folder", "x");
+  assert_text (p, "root/room/absolute", "below all the same");
   assert_text (p, where, "longer");
-  file = about (p, "root/work/a/file");
+  file = about (p, "root/room/a/file");
   g_assert_cmpint (file.st_mode & 07777, ==, 0640);
   g_assert_cmpint (file.st_mtime, ==, 1500000000);
   g_assert_cmpint (file.st_nlink, ==, 2);
-  folder = about (p, "root/work/a");
+  folder = about (p, "root/room/a");
   g_assert_cmpint (folder.st_mode & 07777, ==, 0750);
   g_assert_cmpint (folder.st_mtime, ==, 1500000000);
-  g_assert_true (S_ISFIFO (about (p, "root/work/a/pipe").st_mode));
+  g_assert_true (S_ISFIFO (about (p, "root/room/a/pipe").st_mode));
   /* the folder itself stays as it was */
-  g_assert_cmpint (about (p, "root/work").st_mode & 07777, ==, 0755);
+  g_assert_cmpint (about (p, "root/room").st_mode & 07777, ==, 0755);
   /* again over what is there, without an end */
   add_samples (p, name);
-  fill_ok (p, "/work");
+  fill_ok (p, "/room");
   g_assert_cmpuint (count_in (p->top), ==, 12);
 }
 
@@ -299,11 +299,11 @@ test_replace (Place *p, gconstpointer data)
   add (p, '0', "l", "a file now");
   add (p, '5', "d", "");
   add (p, '5', "x", "");
-  fill_ok (p, "/work");
-  assert_text (p, "root/work/l", "a file now");
-  g_assert_true (S_ISDIR (about (p, "root/work/x").st_mode));
+  fill_ok (p, "/room");
+  assert_text (p, "root/room/l", "a file now");
+  g_assert_true (S_ISDIR (about (p, "root/room/x").st_mode));
   add (p, '0', "d", "a folder gives no place");
-  fill_fails (p, "/work", THOLE_ERROR_INVALID);
+  fill_fails (p, "/room", THOLE_ERROR_INVALID);
 }
 
 static void
@@ -317,9 +317,9 @@ test_round (Place *p, gconstpointer data)
   add (p, '0', "tree/big", content);
   add (p, 'L', "@", name);
   add (p, '5', "d", "");
-  fill_ok (p, "/work");
-  g_assert_cmpint (symlinkat (link, p->fd, "work/tree/long"), ==, 0);
-  pack_ok (p, "/work/tree");
+  fill_ok (p, "/room");
+  g_assert_cmpint (symlinkat (link, p->fd, "room/tree/long"), ==, 0);
+  pack_ok (p, "/room/tree");
   g_assert_cmpstr ((char *) p->out->data, ==, "tree/");
   packed = g_byte_array_ref (p->out);
   g_byte_array_append (p->tar, packed->data, packed->len);
@@ -337,22 +337,22 @@ test_pack_one (Place *p, gconstpointer data)
   g_autoptr(GError) error = NULL;
 
   add (p, '0', "file", "content");
-  add (p, '2', "link", "/work/file");
-  fill_ok (p, "/work");
-  pack_ok (p, "/work/file");
+  add (p, '2', "link", "/room/file");
+  fill_ok (p, "/room");
+  pack_ok (p, "/room/file");
   g_assert_cmpstr ((char *) p->out->data, ==, "file");
   g_assert_cmpint (memcmp (p->out->data + BLOCK, "content", 8), ==, 0);
   /* the link itself; or, asked for, what is behind it in there */
-  pack_ok (p, "/work/link");
+  pack_ok (p, "/room/link");
   g_assert_cmpint (p->out->data[156], ==, '2');
-  pack_ok (p, "/work/link/.");
+  pack_ok (p, "/room/link/.");
   g_assert_cmpint (memcmp (p->out->data + BLOCK, "content", 8), ==, 0);
   pack_ok (p, "/");
   g_assert_cmpstr ((char *) p->out->data, ==, "./");
-  g_assert_null (ctr_pack_new (p->fd, "/work/none", &error));
+  g_assert_null (ctr_pack_new (p->fd, "/room/none", &error));
   g_assert_error (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND);
   g_clear_error (&error);
-  g_assert_null (ctr_pack_new (p->fd, "/work/file/none", &error));
+  g_assert_null (ctr_pack_new (p->fd, "/room/file/none", &error));
   g_assert_error (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND);
 }
 
@@ -377,15 +377,15 @@ keep_and_shrink (gpointer user_data, const void *data, gsize size, GError **erro
 static void
 test_shrinks (Place *p, gconstpointer data)
 {
-  g_autofree char *content = g_strnfill (200000, 'c'), *zeros = g_malloc0 (200000), *path = g_build_filename (p->root, "work", "file", NULL);
+  g_autofree char *content = g_strnfill (200000, 'c'), *zeros = g_malloc0 (200000), *path = g_build_filename (p->root, "room", "file", NULL);
   Shrinking shrinking = { p, path };
   g_autoptr(CtrPack) pack = NULL;
   g_autoptr(GError) error = NULL;
   const guint8 *came;
 
   add (p, '0', "file", content);
-  fill_ok (p, "/work");
-  pack = ctr_pack_new (p->fd, "/work/file", &error);
+  fill_ok (p, "/room");
+  pack = ctr_pack_new (p->fd, "/room/file", &error);
   g_assert_no_error (error);
   g_assert_true (ctr_pack_run (pack, keep_and_shrink, &shrinking, &error));
   g_assert_no_error (error);
@@ -460,15 +460,15 @@ test_names (Place *p, gconstpointer data)
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     {
       add (p, '0', bad[i], "out");
-      fill_fails (p, "/work", THOLE_ERROR_INVALID);
+      fill_fails (p, "/room", THOLE_ERROR_INVALID);
     }
   /* neither by another name of a file */
   add (p, '1', "x", "../../outside");
-  fill_fails (p, "/work", THOLE_ERROR_INVALID);
+  fill_fails (p, "/room", THOLE_ERROR_INVALID);
   add (p, '1', "x", "/etc/passwd");
-  fill_fails (p, "/work", THOLE_ERROR_INVALID);
+  fill_fails (p, "/room", THOLE_ERROR_INVALID);
   add (p, '0', "", "nameless");
-  fill_fails (p, "/work", THOLE_ERROR_INVALID);
+  fill_fails (p, "/room", THOLE_ERROR_INVALID);
   g_assert_cmpuint (count_in (p->top), ==, 2);
 }
 
@@ -483,23 +483,23 @@ test_links (Place *p, gconstpointer data)
     {
       add (p, '2', "way", bad[i]);
       add (p, '0', "way/evil", "out");
-      fill_fails (p, "/work", THOLE_ERROR_INVALID);
+      fill_fails (p, "/room", THOLE_ERROR_INVALID);
       add (p, '2', "way", bad[i]);
       add (p, '1', "x", "way/evil");
-      fill_fails (p, "/work", THOLE_ERROR_INVALID);
+      fill_fails (p, "/room", THOLE_ERROR_INVALID);
     }
   g_assert_cmpuint (count_in (outside), ==, 0);
   /* one that stays beneath is a way as any other */
   add (p, '5', "real", "");
   add (p, '2', "way", "real");
   add (p, '0', "way/good", "in");
-  fill_ok (p, "/work");
-  assert_text (p, "root/work/real/good", "in");
+  fill_ok (p, "/room");
+  assert_text (p, "root/room/real/good", "in");
   /* in the whole root an absolute one leads where it does for the programs in there */
-  add (p, '2', "abs", "/work/real");
+  add (p, '2', "abs", "/room/real");
   add (p, '0', "abs/more", "in");
   fill_ok (p, "/");
-  assert_text (p, "root/work/real/more", "in");
+  assert_text (p, "root/room/real/more", "in");
 }
 
 static void
@@ -536,12 +536,12 @@ test_devices (Place *p, gconstpointer data)
   for (const char *kind = "34"; *kind != '\0'; kind++)
     {
       add (p, *kind, "device", "");
-      fill_fails (p, "/work", THOLE_ERROR_INVALID);
+      fill_fails (p, "/room", THOLE_ERROR_INVALID);
     }
   for (const char *kind = "SVDMAX\xff"; *kind != '\0'; kind++)
     {
       add (p, *kind, "strange", "");
-      fill_fails (p, "/work", THOLE_ERROR_INVALID);
+      fill_fails (p, "/room", THOLE_ERROR_INVALID);
     }
 }
 
@@ -567,11 +567,11 @@ test_sizes (Place *p, gconstpointer data)
       add_head (p, '0', "huge", "", 0644, 5);
       set_field (p, bad[i].at, bad[i].bytes, bad[i].length);
       add_bytes (p, "hello", 5);
-      fill_fails (p, "/work", THOLE_ERROR_INVALID);
+      fill_fails (p, "/room", THOLE_ERROR_INVALID);
     }
   /* extended headers of any size, and what they may say */
   add_head (p, 'x', "pax", "", 0644, 1 << 30);
-  fill_fails (p, "/work", THOLE_ERROR_INVALID);
+  fill_fails (p, "/room", THOLE_ERROR_INVALID);
   for (guint i = 0; i < 9; i++)
     {
       const char *const records[] = { "1\n", "99999 path=x\n", "-5 path=x\n", "12 path=abc", "5 pa\n", "0 a=b\n", "15 size=-100000\n",
@@ -579,7 +579,7 @@ test_sizes (Place *p, gconstpointer data)
 
       add (p, 'x', "pax", records[i]);
       add (p, '0', "file", "x");
-      fill_fails (p, "/work", THOLE_ERROR_INVALID);
+      fill_fails (p, "/room", THOLE_ERROR_INVALID);
     }
   g_assert_cmpuint (count_in (p->top), ==, 2);
 }
@@ -597,14 +597,14 @@ test_cut (Place *p, gconstpointer data)
   g_byte_array_append (whole, p->tar->data, p->tar->len);
   for (guint at = 1; at < whole->len; at += 97)
     {
-      g_autofree char *first = g_build_filename (p->root, "work", "first", NULL), *second = g_build_filename (p->root, "work", name, NULL);
+      g_autofree char *first = g_build_filename (p->root, "room", "first", NULL), *second = g_build_filename (p->root, "room", name, NULL);
       g_autofree char *text = NULL, *other = NULL;
 
       g_unlink (first);
       g_byte_array_set_size (p->tar, 0);
       g_byte_array_append (p->tar, whole->data, at);
       p->at = 0;
-      ctr_tree_fill (p->fd, "/work", take, p, NULL);
+      ctr_tree_fill (p->fd, "/room", take, p, NULL);
       if (g_file_get_contents (first, &text, NULL, NULL))
         g_assert_cmpstr (text, ==, content);
       if (g_file_get_contents (second, &other, NULL, NULL))
@@ -636,7 +636,7 @@ test_noise (Place *p, gconstpointer data)
           seal ((char *) p->tar->data + head);
         }
       p->at = 0;
-      ctr_tree_fill (p->fd, "/work", take, p, NULL);
+      ctr_tree_fill (p->fd, "/room", take, p, NULL);
     }
   g_rand_free (random);
   /* beside the root there is nothing */
@@ -660,8 +660,8 @@ test_deep (Place *p, gconstpointer data)
     g_string_append (path, "/d");
   add (p, 'L', "@", path->str);
   add (p, '5', "d", "");
-  fill_ok (p, "/work");
-  pack = ctr_pack_new (p->fd, "/work/deep", NULL);
+  fill_ok (p, "/room");
+  pack = ctr_pack_new (p->fd, "/room/deep", NULL);
   g_assert_false (ctr_pack_run (pack, keep, p, &error));
   g_assert_error (error, THOLE_ERROR, THOLE_ERROR_LIMIT);
   g_string_set_size (path, 0);
@@ -669,7 +669,7 @@ test_deep (Place *p, gconstpointer data)
     g_string_append (path, "d/");
   add (p, 'L', "@", path->str);
   add (p, '5', "d", "");
-  fill_fails (p, "/work", THOLE_ERROR_INVALID);
+  fill_fails (p, "/room", THOLE_ERROR_INVALID);
 }
 
 int
