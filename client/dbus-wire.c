@@ -11,6 +11,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "source.h"
 #include "thole-agent-protocol.h"
 #include "thole-dict.h"
 #include "unacknowledged.h"
@@ -63,30 +64,14 @@ typedef struct
 
 static void dial (Wire *self);
 
-static void
-set_source (GSource **place, GSource *source, GSourceFunc function, gpointer user_data)
-{
-  g_source_set_callback (source, function, user_data, NULL);
-  g_source_attach (source, g_main_context_get_thread_default ());
-  *place = source;
-}
-
-static void
-clear_source (GSource **source)
-{
-  if (*source != NULL)
-    g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
 /* the end ----------------------------------------------------------------------------------------------- */
 
 static void
 hang_up (Wire *self)
 {
-  clear_source (&self->in);
-  clear_source (&self->out);
-  clear_source (&self->acker);
+  thole_source_clear (&self->in);
+  thole_source_clear (&self->out);
+  thole_source_clear (&self->acker);
   if (self->socket != NULL)
     g_socket_close (self->socket, NULL);
   g_clear_object (&self->socket);
@@ -100,7 +85,7 @@ finish (Wire *self, const GError *error)
   if (self->over)
     return;
   self->over = TRUE;
-  clear_source (&self->again);
+  thole_source_clear (&self->again);
   hang_up (self);
   self->events->ended (self->user_data, self->code, self->signal, error);
 }
@@ -110,7 +95,7 @@ on_again (gpointer user_data)
 {
   Wire *self = user_data;
 
-  clear_source (&self->again);
+  thole_source_clear (&self->again);
   dial (self);
   return G_SOURCE_REMOVE;
 }
@@ -131,8 +116,8 @@ break_off (Wire *self, const GError *cause)
       return;
     }
   self->pause = first ? FIRST_PAUSE : MIN (self->pause * 2, LAST_PAUSE);
-  clear_source (&self->again);
-  set_source (&self->again, g_timeout_source_new (self->pause), on_again, self);
+  thole_source_clear (&self->again);
+  thole_source_set (&self->again, g_timeout_source_new (self->pause), on_again, self);
   if (first)
     self->events->state (self->user_data, FALSE);
 }
@@ -195,7 +180,7 @@ on_writable (GSocket *socket, GIOCondition condition, gpointer user_data)
 {
   Wire *self = user_data;
 
-  clear_source (&self->out);
+  thole_source_clear (&self->out);
   send_now (self);
   return G_SOURCE_REMOVE;
 }
@@ -211,7 +196,7 @@ send_now (Wire *self)
       if (sent > 0)
         g_byte_array_remove_range (self->pending, 0, (guint) sent);
       else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK) && self->out == NULL)
-        set_source (&self->out, g_socket_create_source (self->socket, G_IO_OUT, NULL), G_SOURCE_FUNC (on_writable), self);
+        thole_source_set (&self->out, g_socket_create_source (self->socket, G_IO_OUT, NULL), G_SOURCE_FUNC (on_writable), self);
       /* that the other end is gone is found by reading, behind what it said last */
       if (sent <= 0)
         return;
@@ -283,7 +268,7 @@ on_ack (gpointer user_data)
 {
   Wire *self = user_data;
 
-  clear_source (&self->acker);
+  thole_source_clear (&self->acker);
   self->acked = self->arrived;
   frame_number (self, THOLE_AGENT_ACK, self->arrived, 8);
   return G_SOURCE_REMOVE;
@@ -300,7 +285,7 @@ wire_ack (TholeWire *wire, guint64 position)
   if (self->arrived - self->acked >= ACK_BYTES)
     on_ack (self);
   else if (self->acker == NULL)
-    set_source (&self->acker, g_timeout_source_new (ACK_PAUSE), on_ack, self);
+    thole_source_set (&self->acker, g_timeout_source_new (ACK_PAUSE), on_ack, self);
 }
 
 static void
@@ -530,7 +515,7 @@ on_given (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   g_socket_set_blocking (self->socket, FALSE);
-  set_source (&self->in, g_socket_create_source (self->socket, G_IO_IN, NULL), G_SOURCE_FUNC (on_readable), self);
+  thole_source_set (&self->in, g_socket_create_source (self->socket, G_IO_IN, NULL), G_SOURCE_FUNC (on_readable), self);
 }
 
 static void
@@ -660,7 +645,7 @@ wire_take (TholeWire *wire)
   if (self->socket == NULL || self->again != NULL)
     return;
   hang_up (self);
-  set_source (&self->again, g_idle_source_new (), on_again, self);
+  thole_source_set (&self->again, g_idle_source_new (), on_again, self);
 }
 
 static void
@@ -685,7 +670,7 @@ wire_free (TholeWire *wire)
   if (self->asking != NULL)
     g_cancellable_cancel (self->asking);
   g_clear_object (&self->asking);
-  clear_source (&self->again);
+  thole_source_clear (&self->again);
   hang_up (self);
   g_byte_array_unref (self->got);
   g_byte_array_unref (self->pending);
@@ -719,6 +704,6 @@ thole_dbus_wire_new (TholeTransport *transport, const char *session, GVariant *o
   self->pending = g_byte_array_new ();
   thole_unacknowledged_init (&self->input);
   /* nothing is told from inside of here */
-  set_source (&self->again, g_idle_source_new (), on_again, self);
+  thole_source_set (&self->again, g_idle_source_new (), on_again, self);
   return &self->parent;
 }

@@ -6,6 +6,7 @@
 
 #include "thole-dict.h"
 #include "thole-json.h"
+#include "source.h"
 #include "unacknowledged.h"
 
 #define HEAD 9                       /* of a frame with output: channel, u64be number of its first byte */
@@ -57,29 +58,13 @@ typedef struct
 
 static void dial (Wire *self);
 
-static void
-set_source (GSource **place, GSource *source, GSourceFunc function, gpointer user_data)
-{
-  g_source_set_callback (source, function, user_data, NULL);
-  g_source_attach (source, g_main_context_get_thread_default ());
-  *place = source;
-}
-
-static void
-clear_source (GSource **source)
-{
-  if (*source != NULL)
-    g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
 /* the end ----------------------------------------------------------------------------------------------- */
 
 static void
 hang_up (Wire *self)
 {
-  clear_source (&self->watcher);
-  clear_source (&self->acker);
+  thole_source_clear (&self->watcher);
+  thole_source_clear (&self->acker);
   if (self->connection == NULL)
     return;
   g_signal_handlers_disconnect_by_data (self->connection, self);
@@ -94,7 +79,7 @@ finish (Wire *self, const GError *error)
   if (self->over)
     return;
   self->over = TRUE;
-  clear_source (&self->again);
+  thole_source_clear (&self->again);
   hang_up (self);
   self->events->ended (self->user_data, self->code, self->signal, error);
 }
@@ -104,7 +89,7 @@ on_again (gpointer user_data)
 {
   Wire *self = user_data;
 
-  clear_source (&self->again);
+  thole_source_clear (&self->again);
   if (!self->paused)
     dial (self);
   return G_SOURCE_REMOVE;
@@ -128,8 +113,8 @@ lose (Wire *self, const TholeSocketEnd *end)
     }
   hang_up (self);
   self->pause = first ? FIRST_PAUSE : MIN (self->pause * 2, LAST_PAUSE);
-  clear_source (&self->again);
-  set_source (&self->again, g_timeout_source_new (self->pause), on_again, self);
+  thole_source_clear (&self->again);
+  thole_source_set (&self->again, g_timeout_source_new (self->pause), on_again, self);
   if (first)
     self->events->state (self->user_data, FALSE);
 }
@@ -215,7 +200,7 @@ on_ack (gpointer user_data)
   Wire *self = user_data;
   g_auto(GVariantDict) fields = G_VARIANT_DICT_INIT (NULL);
 
-  clear_source (&self->acker);
+  thole_source_clear (&self->acker);
   self->acked = self->arrived;
   g_variant_dict_insert (&fields, "seq", "t", self->arrived);
   say (self, "ack", &fields);
@@ -231,7 +216,7 @@ wire_ack (TholeWire *wire, guint64 position)
   if (self->arrived - self->acked >= ACK_BYTES)
     on_ack (self);
   else if (self->acker == NULL && self->arrived > self->acked)
-    set_source (&self->acker, g_timeout_source_new (ACK_PAUSE), on_ack, self);
+    thole_source_set (&self->acker, g_timeout_source_new (ACK_PAUSE), on_ack, self);
 }
 
 static void
@@ -439,7 +424,7 @@ begin (Wire *self)
   g_auto(GVariantDict) fields = G_VARIANT_DICT_INIT (NULL);
 
   self->heard = g_get_monotonic_time ();
-  set_source (&self->watcher, g_timeout_source_new_seconds (PING / 2), on_watch, self);
+  thole_source_set (&self->watcher, g_timeout_source_new_seconds (PING / 2), on_watch, self);
   soup_websocket_connection_set_max_incoming_payload_size (self->connection, MAX_MESSAGE);
   soup_websocket_connection_set_keepalive_interval (self->connection, PING);
   g_signal_connect (self->connection, "message", G_CALLBACK (on_message), self);
@@ -583,7 +568,7 @@ thole_socket_wire_part (TholeWire *wire)
   if (self->dialling != NULL)
     g_cancellable_cancel (self->dialling);
   g_clear_object (&self->dialling);
-  clear_source (&self->again);
+  thole_source_clear (&self->again);
   hang_up (self);
   return connection;
 }
@@ -630,6 +615,6 @@ thole_socket_wire_new (SoupSession *session, const TholeSocketWay *way, gpointer
   self->patience = (gint64) (options->patience * G_USEC_PER_SEC);
   thole_unacknowledged_init (&self->input);
   /* nothing is told from inside of here */
-  set_source (&self->again, g_idle_source_new (), on_begin, self);
+  thole_source_set (&self->again, g_idle_source_new (), on_begin, self);
   return &self->parent;
 }

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "source.h"
+
 #define PIECE 32768
 
 typedef struct
@@ -74,14 +76,6 @@ thole_pump_unref (TholePump *self)
   g_mutex_clear (&self->mutex);
   g_cond_clear (&self->cond);
   g_free (self);
-}
-
-static void
-clear_source (GSource **source)
-{
-  if (*source != NULL)
-    g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
 }
 
 /* telling ----------------------------------------------------------------------------------------------- */
@@ -168,7 +162,7 @@ on_writable (GSocket *socket, GIOCondition condition, gpointer user_data)
   TholePump *self = user_data;
   Lane *lane = socket == self->lanes[0].socket ? &self->lanes[0] : &self->lanes[1];
 
-  clear_source (&lane->writable);
+  thole_source_clear (&lane->writable);
   flush (self);
   return G_SOURCE_REMOVE;
 }
@@ -201,10 +195,10 @@ flush_lane (TholePump *self, Lane *lane)
 static void
 hang_up (TholePump *self)
 {
-  clear_source (&self->readable);
+  thole_source_clear (&self->readable);
   for (guint i = 0; i < G_N_ELEMENTS (self->lanes); i++)
     {
-      clear_source (&self->lanes[i].writable);
+      thole_source_clear (&self->lanes[i].writable);
       g_socket_close (self->lanes[i].socket, NULL);
     }
   g_mutex_lock (&self->mutex);
@@ -243,7 +237,7 @@ on_readable (GSocket *socket, GIOCondition condition, gpointer user_data)
 {
   TholePump *self = user_data;
 
-  clear_source (&self->readable);
+  thole_source_clear (&self->readable);
   read_input (self);
   return G_SOURCE_REMOVE;
 }
