@@ -142,8 +142,6 @@ on_done (TholeCall *call, gpointer user_data)
     thole_bus_fail (self, THOLE_ERROR_INTERRUPTED, "the caller has left");
   else if (thole_bus_streams (call->def) && !thole_bus_stream_room (self))
     thole_bus_fail (self, THOLE_ERROR_OVERLOADED, "too many streams");
-  else if (thole_bus_streams (call->def) && call->reply.kind == THOLE_REPLY_JSON)
-    thole_bus_fail (self, THOLE_ERROR_INVALID, "over D-Bus a folder is listed by ListFiles");
   else if (call->reply.kind == THOLE_REPLY_LOG || call->reply.kind == THOLE_REPLY_FILE)
     thole_bus_pour (self, call);
   else if (call->reply.kind == THOLE_REPLY_VIEW)
@@ -161,9 +159,12 @@ on_done (TholeCall *call, gpointer user_data)
 
 /* the request -------------------------------------------------------------------------------------------------- */
 
-static gboolean
-has_field (const TholeSchema *schema, const char *name)
+gboolean
+thole_bus_takes (const TholeOperationDef *def, const TholeSchema *schema, const char *name)
 {
+  /* a method with a stream always gives one; a folder has a method of its own */
+  if (strcmp (def->name, "file.read") == 0 && strcmp (name, "list") == 0)
+    return FALSE;
   for (guint i = 0; i < schema->n_fields; i++)
     if (strcmp (schema->fields[i].name, name) == 0)
       return TRUE;
@@ -207,14 +208,14 @@ sort_options (TholeCall *call, GVariant *options, GVariant *json)
   g_variant_dict_init (&query, NULL);
   g_variant_iter_init (&iter, json);
   while (g_variant_iter_loop (&iter, "{&sv}", &key, &value))
-    if (has_field (call->def->query, key))
+    if (thole_bus_takes (call->def, call->def->query, key))
       {
         g_autoptr (GVariant) given = query_value (options, key, value);
 
         g_variant_dict_insert_value (&query, key, given);
         n_query++;
       }
-    else if (has_field (call->def->body, key) || !take_header (call, key, value))
+    else if (thole_bus_takes (call->def, call->def->body, key) || !take_header (call, key, value))
       {
         g_variant_dict_insert_value (&body, key, value);
         n_body++;

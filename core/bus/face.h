@@ -155,6 +155,8 @@ char *thole_bus_results   (const TholeOperationDef *def);
 gboolean thole_bus_creates (const TholeOperationDef *def); /* gives the path of a new object */
 gboolean thole_bus_begins  (const TholeOperationDef *def); /* gives the path of an operation */
 gboolean thole_bus_streams (const TholeOperationDef *def); /* gives a descriptor */
+/* Is @name an option of @def here, and one of @schema, which is its query or its body? */
+gboolean thole_bus_takes   (const TholeOperationDef *def, const TholeSchema *schema, const char *name);
 
 /* tree.c: org.freedesktop.DBus.ObjectManager and Properties */
 void thole_bus_tree       (TholeBusCall *call);

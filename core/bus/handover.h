@@ -29,7 +29,7 @@ void     thole_bus_stream_end   (TholeBusStream *self);
 /* Answers with the descriptor @theirs, which is closed here. */
 void     thole_bus_stream_give  (TholeBusCall *call, int theirs);
 
-/* pour.c: the bytes of a log or a recording. */
+/* pour.c: the bytes of a log, a recording or a file, whose end cannot be taken for a break. */
 void     thole_bus_pour     (TholeBusCall *self, TholeCall *call);
 /* redirect.c: a command whose standard streams are descriptors that came with the call. Reads its input, then calls @then with the options
  * that are left. */

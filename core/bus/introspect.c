@@ -97,12 +97,14 @@ append_argument (GString *out, const char *name, const char *type, const char *d
 }
 
 static void
-describe_options (GString *out, const TholeSchema *schema)
+describe_options (GString *out, const TholeOperationDef *def, const TholeSchema *schema)
 {
   for (guint i = 0; i < schema->n_fields; i++)
     {
       const TholeField *field = &schema->fields[i];
 
+      if (!thole_bus_takes (def, schema, field->name))
+        continue;
       g_string_append_printf (out, "%s%s (%s%s): %s", out->len > 0 ? "; " : "", field->name, thole_bus_input_type (field),
                               field->flags & THOLE_FIELD_REQUIRED ? ", needed" : "", field->doc);
     }
@@ -111,6 +113,11 @@ describe_options (GString *out, const TholeSchema *schema)
 static const char redirection[] =
   "; stdin, stdout, stderr (h): ends of pipes or stream sockets instead: input is read from one to its end, output is written there and is "
   "not in the result";
+
+/* of a viewer the frames say how it ends */
+static const char end_of_stream[] =
+  "one end of a pair of sockets: its end is reached only when nothing is missing; when what is read breaks before, reading fails with "
+  "ECONNRESET after what came";
 
 static void
 append_method (GString *out, const TholeOperationDef *def)
@@ -122,8 +129,8 @@ append_method (GString *out, const TholeOperationDef *def)
                                               def->permission, def->action)
                            : g_strdup_printf ("%s.", def->doc);
 
-  describe_options (options, def->query);
-  describe_options (options, def->body);
+  describe_options (options, def, def->query);
+  describe_options (options, def, def->body);
   if (strcmp (def->name, "workload.exec") == 0)
     g_string_append (options, redirection);
   if (def->kind == THOLE_OPERATION_UPLOAD)
@@ -134,7 +141,7 @@ append_method (GString *out, const TholeOperationDef *def)
     append_argument (out, "id", "s", "in", "id or name");
   append_argument (out, "options", "a{sv}", "in", options->str);
   if (thole_bus_streams (def))
-    append_argument (out, "stream", "h", "out", NULL);
+    append_argument (out, "stream", "h", "out", def->success[0] == 101 ? NULL : end_of_stream);
   else
     {
       if (thole_bus_creates (def))

@@ -24,16 +24,19 @@ thole_bus_outlet_precede (GDBusConnection *connection, GDBusMessage *message)
 {
   GBytes *load = g_object_get_qdata (G_OBJECT (message), load_quark ());
   g_autoptr (GError) error = NULL;
+  GIOStream *stream;
   gsize length;
   gconstpointer data;
 
   if (load == NULL)
     return;
   data = g_bytes_get_data (load, &length);
-  /* half a message would make nonsense of all that follow */
-  if (!g_output_stream_write_all (g_io_stream_get_output_stream (g_dbus_connection_get_stream (connection)), data, length, NULL, NULL,
-                                  &error))
+  stream = g_dbus_connection_get_stream (connection);
+  if (!g_output_stream_write_all (g_io_stream_get_output_stream (stream), data, length, NULL, NULL, &error))
     {
+      /* half a message would make nonsense of all that follow, and the carrier follows before the connection can be closed */
+      if (G_IS_SOCKET_CONNECTION (stream))
+        g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream)), TRUE, TRUE, NULL);
       g_log_structured ("thole", g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED) ? G_LOG_LEVEL_INFO : G_LOG_LEVEL_WARNING,
                         "MESSAGE", "cannot write to the bus: %s", error->message);
       g_dbus_connection_close (connection, NULL, NULL, NULL);

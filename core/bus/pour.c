@@ -1,13 +1,18 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The output of a workload into a pipe whose other end the caller has: its bytes, or with `timestamps` each line after its time.
+ * The output of a workload, or a file of it, into a socket whose other end the caller has: its bytes, or with `timestamps` each line
+ * after its time.
+ *
+ * A pipe ends alike whether all was written or its writer was killed in the middle. So it is a pair of sockets, and in the queue of
+ * ours lies a byte, the seal, that nobody reads as long as something is missing: the kernel tells a reader ECONNRESET, after what was
+ * written, when the other end is closed with something unread. Only who has written all of it takes the seal out before.
  */
 #include "bus/handover.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/flow.h"
@@ -19,7 +24,7 @@ typedef struct
 {
   TholeBusStream stream;
   TholeFlow *flow;
-  GSource *source;      /* for room in the pipe, or for its end */
+  GSource *source;      /* for room in the socket, or for its end */
   GIOCondition waiting;
   gsize from, length;   /* of @buffer: what is still to be written */
   char buffer[PIECE];
@@ -50,6 +55,36 @@ wait_for (Pour *self, GIOCondition condition)
   g_source_attach (self->source, g_main_context_get_thread_default ());
 }
 
+/* @whole: nothing is missing */
+static void
+pour_end (Pour *self, gboolean whole)
+{
+  char seal;
+
+  if (whole && recv (self->stream.fd, &seal, 1, MSG_DONTWAIT) != 1)
+    g_warning ("a stream on the bus has no seal: %s", g_strerror (errno));
+  thole_bus_stream_end (&self->stream);
+}
+
+/* Returns: the end of the caller, -1 = no more descriptors. @ours (out) */
+static int
+open_sealed (int *ours)
+{
+  int ends[2];
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return -1;
+  /* nothing comes behind the seal: a caller that writes is refused */
+  if (send (ends[0], "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1 || shutdown (ends[1], SHUT_RD) != 0)
+    {
+      close (ends[0]);
+      close (ends[1]);
+      return -1;
+    }
+  *ours = ends[1];
+  return ends[0];
+}
+
 /* Returns: FALSE when it has to wait, or is over and freed */
 static gboolean
 write_piece (Pour *self)
@@ -67,13 +102,13 @@ write_piece (Pour *self)
         }
       if (got < 0)
         {
-          thole_bus_stream_end (&self->stream);
+          pour_end (self, got == THOLE_FLOW_END);
           return FALSE;
         }
       self->from = 0;
       self->length = (gsize) got;
     }
-  written = write (self->stream.fd, self->buffer + self->from, self->length);
+  written = send (self->stream.fd, self->buffer + self->from, self->length, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (written >= 0)
     {
       self->from += (gsize) written;
@@ -83,7 +118,7 @@ write_piece (Pour *self)
   if (errno == EAGAIN || errno == EINTR)
     wait_for (self, G_IO_OUT | G_IO_ERR | G_IO_HUP);
   else
-    thole_bus_stream_end (&self->stream);
+    pour_end (self, FALSE);
   return FALSE;
 }
 
@@ -103,7 +138,7 @@ poured_on (int fd, GIOCondition condition, gpointer user_data)
   Pour *self = user_data;
 
   if (condition & (G_IO_ERR | G_IO_HUP | G_IO_NVAL))
-    thole_bus_stream_end (&self->stream);
+    pour_end (self, FALSE);
   else
     pour_on (self);
   return G_SOURCE_CONTINUE;
@@ -119,18 +154,17 @@ void
 thole_bus_pour (TholeBusCall *self, TholeCall *call)
 {
   TholeFlowForm form = thole_dict_boolean (call->query, "timestamps", FALSE) ? THOLE_FLOW_TEXT_TIMES : THOLE_FLOW_TEXT;
-  int ends[2];
+  int ours, theirs = open_sealed (&ours);
   Pour *pour;
 
-  if (!g_unix_open_pipe (ends, FD_CLOEXEC, NULL))
+  if (theirs < 0)
     {
       thole_bus_fail (self, THOLE_ERROR_OVERLOADED, "no more file descriptors");
       return;
     }
-  g_unix_set_fd_nonblocking (ends[1], TRUE, NULL);
   pour = g_new0 (Pour, 1);
-  thole_bus_stream_add (self, &pour->stream, ends[1], pour_free);
+  thole_bus_stream_add (self, &pour->stream, ours, pour_free);
   pour->flow = thole_flow_new (g_steal_pointer (&call->reply.stream), form, wake, pour);
-  thole_bus_stream_give (self, ends[0]);
+  thole_bus_stream_give (self, theirs);
   wait_for (pour, G_IO_OUT | G_IO_ERR | G_IO_HUP);
 }

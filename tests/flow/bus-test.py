@@ -437,6 +437,62 @@ def _(t):
     t.until(lambda: t.thole.descriptors() <= before, what="the daemon closes its end")
 
 
+def read_on(end):
+    """All that comes, and whether it breaks."""
+    got = b""
+    try:
+        while piece := os.read(end, 65536):
+            got += piece
+    except ConnectionResetError:
+        return got, True
+    finally:
+        os.close(end)
+    return got, False
+
+
+def with_file(t):
+    path, made = t.make()
+    data = bytes(range(256)) * 16384
+    t.thole.request("PUT", f"/v1/workloads/{made['id']}/files?path=/file", data, {"Content-Type": "application/octet-stream"}).expect(201)
+    return path, data
+
+
+@case("a file comes by a descriptor, whole, in part or as an archive", proves="FS-01")
+def _(t):
+    path, data = with_file(t)
+    before = t.thole.descriptors()
+    got, broken = read_on(t.client.descriptor(path, "Workload.ReadFile", {"path": "/file"}))
+    t.true(got == data and not broken, "the file")
+    got, broken = read_on(t.client.descriptor(path, "Workload.ArchiveFiles", {"path": "/file"}))
+    t.true(data in got and not broken, "the archive")
+    t.equal(read_on(t.client.descriptor(path, "Workload.ReadFile", {"path": "/file", "offset": 5, "length": 7})), (data[5:12], False))
+    t.equal(read_on(t.client.descriptor(path, "Workload.ReadFile", {"path": "/file", "length": 0})), (b"", False))
+    with socket.socket(fileno=t.client.descriptor(path, "Workload.ReadFile", {"path": "/file"})) as link:
+        try:
+            link.send(b"x")
+            raise AssertionError("it takes what nobody reads")
+        except BrokenPipeError:
+            pass
+    t.until(lambda: t.thole.descriptors() <= before, what="the daemon closes its ends")
+    error = t.refused(f"{THOLE}.Error.InvalidField", lambda: t.client.descriptor(path, "Workload.ReadFile", {"path": "/", "list": True}))
+    t.equal(error.pointers, ["/list"])
+
+
+@case("half a file never looks like a whole one: its reader is told when the daemon goes", each=["Workload.ReadFile", "Workload.ArchiveFiles"])
+def _(t, member):
+    path, data = with_file(t)
+    end = t.client.descriptor(path, member, {"path": "/file"})
+    got = os.read(end, 1000)
+    if member == "Workload.ReadFile":
+        t.thole.stop()
+    else:
+        t.thole.kill()
+    more, broken = read_on(end)
+    t.thole.bus = t.bus.address
+    t.thole.start()
+    t.true(broken and len(got) + len(more) < len(data), f"{len(got) + len(more)} of {len(data)} bytes, broken: {broken}")
+
+
 def exec_with(t, path, command, ends, **options):
     """Workload.Exec with descriptors; gives its result. They stay the caller's."""
     descriptors = private_bus.Gio.UnixFDList.new()
