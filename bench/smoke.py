@@ -12,7 +12,8 @@ sys.path.insert(0, os.path.join(HERE, "..", "tests", "flow"))
 
 from tap import Checks, Skip, case, main  # noqa: E402
 
-NAMES = ["reads", "first-line", "many", "idle", "transitions", "keys", "terminal", "local-terminal", "bus", "containerd", "local"]
+NAMES = ["reads", "first-line", "many", "idle", "transitions", "keys", "terminal", "local-terminal", "bus", "containerd", "local",
+         "events"]
 
 
 @case("bench", each=NAMES)
