@@ -29,6 +29,10 @@ SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=0:al
 # suites that run at the same time: one waits for engines, the others count
 TOGETHER = ("chaos", "sim", "fuzz")
 ASIDE = ("nice", "-n", "10")
+# of what is told of one failure
+REASON_LINES, REASON_CHARACTERS = 15, 1500
+RAISED = re.compile(r'File "|Traceback |.*(ERROR: \w+Sanitizer|runtime error:|CRITICAL|VIOLATION)')
+RESULT = re.compile(r"(not )?ok\b\s*\d*\s*-?\s*(.*)")
 SECONDS = {"engines": 1200, "flow": 900, "chaos": 900}
 
 
@@ -50,38 +54,64 @@ class Count:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
-def read_tap(name, output, status):
-    """Counts the cases of one program; one that fails or ends early without saying so counts as a failure, too."""
+def reason(lines):
+    """What a program said of a failure, bounded: where it was raised, its first words and its last."""
+    text = [line.strip().removeprefix("#").strip()[:400] for line in lines]
+    text = [line for line in text if line and not line.startswith(("proves: ", "took "))]
+    raised = [number for number, line in enumerate(text) if RAISED.match(line)]
+    text = text[raised[0]:] if raised else text[-REASON_LINES:]
+    cut = False
+    while len(text) > REASON_LINES or sum(map(len, text)) > REASON_CHARACTERS:
+        text.pop(len(text) // 2)
+        cut = True
+    if cut:
+        text.insert(len(text) // 2 + 1, "...")
+    return "".join(f"\n        {line}" for line in text)
+
+
+def said_of(lines, number, since):
+    """The lines that belong to a result: those since the one before, else the comments after it."""
+    before = [line for line in lines[since:number] if not re.match(r"TAP version|1\.\.\d|# (proves|took|random seed|Start of|End of)", line)]
+    return before or list(itertools.takewhile(lambda line: not RESULT.match(line) and re.match(r"\s*#|\s+\S|Bail out", line),
+                                              lines[number + 1:]))
+
+
+def read_tap(name, output, status, errors=""):
+    """Counts the cases of one program; one that fails or ends early without saying so counts as a failure, too. `errors` is what
+    it said elsewhere."""
     count = Count()
-    planned, seen = None, 0
-    for line in output.splitlines():
+    planned, seen, since = None, 0, 0
+    lines = output.splitlines()
+    rest = (output + errors).splitlines()[-200:]
+    for number, line in enumerate(lines):
         plan = re.match(r"\s*1\.\.(\d+)(.*)", line)
-        result = re.match(r"(not )?ok\b\s*\d*\s*-?\s*(.*)", line)
+        result = RESULT.match(line)
         if plan and planned is None:
             planned = int(plan[1])
             if planned == 0:
                 count.skipped += 1
                 count.notes.append(f"skipped: {name}: {plan[2].lstrip(' #')}")
-        elif result and not re.match(r"\s", line):
+        elif result:
             seen += 1
-            text, skip, reason = result[2].partition("# SKIP")
+            text, skip, why = result[2].partition("# SKIP")
             if skip:
                 count.skipped += 1
-                count.notes.append(f"skipped: {name}: {text.strip()}: {reason.strip() or 'no reason given'}")
+                count.notes.append(f"skipped: {name}: {text.strip()}: {why.strip() or 'no reason given'}")
             elif result[1]:
-                count.fail(f"failed: {name}: {result[2]}")
+                count.fail(f"failed: {name}: {result[2]}{reason(said_of(lines, number, since) + errors.splitlines()[-200:])}")
             else:
                 count.passed += 1
+            since = number + 1
     if planned is None and seen:
         if status != 0 and not count.failed:
-            count.fail(f"failed: {name}: it ended with status {status}")
+            count.fail(f"failed: {name}: it ended with status {status}{reason(rest)}")
     elif planned is None:
         if status == 0:
             count.passed += 1
         else:
-            count.fail(f"failed: {name} (status {status})")
+            count.fail(f"failed: {name} (status {status}){reason(rest)}")
     elif seen < planned or (status != 0 and not count.failed):
-        count.fail(f"failed: {name}: {seen} of {planned} cases, then it ended with status {status}")
+        count.fail(f"failed: {name}: {seen} of {planned} cases, then it ended with status {status}{reason(rest)}")
     return count
 
 
@@ -164,7 +194,7 @@ def meson_tests(folder, environment, name, arguments):
             with open(log_path("meson-" + test["name"]), "w", encoding="utf-8") as log:
                 log.write(test.get("stdout", "") + test.get("stderr", ""))
             code = 1 if test["result"] in ("TIMEOUT", "ERROR", "FAIL") and not test.get("returncode") else test.get("returncode", 0)
-            count.add(read_tap(test["name"].split(":")[-1].strip(), test.get("stdout", ""), code))
+            count.add(read_tap(test["name"].split(":")[-1].strip(), test.get("stdout", ""), code, test.get("stderr", "")))
     if status != 0 and not count.failed:
         count.fail(f"failed: meson test ended with {status}")
     return count
@@ -417,6 +447,10 @@ def main():
                 for note in count.notes:
                     print(f"    {note}", flush=True)
                 total.add(count)
+    # once more together, for a log of which only the end is kept
+    for note in total.notes if len(chosen) > 1 else []:
+        if note.startswith("failed: "):
+            print(note)
     print(f"logs: {os.path.relpath(LOGS, ROOT)}")
     print(total)
     return 1 if total.failed else 0
