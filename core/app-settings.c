@@ -101,6 +101,8 @@ thole_app_limits (TholeConfig *config)
     .caller_sessions = (guint) thole_config_int (config, "limits", "caller_sessions"),
     .recording = thole_config_int (config, "limits", "recording"),
     .upload = thole_config_int (config, "limits", "upload"),
+    .upload_patience = thole_app_microseconds (config, "http", "body_timeout"),
+    .disk_reserve = thole_config_int (config, "limits", "disk_reserve"),
     .provision_timeout = thole_app_microseconds (config, "workload", "provision_timeout"),
     .orphan_grace = thole_app_microseconds (config, "reconcile", "orphan_grace"),
     .audit = thole_config_int (config, "audit", "keep"),

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * What is uploaded: bytes of the pipe or the stream socket that came as the option `input`, read as somebody asks for them, to their end.
+ * How long the other end may take is up to whoever reads (files/spool.h).
  */
 #include "bus/handover.h"
 
@@ -15,16 +16,14 @@
 
 #define WRONG_ARGUMENTS "org.freedesktop.DBus.Error.InvalidArgs"
 #define PIECE 65536
-#define PATIENCE (30 * G_USEC_PER_SEC) /* for the other end to go on */
 
 typedef struct
 {
   TholeStream stream;
   int fd;
   gboolean socket;
-  TholeClock *clock;
   GCancellable *cancellable; /* of the call: the caller has left */
-  GSource *readable, *tick, *cancelled;
+  GSource *readable, *cancelled;
   GError *error;
 } Intake;
 
@@ -32,7 +31,6 @@ static void
 stop_waiting (Intake *self)
 {
   thole_source_clear (&self->readable);
-  thole_source_clear (&self->tick);
   thole_source_clear (&self->cancelled);
 }
 
@@ -47,16 +45,6 @@ static gboolean
 on_readable (int fd, GIOCondition condition, gpointer user_data)
 {
   go_on (user_data);
-  return G_SOURCE_REMOVE;
-}
-
-static gboolean
-on_tick (gpointer user_data)
-{
-  Intake *self = user_data;
-
-  g_set_error (&self->error, THOLE_ERROR, THOLE_ERROR_TIMEOUT, "the input did not come to its end");
-  go_on (self);
   return G_SOURCE_REMOVE;
 }
 
@@ -76,7 +64,6 @@ wait_for_more (Intake *self)
   self->readable = g_unix_fd_source_new (self->fd, G_IO_IN | G_IO_ERR | G_IO_HUP);
   g_source_set_callback (self->readable, G_SOURCE_FUNC (on_readable), self, NULL);
   g_source_attach (self->readable, g_main_context_get_thread_default ());
-  self->tick = thole_clock_timer (self->clock, PATIENCE, on_tick, self);
   self->cancelled = g_cancellable_source_new (self->cancellable);
   g_source_set_callback (self->cancelled, G_SOURCE_FUNC (on_cancelled), self, NULL);
   g_source_attach (self->cancelled, g_main_context_get_thread_default ());
@@ -133,7 +120,6 @@ intake_new (TholeBusCall *call, int fd, gboolean socket)
   self->stream.close = intake_close;
   self->fd = fd;
   self->socket = socket;
-  self->clock = call->bus->options.clock;
   self->cancellable = g_object_ref (call->cancellable);
   return &self->stream;
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "files/tar.h"
@@ -15,7 +16,9 @@ typedef struct
 {
   TholeStream *stream; /* (nullable): NULL after its end */
   TholeSpool *spool;
-  guint64 most;
+  TholeSpoolBounds bounds;
+  GSource *late;       /* (nullable): whoever sends is waited for */
+  gint64 since, waited; /* µs monotonic; µs before that */
   GBytes *piece;       /* that is being written */
   TholeTar *tar;       /* (nullable) */
   gboolean whole;      /* its end has come */
@@ -35,6 +38,7 @@ close_stream (Spooling *self)
 {
   TholeStream *stream = g_steal_pointer (&self->stream);
 
+  thole_source_clear (&self->late);
   if (stream == NULL)
     return;
   stream->ready = NULL;
@@ -58,6 +62,19 @@ storage_error (int number)
 {
   return g_error_new (THOLE_ERROR, number == ENOSPC || number == EDQUOT ? THOLE_ERROR_STORAGE_FULL : THOLE_ERROR_STORAGE,
                       "the upload cannot be kept: %s", g_strerror (number));
+}
+
+/* the store is on this disk, too */
+static GError *
+check_room (const Spooling *self, guint64 size)
+{
+  struct statvfs disk;
+
+  if (self->bounds.reserve == 0 || fstatvfs (self->spool->fd, &disk) != 0
+      || (guint64) disk.f_bavail * disk.f_frsize >= self->bounds.reserve + size)
+    return NULL;
+  return g_error_new (THOLE_ERROR, THOLE_ERROR_STORAGE_FULL,
+                      "the upload cannot be kept: less than %" G_GUINT64_FORMAT " bytes of the disk would be left", self->bounds.reserve);
 }
 
 static int
@@ -134,7 +151,13 @@ write_piece (GTask *task, gpointer source, gpointer data, GCancellable *cancella
   Spooling *self = data;
   gsize length;
   const char *text = g_bytes_get_data (self->piece, &length);
+  GError *full = check_room (self, length);
 
+  if (full != NULL)
+    {
+      g_task_return_error (task, full);
+      return;
+    }
   while (length > 0)
     {
       gssize done = write (self->spool->fd, text, length);
@@ -173,9 +196,10 @@ written (GObject *source, GAsyncResult *result, gpointer user_data)
 static gboolean
 may_take (Spooling *self, GError **error)
 {
-  if (g_bytes_get_size (self->piece) > self->most - self->spool->size)
+  if (g_bytes_get_size (self->piece) > self->bounds.most - self->spool->size)
     {
-      g_set_error (error, THOLE_ERROR, THOLE_ERROR_TOO_LARGE, "An upload may have %" G_GUINT64_FORMAT " bytes", self->most);
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_TOO_LARGE, "An upload may have %" G_GUINT64_FORMAT " bytes",
+                   self->bounds.most);
       return FALSE;
     }
   return self->tar == NULL || check_piece (self, error);
@@ -221,8 +245,39 @@ on_ready (gpointer reader)
   Spooling *self = g_task_get_task_data (task);
 
   self->stream->ready = NULL;
+  if (self->late != NULL)
+    self->waited += thole_clock_monotonic (self->bounds.clock) - self->since;
+  thole_source_clear (&self->late);
   go_on (task);
   g_object_unref (task);
+}
+
+static gboolean
+on_late (gpointer user_data)
+{
+  GTask *task = user_data;
+  Spooling *self = g_task_get_task_data (task);
+
+  close_stream (self);
+  g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_REQUEST_TIMEOUT, "the upload did not come to its end: it is too slow");
+  /* the stream's */
+  g_object_unref (task);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+wait_for_more (GTask *task)
+{
+  Spooling *self = g_task_get_task_data (task);
+  gint64 patience = self->bounds.patience, earned;
+
+  self->stream->ready = on_ready;
+  self->stream->reader = g_object_ref (task);
+  if (patience <= 0)
+    return;
+  earned = (gint64) ((double) self->spool->size / THOLE_SPOOL_RATE * G_USEC_PER_SEC);
+  self->since = thole_clock_monotonic (self->bounds.clock);
+  self->late = thole_clock_timer (self->bounds.clock, CLAMP (patience + earned - self->waited, 0, patience), on_late, task);
 }
 
 static void
@@ -238,8 +293,7 @@ go_on (GTask *task)
       take_piece (task, item.data);
       break;
     case THOLE_STREAM_WAIT:
-      self->stream->ready = on_ready;
-      self->stream->reader = g_object_ref (task);
+      wait_for_more (task);
       break;
     case THOLE_STREAM_ERROR:
       close_stream (self);
@@ -253,19 +307,24 @@ go_on (GTask *task)
 }
 
 void
-thole_spool_async (const char *folder, TholeStream *stream, guint64 most, gboolean is_tar, GAsyncReadyCallback callback, gpointer user_data)
+thole_spool_async (const TholeSpoolBounds *bounds, TholeStream *stream, GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, user_data);
   Spooling *self = g_new0 (Spooling, 1);
+  GError *error = NULL;
 
   self->stream = stream;
-  self->most = most;
-  self->tar = is_tar ? thole_tar_new () : NULL;
+  self->bounds = *bounds;
+  self->tar = bounds->is_tar ? thole_tar_new () : NULL;
   self->spool = g_new0 (TholeSpool, 1);
   g_task_set_task_data (task, self, spooling_free);
-  self->spool->fd = open_nameless (folder);
+  self->spool->fd = open_nameless (bounds->folder);
   if (self->spool->fd < 0)
-    g_task_return_error (task, storage_error (errno));
+    error = storage_error (errno);
+  else
+    error = check_room (self, (guint64) MAX (bounds->told, 0));
+  if (error != NULL)
+    g_task_return_error (task, error);
   else
     go_on (task);
 }

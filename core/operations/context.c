@@ -89,6 +89,7 @@ thole_operations_new (TholeClock *clock, TholeDb *db, TholeEventLog *events, Tho
   self->idempotency = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, thole_record_unref);
   self->inflight = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->deadlines = g_sequence_new (NULL);
+  self->berths = thole_berths_new ();
   if (!load (self, error))
     {
       thole_operations_free (self);
@@ -182,6 +183,7 @@ thole_operations_free (TholeOperations *self)
   g_hash_table_unref (self->inflight);
   g_sequence_free (self->deadlines);
   thole_timebase_free (self);
+  thole_berths_unref (self->berths);
   g_free (self);
 }
 

@@ -11,6 +11,7 @@
 #include "backend/registry.h"
 #include "config/config.h"
 #include "events/log.h"
+#include "files/berths.h"
 #include "operations-list.h"
 #include "operations/collection.h"
 #include "records.h"
@@ -43,6 +44,8 @@ typedef struct
   gint64 recording;          /* bytes of one */
   const char *uploads;       /* folder where uploads wait until they are complete; borrowed */
   gint64 upload;             /* bytes of one */
+  gint64 upload_patience;    /* µs for whoever sends one to go on */
+  gint64 disk_reserve;       /* bytes of the disk that uploads leave free */
   const char *agent;         /* (nullable): path of thole-agent on this machine; borrowed */
   gint64 memory, pids;       /* of a workload that asks for none */
   double cpu;
@@ -79,7 +82,7 @@ struct _TholeOperations
   guint64 last_token;
   guint calls;                 /* other calls of the engine for a caller */
   guint execs;                 /* one-shot execs that run */
-  guint uploads;               /* uploads that are being read */
+  TholeBerths *berths;         /* of uploads */
   TholeStrangers *strangers;   /* (nullable): of strangers.c */
   gboolean backing_up;         /* a back-up of the store is about to begin */
   gboolean draining;           /* shutdown: no new work */

@@ -10,9 +10,6 @@
 
 #include <string.h>
 
-/* uploads that may be on their way at once: each has a file */
-#define MOST_UPLOADS 64
-
 /* the folder that is unpacked into, and the name there: missing folders are made of the names of an archive */
 static char *
 split (const char *path, gboolean parents, char **name)
@@ -48,17 +45,31 @@ answer (TholeCall *call, guint status, TholeTarEntry *entry)
 
 /* the upload -------------------------------------------------------------------------------------------- */
 
+/* until the engine has it, for so long there is its file */
+static gboolean
+take_berth (TholeCall *call)
+{
+  TholeFileWork *work = call->state;
+  TholeBerths *berths = call->operations->berths;
+
+  if (!thole_berths_take (berths, call->principal->name, call->principal->admin))
+    return FALSE;
+  work->berths = thole_berths_ref (berths);
+  work->uploader = g_strdup (call->principal->name);
+  return TRUE;
+}
+
 static gboolean
 may_upload (TholeCall *call)
 {
   gint64 most = call->operations->limits.upload;
 
-  if (call->operations->uploads >= MOST_UPLOADS)
-    thole_call_fail (call, THOLE_ERROR_BUSY, "%u uploads are on their way already", call->operations->uploads);
-  else if (call->input == NULL)
+  if (call->input == NULL)
     thole_call_fail (call, THOLE_ERROR_MALFORMED, "there is nothing to be read: the bytes are missing");
   else if (call->input_size > most)
     thole_call_fail (call, THOLE_ERROR_TOO_LARGE, "An upload may have %" G_GINT64_FORMAT " bytes", most);
+  else if (!take_berth (call))
+    thole_call_fail (call, THOLE_ERROR_BUSY, "too many uploads are on their way already");
   else
     return TRUE;
   return FALSE;
@@ -67,10 +78,14 @@ may_upload (TholeCall *call)
 static void
 upload (TholeCall *call, gboolean is_tar, GAsyncReadyCallback callback)
 {
-  call->operations->uploads++;
+  const TholeLimits *limits = &call->operations->limits;
+  const TholeSpoolBounds bounds = {
+    .folder = limits->uploads, .most = (guint64) limits->upload, .told = call->input_size, .reserve = (guint64) limits->disk_reserve,
+    .patience = limits->upload_patience, .clock = call->operations->clock, .is_tar = is_tar,
+  };
+
   call->operations->calls++;
-  thole_spool_async (call->operations->limits.uploads, g_steal_pointer (&call->input), (guint64) call->operations->limits.upload, is_tar,
-                     callback, call);
+  thole_spool_async (&bounds, g_steal_pointer (&call->input), callback, call);
 }
 
 /* Returns: (nullable): NULL = the call was answered */
@@ -80,7 +95,6 @@ uploaded (TholeCall *call, GAsyncResult *result)
   g_autoptr (GError) error = NULL;
   TholeSpool *spool = thole_spool_finish (result, &error);
 
-  call->operations->uploads--;
   call->operations->calls--;
   if (spool == NULL)
     thole_call_error (call, error);

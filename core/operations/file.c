@@ -25,6 +25,12 @@ work_free (gpointer data)
   thole_subject_unref (self->subject);
   g_object_unref (self->backend);
   g_clear_pointer (&self->archive, thole_archive_unref);
+  if (self->berths != NULL)
+    {
+      thole_berths_leave (self->berths, self->uploader);
+      thole_berths_unref (self->berths);
+    }
+  g_free (self->uploader);
   g_free (self->path);
   g_free (self->rest);
   g_free (self);

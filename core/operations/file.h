@@ -7,6 +7,7 @@
 #pragma once
 
 #include "files/archive.h"
+#include "files/berths.h"
 #include "operations/context.h"
 
 typedef struct
@@ -23,6 +24,8 @@ typedef struct
   gboolean follow;
   gboolean exists;        /* a file was there */
   guint64 size;           /* bytes that were uploaded */
+  TholeBerths *berths;    /* (nullable): it has one, which is @uploader's */
+  char *uploader;
 } TholeFileWork;
 
 /* Looks at everything that can be refused before the engine is asked: the path, the workload, whether its driver can do @slot.

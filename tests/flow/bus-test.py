@@ -493,6 +493,24 @@ def _(t, member):
     t.true(broken and len(got) + len(more) < len(data), f"{len(got) + len(more)} of {len(data)} bytes, broken: {broken}")
 
 
+@case("a pipe that nobody writes to holds no upload", each=["WriteFile", "ExtractFiles"])
+def _(t, member):
+    path, _ = with_file(t)
+    before = t.thole.descriptors()
+    t.reload(http__body_timeout="0.1")
+    theirs, ours = os.pipe()
+    try:
+        descriptors = private_bus.Gio.UnixFDList.new()
+        given = {"path": private_bus.variant("/half" if member == "WriteFile" else "/"), "input": GLib.Variant("h", descriptors.append(theirs))}
+        t.refused(f"{THOLE}.Error.RequestTimeout", lambda: t.client.raw(path, f"{THOLE}.Workload.{member}", GLib.Variant("(a{sv})", (given,)),
+                                                                       descriptors=descriptors))
+    finally:
+        os.close(theirs)
+        os.close(ours)
+        t.reload(http__body_timeout="30")
+    t.until(lambda: t.thole.descriptors() <= before, what="the end of the upload")
+
+
 def exec_with(t, path, command, ends, **options):
     """Workload.Exec with descriptors; gives its result. They stay the caller's."""
     descriptors = private_bus.Gio.UnixFDList.new()

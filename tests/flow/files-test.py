@@ -282,6 +282,36 @@ def _(t, how):
     t.read(workload, "/big").expect(404)
 
 
+@case("an upload never fills the disk of the store")
+def _(t):
+    workload = t.run(FOREVER)
+    t.write(workload, "/kept", b"as it was").expect(201)
+    t.reload(limits__disk_reserve="1000000000000000")
+    try:
+        reply = t.write(workload, "/kept", b"other").expect(507)
+        t.equal(reply.code, "storage_full")
+        t.holds(reply.json["detail"], "1000000000000000 bytes")
+    finally:
+        t.reload(limits__disk_reserve="67108864")
+    t.equal(t.uploads(), 0)
+    t.equal(t.read(workload, "/kept").body, b"as it was")
+
+
+@case("an upload that stands still is given up, and whoever sends it is told")
+def _(t):
+    workload = t.run(FOREVER)
+    t.reload(http__body_timeout="0.1")
+    try:
+        link = t.stub(workload, "/half")
+        # its bytes have earned it the time that the connection has; the pause ends it before
+        t.holds(link.recv(4096).decode(), " 408 ")
+        link.close()
+    finally:
+        t.reload(http__body_timeout="30")
+    t.until(lambda: not t.uploads(), what="the end of the upload")
+    t.read(workload, "/half").expect(404)
+
+
 @case("a slow reader holds no memory")
 def _(t):
     workload = t.run(FOREVER)

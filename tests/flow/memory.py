@@ -4,6 +4,7 @@
 (plugins/memory/README.md)."""
 import os
 import shutil
+import signal
 import tempfile
 import threading
 
@@ -50,6 +51,15 @@ class Memory(Checks):
 
     def backend(self, name="memory"):
         return self.thole.get(f"/v1/backends/{name}").expect(200).json
+
+    def reload(self, **settings):
+        """Changes keys (section__name) and lets the daemon read them."""
+        told = "the configuration was read again"
+        before = self.thole.output().count(told)
+        self.thole.settings = {**self.thole.settings, **{key.replace("__", "."): value for key, value in settings.items()}}
+        self.thole.write_config()
+        self.thole.process.send_signal(signal.SIGHUP)
+        self.until(lambda: self.thole.output().count(told) > before, 60, "the end of the reload")
 
     # workloads -------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Settings in levels, and what they limit."""
 import collections
+import socket
 import threading
 
 from daemon import Client
@@ -180,6 +181,27 @@ def _(t):
     t.put("system", key_running=11)
     done = key.post("/v1/workloads?wait=stopped,crashed", {"spec": t.spec(["exit", "0"])}).expect(201).json
     t.until(lambda: key.get("/v1/quotas").json["key_running"]["used"] == 10, what=f"{done['state']} gives it back")
+
+
+@case("one user cannot take every place of uploads")
+def _(t):
+    made = t.ann.post("/v1/workloads?wait=running", {"spec": t.spec(FOREVER)}).json
+    url = f"/v1/workloads/{made['id']}/files?path=/file"
+    head = f"PUT {url} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {t.ann.token}\r\nContent-Length: 1000\r\n\r\n"
+    links = []
+    for _ in range(16):
+        links.append(socket.create_connection(("127.0.0.1", t.thole.tcp_port)))
+        links[-1].sendall(head.encode())
+
+    def write(client):
+        return client.request("PUT", url, b"data", {"Content-Type": "application/octet-stream"})
+    # each is in the audit before it has its place, in this order
+    t.until(lambda: len(t.thole.get(f"/v1/audit?action=file.write&result=begun&target={made['id']}").json["items"]) == 16, what="all of them")
+    t.equal(write(t.ann).expect(409).code, "busy")
+    write(t.thole).expect(200, 201)
+    for link in links:
+        link.close()
+    t.until(lambda: write(t.ann).status == 200, what="a place")
 
 
 main(Quotas)
