@@ -17,6 +17,9 @@ struct _TholeAttachment
   GSocketConnection *main, *errors;
   TholePumpState told;         /* what properties show */
   GPtrArray *waiting;          /* of GTask */
+  TholeSession *own;           /* (nullable): it goes when its program has ended */
+  GCancellable *ending;        /* (nullable): ends the program */
+  gulong cancelled;            /* of it */
 };
 
 enum { PROP_POSITION = 1, PROP_CONNECTED, PROP_CONTROL, PROP_EXIT_CODE, PROP_EXIT_SIGNAL, PROP_ERROR_STREAM };
@@ -109,6 +112,41 @@ wait_for (TholeAttachment *self, gpointer tag, GCancellable *cancellable, GAsync
   end_waiting (self);
 }
 
+/* the session of its own --------------------------------------------------------------------------------- */
+
+static void
+on_ending (GCancellable *cancellable, gpointer pump)
+{
+  thole_pump_kill (pump);
+}
+
+void
+thole_attachment_own (TholeAttachment *self, TholeSession *session, GCancellable *cancellable)
+{
+  self->own = g_object_ref (session);
+  if (cancellable == NULL)
+    return;
+  self->ending = g_object_ref (cancellable);
+  self->cancelled = g_cancellable_connect (cancellable, G_CALLBACK (on_ending), thole_pump_ref (self->pump),
+                                           (GDestroyNotify) thole_pump_unref);
+}
+
+/* without waiting for who is in the middle of it, which may be ourselves */
+static void
+forget_ending (TholeAttachment *self)
+{
+  if (self->ending != NULL)
+    g_clear_signal_handler (&self->cancelled, self->ending);
+  g_clear_object (&self->ending);
+}
+
+/* of a program that cannot be reached nobody knows whether it has ended */
+static gboolean
+is_over (const TholePumpState *state)
+{
+  return state->ended && (state->error == NULL || g_error_matches (state->error, G_IO_ERROR, G_IO_ERROR_CANCELLED));
+}
+
 /* what the pump tells ----------------------------------------------------------------------------------- */
 
 static void
@@ -131,6 +169,12 @@ on_changed (gpointer user_data)
     }
   if (before.gaps != self->told.gaps)
     g_signal_emit (self, signals[SIGNAL_GAP], 0, self->told.gap_from, self->told.gap_to);
+  if (is_over (&self->told) && self->own != NULL)
+    {
+      g_autoptr(TholeSession) session = g_steal_pointer (&self->own);
+
+      thole_session_delete_async (session, NULL, NULL, NULL, NULL);
+    }
   end_waiting (self);
 }
 
@@ -158,6 +202,12 @@ wait_here (TholeAttachment *self, gboolean end, GCancellable *cancellable, GErro
     return FALSE;
   thole_pump_state (self->pump, &state);
   good = set_end_error (&state, error);
+  if (end && is_over (&state) && self->own != NULL)
+    {
+      g_autoptr(TholeSession) session = g_steal_pointer (&self->own);
+
+      thole_session_delete (session, NULL, NULL, NULL);
+    }
   g_clear_error (&state.error);
   return good;
 }
@@ -341,6 +391,8 @@ thole_attachment_finalize (GObject *object)
 {
   TholeAttachment *self = THOLE_ATTACHMENT (object);
 
+  forget_ending (self);
+  g_clear_object (&self->own);
   if (self->pump != NULL)
     thole_pump_mute (self->pump);
   g_clear_pointer (&self->pump, thole_pump_unref);

@@ -128,14 +128,26 @@ thole_call_new (const TholeClientOperation *operation, const char *target, GVari
   TholeCall *call = g_new0 (TholeCall, 1);
 
   call->operation = operation;
+  call->length = -1;
   call->target = g_strdup (target);
   call->options = options != NULL ? g_variant_ref_sink (options) : NULL;
   return call;
 }
 
+TholeCall *
+thole_call_copy (const TholeCall *call)
+{
+  TholeCall *copy = thole_call_new (call->operation, call->target, call->options);
+
+  g_set_object (&copy->content, call->content);
+  copy->length = call->length;
+  return copy;
+}
+
 void
 thole_call_free (TholeCall *call)
 {
+  g_clear_object (&call->content);
   g_free (call->target);
   g_clear_pointer (&call->options, g_variant_unref);
   g_free (call);

@@ -242,6 +242,8 @@ ask (TholeDBus *self, const TholeCall *call, GCancellable *cancellable, GUnixFDL
   connection = thole_dbus_shared (self, cancellable, error);
   if (connection == NULL)
     return NULL;
+  if (call->content != NULL)
+    return thole_dbus_upload (self, connection, call, cancellable, error);
   results = g_dbus_connection_call_with_unix_fd_list_sync (connection, THOLE_DBUS_NAME, request.path, request.interface,
                                                            request.member, g_steal_pointer (&request.arguments), NULL,
                                                            G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL, descriptors, cancellable, &fault);
@@ -301,7 +303,7 @@ calling_new (TholeTransport *transport, const TholeCall *call, GCancellable *can
   Calling *calling = g_new0 (Calling, 1);
 
   calling->bus = (TholeDBus *) transport;
-  calling->call = thole_call_new (call->operation, call->target, call->options);
+  calling->call = thole_call_copy (call);
   g_task_set_task_data (task, calling, (GDestroyNotify) calling_free);
   return task;
 }
@@ -326,12 +328,31 @@ on_answered (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static void
+on_uploaded (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr(GTask) task = user_data;
+  GError *error = NULL;
+  GVariant *results = thole_dbus_upload_finish (result, &error);
+
+  if (results != NULL)
+    g_task_return_pointer (task, results, (GDestroyNotify) g_variant_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
 send_call (GTask *task, GDBusConnection *connection)
 {
   Calling *calling = g_task_get_task_data (task);
   g_auto(TholeDBusRequest) request = { 0 };
   GError *error = NULL;
 
+  if (calling->call->content != NULL)
+    {
+      thole_dbus_upload_async (calling->bus, connection, calling->call, g_task_get_cancellable (task), on_uploaded,
+                               g_object_ref (task));
+      return;
+    }
   if (!thole_dbus_request (calling->call, &request, &error))
     {
       g_task_return_error (task, error);

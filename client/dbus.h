@@ -43,6 +43,13 @@ void             thole_dbus_request_clear (TholeDBusRequest *request);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TholeDBusRequest, thole_dbus_request_clear)
 
+/* dbus-upload.c: a call with content. Errors of the content are its own. Returns: (transfer full) (nullable): what the method gave */
+void             thole_dbus_upload_async  (TholeDBus *self, GDBusConnection *connection, const TholeCall *call,
+                                           GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+GVariant        *thole_dbus_upload_finish (GAsyncResult *result, GError **error);
+GVariant        *thole_dbus_upload        (TholeDBus *self, GDBusConnection *connection, const TholeCall *call,
+                                           GCancellable *cancellable, GError **error);
+
 /* The file descriptor that a method gave, -1 with @error set. */
 int              thole_dbus_descriptor (GVariant *results, GUnixFDList *descriptors, GError **error);
 

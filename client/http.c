@@ -8,6 +8,7 @@
 #include <gio/gunixsocketaddress.h>
 #include <string.h>
 
+#include "content.h"
 #include "thole-json.h"
 
 #define MAX_BODY (64 * 1024 * 1024)
@@ -21,6 +22,7 @@ typedef struct
   SoupMessage *message;
   GByteArray *bytes;
   char *key;         /* (nullable): Idempotency-Key */
+  GInputStream *content; /* (nullable): what is uploaded */
   gboolean sent;     /* it was on its way */
   gboolean repeated;
 } Request;
@@ -42,6 +44,18 @@ arm (Request *request)
     soup_message_headers_replace (soup_message_get_request_headers (request->message), "Idempotency-Key", request->key);
 }
 
+/* Over a connection of its own, since it cannot be sent twice; a daemon that does not want it says so before it comes. */
+static void
+give_content (Request *request, const TholeCall *call)
+{
+  const char *type = strcmp (call->operation->name, "file.extract") == 0 ? "application/x-tar" : "application/octet-stream";
+
+  request->content = thole_content_new_to (call->content);
+  soup_message_set_request_body (request->message, type, request->content, call->length);
+  soup_message_headers_set_expectations (soup_message_get_request_headers (request->message), SOUP_EXPECTATION_CONTINUE);
+  soup_message_add_flags (request->message, SOUP_MESSAGE_NEW_CONNECTION);
+}
+
 static Request *
 request_new (TholeHttp *self, const TholeCall *call, GError **error)
 {
@@ -55,7 +69,9 @@ request_new (TholeHttp *self, const TholeCall *call, GError **error)
   request->message = message;
   request->bytes = g_byte_array_new ();
   /* a command that ran is not run again for want of an answer */
-  if (strcmp (call->operation->method, "POST") == 0 && strcmp (call->operation->name, "workload.exec") != 0)
+  if (call->content != NULL)
+    give_content (request, call);
+  else if (strcmp (call->operation->method, "POST") == 0 && strcmp (call->operation->name, "workload.exec") != 0)
     request->key = g_uuid_string_random ();
   arm (request);
   return request;
@@ -67,6 +83,7 @@ request_free (Request *request)
   g_signal_handlers_disconnect_by_data (request->message, &request->sent);
   g_object_unref (request->message);
   g_byte_array_unref (request->bytes);
+  g_clear_object (&request->content);
   g_free (request->key);
   g_free (request);
 }
@@ -126,6 +143,20 @@ request_reply (Request *request, GVariant **reply, GError **error)
   return *reply != NULL;
 }
 
+/* Why it failed: what it was given to send, or the way. */
+static void
+request_explain (Request *request, const GError *fault, GError **error)
+{
+  const GError *own = request->content != NULL ? thole_content_fault (THOLE_CONTENT (request->content)) : NULL;
+
+  if (fault->domain == THOLE_CLIENT_ERROR)
+    own = fault;
+  if (own != NULL)
+    g_propagate_error (error, g_error_copy (own));
+  else
+    thole_http_explain (request->http, fault, error);
+}
+
 /* calls that block -------------------------------------------------------------------------------------- */
 
 static gboolean
@@ -157,18 +188,21 @@ http_call (TholeTransport *transport, const TholeCall *call, GCancellable *cance
 
       if (body != NULL && read_all (request, body, cancellable, &fault))
         return request_reply (request, reply, error);
-      if (fault->domain == THOLE_CLIENT_ERROR)
+      if (fault->domain == THOLE_CLIENT_ERROR || !request_again (request, call, fault))
         {
-          g_propagate_error (error, g_steal_pointer (&fault));
-          return FALSE;
-        }
-      if (!request_again (request, call, fault))
-        {
-          thole_http_explain (self, fault, error);
+          request_explain (request, fault, error);
           return FALSE;
         }
     }
   return FALSE;
+}
+
+static const char *
+wanted_type (const TholeCall *call)
+{
+  if (strcmp (call->operation->name, "event.list") == 0)
+    return "text/event-stream";
+  return g_str_has_prefix (call->operation->name, "file.") ? "*/*" : "text/plain";
 }
 
 static GInputStream *
@@ -181,8 +215,7 @@ http_open (TholeTransport *transport, const TholeCall *call, GCancellable *cance
 
   if (message == NULL)
     return NULL;
-  soup_message_headers_replace (soup_message_get_request_headers (message), "Accept",
-                                strcmp (call->operation->name, "event.list") == 0 ? "text/event-stream" : "text/plain");
+  soup_message_headers_replace (soup_message_get_request_headers (message), "Accept", wanted_type (call));
   body = soup_session_send (self->session, message, cancellable, &fault);
   if (body == NULL)
     {
@@ -232,10 +265,7 @@ call_failed (GTask *task, const GError *fault)
       send_request (task);
       return;
     }
-  if (fault->domain == THOLE_CLIENT_ERROR)
-    error = g_error_copy (fault);
-  else
-    thole_http_explain (calling->request->http, fault, &error);
+  request_explain (calling->request, fault, &error);
   g_task_return_error (task, error);
 }
 
@@ -297,7 +327,7 @@ http_call_async (TholeTransport *transport, const TholeCall *call, GCancellable 
     }
   calling = g_new0 (Calling, 1);
   calling->request = request;
-  calling->call = thole_call_new (call->operation, call->target, call->options);
+  calling->call = thole_call_copy (call);
   g_task_set_task_data (task, calling, (GDestroyNotify) calling_free);
   send_request (task);
 }
@@ -377,8 +407,7 @@ http_open_async (TholeTransport *transport, const TholeCall *call, GCancellable 
       g_task_return_error (task, error);
       return;
     }
-  soup_message_headers_replace (soup_message_get_request_headers (message), "Accept",
-                                strcmp (call->operation->name, "event.list") == 0 ? "text/event-stream" : "text/plain");
+  soup_message_headers_replace (soup_message_get_request_headers (message), "Accept", wanted_type (call));
   opening = g_new0 (Opening, 1);
   opening->http = self;
   opening->message = message;

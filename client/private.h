@@ -59,8 +59,11 @@ void              thole_event_stream_open_async  (TholeEventStream *self, GCance
                                                   gpointer user_data);
 gboolean          thole_event_stream_open_finish (TholeEventStream *self, GAsyncResult *result, GError **error);
 TholeExecResult  *thole_exec_result_new  (GVariant *fields);
+TholeFile        *thole_file_new         (GVariant *fields);
 TholeList        *thole_list_new         (TholeClient *client, GType type);
 TholeAttachment  *thole_attachment_new   (TholeClient *client, const char *session, GVariant *options, GError **error);
+/* Takes @session away with its program's end, which @cancellable (nullable) brings about from now on. */
+void             thole_attachment_own    (TholeAttachment *self, TholeSession *session, GCancellable *cancellable);
 /* Ends when it has begun. */
 void              thole_attachment_begin_async  (TholeAttachment *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                                                  gpointer user_data);

@@ -29,7 +29,7 @@ struct _TholePump
   Lane lanes[2];     /* the main one, errors */
   GSource *readable; /* (nullable): input from the main one */
   guint64 arrived;
-  gboolean paused, input_over, finished, stopped;
+  gboolean paused, input_over, finished, stopped, killed;
 
   /* of all, under @mutex */
   GMutex mutex;
@@ -355,6 +355,9 @@ on_state (gpointer user_data, gboolean connected)
   g_mutex_lock (&self->mutex);
   self->state.connected = connected;
   publish (self);
+  /* what was said over the connection before may be lost */
+  if (connected && self->killed)
+    self->wire->class->signal (self->wire, "SIGKILL");
 }
 
 static void
@@ -366,7 +369,10 @@ on_ended (gpointer user_data, int code, int signal, const GError *error)
   g_mutex_lock (&self->mutex);
   self->state.code = error == NULL && signal == 0 ? code : -1;
   self->state.signal = signal;
-  self->state.error = error != NULL ? g_error_copy (error) : NULL;
+  if (self->killed && error == NULL)
+    self->state.error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the program was ended");
+  else
+    self->state.error = error != NULL ? g_error_copy (error) : NULL;
   g_mutex_unlock (&self->mutex);
   flush (self);
 }
@@ -416,6 +422,18 @@ take (TholePump *self, guint first, guint second, const char *text)
     self->wire->class->take (self->wire);
 }
 
+static void
+kill_program (TholePump *self, guint first, guint second, const char *text)
+{
+  if (self->finished || self->killed)
+    return;
+  self->killed = TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS (self->lanes); i++)
+    self->lanes[i].deaf = TRUE;
+  self->wire->class->signal (self->wire, "SIGKILL");
+  flush (self);
+}
+
 static gboolean
 on_order (gpointer user_data)
 {
@@ -462,6 +480,12 @@ void
 thole_pump_signal (TholePump *self, const char *name)
 {
   give_order (self, send_signal, 0, 0, name);
+}
+
+void
+thole_pump_kill (TholePump *self)
+{
+  give_order (self, kill_program, 0, 0, NULL);
 }
 
 void

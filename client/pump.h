@@ -43,6 +43,8 @@ gboolean   thole_pump_wait  (TholePump *self, gboolean end, GCancellable *cancel
 void       thole_pump_resize    (TholePump *self, guint rows, guint cols);
 void       thole_pump_signal    (TholePump *self, const char *name);
 void       thole_pump_take      (TholePump *self);
+/* Ends the program for good; output that was not read is not wanted any more, and the end is G_IO_ERROR_CANCELLED. From any thread. */
+void       thole_pump_kill      (TholePump *self);
 /* What was written is followed by the end of input, once the writing side of the socket is shut down. */
 void       thole_pump_end_input (TholePump *self);
 

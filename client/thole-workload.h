@@ -539,6 +539,70 @@ TholeExecResult *thole_workload_exec (TholeWorkload *self, const char *const *co
                                       GCancellable *cancellable, GError **error);
 
 /**
+ * thole_workload_spawn_async:
+ * @self: a #TholeWorkload
+ * @command: (array zero-terminated=1): the command line
+ * @options: (nullable): a dictionary `a{sv}`: `working_dir`, `env`, `user`, `tty`, `rows`, `cols`, `stop_after` and all else that
+ *   thole_workload_create_session_async() takes
+ * @cancellable: (nullable): a #GCancellable, which also ends the program as long as it runs
+ * @callback: (scope async) (nullable): called once it runs
+ * @user_data: (closure): data for @callback
+ *
+ * Runs a program inside whose standard input, output and error are streams, of any length; thole_workload_exec_async() is for what is
+ * short. It is a session of pipes (of a terminal with `tty`) and the one attachment to it: write to the output stream, read the input
+ * stream and #TholeAttachment:error-stream, end its input with thole_attachment_end_input(), and wait for its end with
+ * thole_attachment_wait_async(), after which there are #TholeAttachment:exit-code and #TholeAttachment:exit-signal. Output that nobody
+ * reads holds the program up: read both streams, or close the one that is not wanted.
+ *
+ * Streams go on when the connection breaks or the daemon is started again. When @cancellable is cancelled, then or later, the
+ * program is killed, output that was not read is dropped, and the wait ends with %G_IO_ERROR_CANCELLED. Who lets go of the
+ * attachment or closes it leaves the program alone: it is stopped after `stop_after` seconds, 60 unless @options say otherwise. Its session
+ * is taken away once its end was seen, by thole_attachment_wait() or in the main context of this call.
+ *
+ * Errors are those of %THOLE_CLIENT_ERROR: %THOLE_CLIENT_ERROR_NOT_FOUND, %THOLE_CLIENT_ERROR_FORBIDDEN,
+ * %THOLE_CLIENT_ERROR_ILLEGAL_TRANSITION or %THOLE_CLIENT_ERROR_CONFLICT (it does not run), %THOLE_CLIENT_ERROR_LIMIT or
+ * %THOLE_CLIENT_ERROR_QUOTA_EXCEEDED (too many sessions), %THOLE_CLIENT_ERROR_UNREACHABLE; and %G_IO_ERROR_CANCELLED.
+ *
+ * Since: 1.0
+ */
+void thole_workload_spawn_async (TholeWorkload *self, const char *const *command, GVariant *options,
+                                 GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
+
+/**
+ * thole_workload_spawn_finish:
+ * @self: a #TholeWorkload
+ * @result: the result
+ * @error:
+ *
+ * Ends thole_workload_spawn_async().
+ *
+ * Returns: (transfer full): the program's streams, or %NULL with @error set
+ *
+ * Since: 1.0
+ */
+TholeAttachment *thole_workload_spawn_finish (TholeWorkload *self, GAsyncResult *result, GError **error);
+
+/**
+ * thole_workload_spawn:
+ * @self: a #TholeWorkload
+ * @command: (array zero-terminated=1): the command line
+ * @options: (nullable): a dictionary `a{sv}`: `working_dir`, `env`, `user`, `tty`, `rows`, `cols`, `stop_after` and all else that
+ *   thole_workload_create_session_async() takes
+ * @cancellable: (nullable): a #GCancellable, which also ends the program as long as it runs
+ * @error:
+ *
+ * Runs a program inside whose standard input, output and error are streams, of any length.
+ *
+ * Blocks until it runs; see thole_workload_spawn_async().
+ *
+ * Returns: (transfer full): the program's streams, or %NULL with @error set
+ *
+ * Since: 1.0
+ */
+TholeAttachment *thole_workload_spawn (TholeWorkload *self, const char *const *command, GVariant *options,
+                                       GCancellable *cancellable, GError **error);
+
+/**
  * thole_workload_open_logs_async:
  * @self: a #TholeWorkload
  * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP

@@ -12,6 +12,8 @@
 #include "thole-event-stream.h"
 #include "thole-event.h"
 #include "thole-exec-result.h"
+#include "thole-file.h"
+#include "thole-files.h"
 #include "thole-lifecycle.h"
 #include "thole-list.h"
 #include "thole-object.h"

@@ -13,12 +13,14 @@
 typedef struct _TholeTransport TholeTransport;
 typedef struct _TholeFeed TholeFeed;
 
-/* One call. Errors are those of THOLE_CLIENT_ERROR, and G_IO_ERROR_CANCELLED. */
+/* One call. Errors are those of THOLE_CLIENT_ERROR, G_IO_ERROR_CANCELLED, and those of reading @content. */
 typedef struct
 {
   const TholeClientOperation *operation;
   char *target;      /* (nullable): id or name */
   GVariant *options; /* (nullable): a{sv} */
+  GInputStream *content; /* (nullable): what is uploaded; it stays open */
+  gint64 length;     /* of @content, -1 = up to its end */
 } TholeCall;
 
 /* A subscription to events: @next gives them as a{sv} until the connection ends (THOLE_CLIENT_ERROR_UNREACHABLE). One of them at a
@@ -72,6 +74,7 @@ TholeTransport *thole_transport_http_new (const char *url, const char *token, GE
 TholeTransport *thole_transport_dbus_new (const char *url, GError **error);
 
 TholeCall      *thole_call_new  (const TholeClientOperation *operation, const char *target, GVariant *options);
+TholeCall      *thole_call_copy (const TholeCall *call);
 void            thole_call_free (TholeCall *call);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeCall, thole_call_free)

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The Thole authors
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "private.h"
+#include "content.h"
 #include "thole-dict.h"
 #include "verb.h"
 
@@ -271,12 +271,13 @@ static void
 on_opened (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr(GTask) task = user_data;
-  TholeTransport *transport = thole_client_transport (thole_object_client (g_task_get_source_object (task)));
+  TholeClient *client = thole_object_client (g_task_get_source_object (task));
+  TholeTransport *transport = thole_client_transport (client);
   GError *error = NULL;
   GInputStream *stream = transport->class->open_finish (transport, result, &error);
 
   if (stream != NULL)
-    g_task_return_pointer (task, stream, g_object_unref);
+    g_task_return_pointer (task, thole_content_new_from (client, stream), g_object_unref);
   else
     g_task_return_error (task, error);
 }
@@ -313,13 +314,15 @@ thole_workload_open_logs (TholeWorkload *self, GVariant *options, GCancellable *
 {
   TholeTransport *transport;
   g_autoptr(TholeCall) call = NULL;
+  GInputStream *stream;
 
   g_return_val_if_fail (THOLE_IS_WORKLOAD (self), NULL);
   call = logs_call (self, options);
   transport = thole_client_transport (thole_object_client (THOLE_OBJECT (self)));
   if (!check_options (call->options, error))
     return NULL;
-  return transport->class->open (transport, call, cancellable, error);
+  stream = transport->class->open (transport, call, cancellable, error);
+  return stream != NULL ? thole_content_new_from (thole_object_client (THOLE_OBJECT (self)), stream) : NULL;
 }
 
 /* verbs; those of its life are in lifecycle.c ------------------------------------------------------------- */

@@ -3,100 +3,14 @@
 """Cases of libthole-1 as scripts use it, by introspection, against a real daemon; and the tours of client/examples in C, Python,
 JavaScript. The same ones run over HTTP (client-test.py) and over D-Bus (client-bus-test.py)."""
 import hashlib
-import json
 import os
 import random
 import shutil
 import subprocess
 import time
 
-from daemon import BUILD, SOURCE, sanitized
-from memory import FOREVER, IMAGE, Kept, Skip, case, parallel, patient, script
-
-AGENT = os.path.join(BUILD, "agent", "thole-agent")
-# a language's own program cannot load a sanitized library: it takes the plain one
-PLAIN = os.path.join(SOURCE, "build") if sanitized() else BUILD
-CLIENT, SDK = os.path.join(PLAIN, "client"), os.path.join(PLAIN, "sdk")
-EXAMPLES = os.path.join(SOURCE, "client", "examples")
-Thole = GLib = Gio = None
-
-
-def load():
-    global Thole, GLib, Gio
-    if not os.path.exists(os.path.join(CLIENT, "Thole-1.typelib")):
-        raise Skip("libthole is not built with introspection")
-    try:
-        import gi
-    except ImportError as missing:
-        raise Skip("python3-gi is not installed") from missing
-    gi.require_version("GIRepository", "2.0")
-    from gi.repository import GIRepository
-    GIRepository.Repository.prepend_search_path(CLIENT)
-    GIRepository.Repository.prepend_library_path(CLIENT)
-    gi.require_version("Thole", "1")
-    from gi.repository import Gio as gio, GLib as glib, Thole as thole
-    Thole, GLib, Gio = thole, glib, gio
-
-
-def options(**fields):
-    return Thole.variant_from_json(json.dumps(fields))
-
-
-class Clients(Kept):
-    BACKEND = {"agent": "true"}
-    SETTINGS = {"daemon.agent": AGENT, "events.keep": "1000"}
-    TELLS_CONTROL = True
-
-    def __init__(self):
-        load()
-        super().__init__()
-        self.client = Thole.Client.new_for_url(self.url(), None)
-
-    def url(self):
-        return "unix:" + self.thole.path
-
-    def made(self, words=FOREVER, **request):
-        spec = {"image": IMAGE, "command": list(words)}
-        return self.client.create_workload(options(**{"spec": spec, "wait": "running,stopped,crashed", **request}), None)
-
-    def turn(self, condition, what, seconds=20):
-        """Runs the main context until it holds."""
-        end = time.monotonic() + seconds * patient()
-        context = GLib.MainContext.default()
-        while not condition():
-            if time.monotonic() > end:
-                raise AssertionError(f"{what} does not come")
-            if not context.iteration(False):
-                time.sleep(0.005)
-
-    def done(self, begin, finish, *arguments, seconds=20):
-        """The result of an asynchronous call."""
-        results = []
-        begin(*arguments, None, lambda source, result: results.append(result))
-        self.turn(lambda: results, f"the end of {finish}", seconds)
-        return finish(results[0])
-
-    def refused(self, code, call, *arguments):
-        """The text of the error with which a call ends."""
-        try:
-            call(*arguments)
-        except GLib.Error as error:
-            if not error.matches(Thole.ClientError.quark(), code):
-                raise AssertionError(f"refused with {error.domain} {error.code}: {error.message}") from error
-            return error.message
-        raise AssertionError("it was not refused")
-
-    def again(self, how="kill"):
-        getattr(self.thole, how)()
-        self.thole.start()
-        self.till_ready()
-
-
-def read_all(stream):
-    pieces = []
-    while data := stream.read_bytes(65536, None).get_data():
-        pieces.append(data)
-    return b"".join(pieces)
+from client_base import BUILD, EXAMPLES, PLAIN, Gio, GLib, Thole, options, read_all
+from memory import FOREVER, IMAGE, Skip, case, parallel, patient, script
 
 
 # the tours --------------------------------------------------------------------------------------------------
