@@ -28,7 +28,7 @@ typedef struct
 typedef struct
 {
   GMainLoop *loop;
-  TholeApp *app;
+  TholeApp *app;    /* (nullable): NULL when it has stopped */
 } Daemon;
 
 static gboolean
@@ -80,6 +80,8 @@ on_signal (gpointer user_data)
 {
   Daemon *daemon = user_data;
 
+  if (daemon->app == NULL)
+    return G_SOURCE_CONTINUE;
   thole_notify ("STOPPING=1");
   thole_app_stop (daemon->app);
   return G_SOURCE_CONTINUE;
@@ -92,6 +94,8 @@ on_reload (gpointer user_data)
   g_autoptr (GError) error = NULL;
   g_autofree char *begun = g_strdup_printf ("RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time ());
 
+  if (daemon->app == NULL)
+    return G_SOURCE_CONTINUE;
   thole_notify (begun);
   if (!thole_app_reload (daemon->app, &error))
     g_warning ("the configuration stays as it was: %s", error->message);
@@ -118,32 +122,31 @@ on_stopped (gpointer user_data)
   g_main_loop_quit (((Daemon *) user_data)->loop);
 }
 
+/* The handlers of signals stay until the process ends: one more that comes while the store is closed must not kill it. */
 static int
 run (TholeApp *app)
 {
-  Daemon daemon = { g_main_loop_new (NULL, FALSE), app };
+  Daemon *daemon = g_new (Daemon, 1);
   g_autoptr (GError) error = NULL;
-  guint term = g_unix_signal_add (SIGTERM, on_signal, &daemon);
-  guint interrupt = g_unix_signal_add (SIGINT, on_signal, &daemon);
-  guint reload = 0;
   GSource *watchdog = NULL;
-  gboolean good = thole_app_start (app, on_stopped, &daemon, &error);
+  gboolean good;
 
+  *daemon = (Daemon) { g_main_loop_new (NULL, FALSE), app };
+  g_unix_signal_add (SIGTERM, on_signal, daemon);
+  g_unix_signal_add (SIGINT, on_signal, daemon);
+  good = thole_app_start (app, on_stopped, daemon, &error);
   if (good)
     {
-      reload = g_unix_signal_add (SIGHUP, on_reload, &daemon);
+      g_unix_signal_add (SIGHUP, on_reload, daemon);
       watchdog = thole_watchdog_new (NULL);
       tell_ready (app);
     }
   else
     fprintf (stderr, "tholed: %s\n", error->message);
-  g_main_loop_run (daemon.loop);
-  if (reload != 0)
-    g_source_remove (reload);
+  g_main_loop_run (daemon->loop);
+  daemon->app = NULL;
   thole_source_clear (&watchdog);
-  g_source_remove (term);
-  g_source_remove (interrupt);
-  g_main_loop_unref (daemon.loop);
+  g_clear_pointer (&daemon->loop, g_main_loop_unref);
   return good ? EXIT_DONE : EXIT_NOT_STARTED;
 }
 

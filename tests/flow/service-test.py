@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -353,6 +354,17 @@ def _(t):
     with Daemon(MEMORY, directory=t.new(), environment={"JOURNAL_STREAM": "1:1"}, settings={"daemon.log_level": "debug"}) as thole:
         thole.create({"image": "x"})
         t.true(re.search(r"^(INFO|DEBUG) ", thole.output(), re.M), "a line")
+
+
+@case("however often it is told to end it ends as it should", each=[signal.SIGTERM, signal.SIGINT])
+def _(t, number):
+    with Daemon(MEMORY, directory=t.new()) as thole:
+        thole.create({"image": "x"})
+        thole.process.send_signal(number)
+        while thole.process.poll() is None:
+            thole.process.send_signal(number)
+            thole.process.send_signal(signal.SIGHUP)
+        t.equal(thole.process.returncode, 0)
 
 
 main(Subject)
