@@ -18,13 +18,13 @@ static const CliOption options[] = {
 static const CliColumn columns[] = {
   { N_("NUMBER"), 0, TRUE, FALSE }, { N_("TIME"), 0, FALSE, FALSE },    { N_("WHO"), 0, FALSE, FALSE },
   { N_("FROM"), 0, FALSE, FALSE },  { N_("ACTION"), 0, FALSE, FALSE },  { N_("TARGET"), 12, FALSE, TRUE },
-  { N_("RESULT"), 0, FALSE, FALSE },
+  { N_("RESULT"), 0, FALSE, FALSE },  { N_("DETAIL"), 12, FALSE, TRUE },
 };
 
 static void
 add_row (CliTable *table, GVariant *row)
 {
-  static const char *const texts[] = { "time", "actor", "address", "action", "target", "result" };
+  static const char *const texts[] = { "time", "actor", "address", "action", "target", "result", "detail" };
 
   cli_table_take (table, g_strdup_printf ("%" G_GINT64_FORMAT, thole_dict_int (row, "seq", 0)));
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "operations/trail.h"
 
+#include "files/path.h"
 #include "operations/file.h"
 #include "operations/subject.h"
 #include "thole-dict.h"
@@ -42,10 +43,28 @@ target_of (TholeCall *call)
   return call->body != NULL && g_str_has_prefix (call->def->name, "auth.") ? thole_dict_string (call->body, "email", "") : "";
 }
 
+/* Returns: (transfer full): the path of a file as the caller told it, which may be anything when the call was refused */
+static char *
+detail_of (TholeCall *call)
+{
+  GVariant *from = call->query != NULL && g_variant_n_children (call->query) > 0 ? call->query : call->body;
+  const char *path = from != NULL && g_str_has_prefix (call->def->name, "file.") ? thole_dict_string (from, "path", "") : "";
+  gsize length = strlen (path);
+
+  if (length <= THOLE_FILE_PATH_MAX)
+    return g_strdup (path);
+  length = THOLE_FILE_PATH_MAX;
+  /* no half character */
+  while (length > 0 && ((guchar) path[length] & 0xc0) == 0x80)
+    length--;
+  return g_strdup_printf ("%.*s\u2026", (int) length, path);
+}
+
 static TholeAuditRow *
 make_row (TholeCall *call, const char *target, const char *result)
 {
   const TholePrincipal *principal = call->principal;
+  g_autofree char *detail = detail_of (call);
   gboolean denied = call->reply.problem != NULL
                     && (call->reply.problem->code == THOLE_ERROR_FORBIDDEN || call->reply.problem->code == THOLE_ERROR_UNAUTHENTICATED
                         || call->reply.problem->code == THOLE_ERROR_IDENTITY_MISMATCH);
@@ -59,6 +78,7 @@ make_row (TholeCall *call, const char *target, const char *result)
     [THOLE_AUDIT_REASON] = call->def->permission,
     [THOLE_AUDIT_RESULT] = result,
     [THOLE_AUDIT_REQUEST] = call->request_id,
+    [THOLE_AUDIT_DETAIL] = detail,
   };
 
   return thole_audit_row_new (thole_clock_now (call->operations->clock), texts);

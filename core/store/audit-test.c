@@ -47,7 +47,7 @@ txn_of (guint n, gint64 time)
     {
       g_autofree char *request = g_strdup_printf ("rq-%u", i);
       const char *texts[THOLE_AUDIT_N_TEXTS] = { "us-1", "key ak-1", "192.0.2.1", "workload.stop", "wl-1", "allowed",
-                                                 "workload.stop", "done", request };
+                                                 "workload.stop", "done", request, i % 2 == 0 ? "" : "/etc/motd" };
 
       thole_txn_audit (txn, thole_audit_row_new (time + i, texts));
     }

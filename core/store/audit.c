@@ -9,7 +9,7 @@
 #include "thole-json.h"
 
 const char *const thole_audit_names[THOLE_AUDIT_N_TEXTS] = {
-  "actor", "credential", "address", "action", "target", "decision", "reason", "result", "request",
+  "actor", "credential", "address", "action", "target", "decision", "reason", "result", "request", "detail",
 };
 
 TholeAuditRow *
@@ -71,8 +71,11 @@ thole_audit_hash (const guchar *key, const TholeAuditHead *head, const TholeAudi
   crypto_generichash_update (&state, head->hash, THOLE_AUDIT_HASH);
   feed_number (&state, head->seq + 1);
   feed_number (&state, row->time);
-  for (guint i = 0; i < THOLE_AUDIT_N_TEXTS; i++)
+  for (guint i = 0; i < THOLE_AUDIT_DETAIL; i++)
     feed_text (&state, row->texts[i]);
+  /* rows from before there was one keep their hash */
+  if (row->texts[THOLE_AUDIT_DETAIL][0] != '\0')
+    feed_text (&state, row->texts[THOLE_AUDIT_DETAIL]);
   crypto_generichash_final (&state, out, THOLE_AUDIT_HASH);
 }
 

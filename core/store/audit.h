@@ -19,6 +19,7 @@ typedef enum
   THOLE_AUDIT_REASON,     /* the permission that decided */
   THOLE_AUDIT_RESULT,     /* "done", "begun" or the word of an error */
   THOLE_AUDIT_REQUEST,
+  THOLE_AUDIT_DETAIL,     /* of a file its path, else empty */
   THOLE_AUDIT_N_TEXTS,
 } TholeAuditText;
 

@@ -7,7 +7,7 @@
 
 #include "thole-error.h"
 
-#define COLUMNS "seq, time, actor, credential, address, action, target, decision, reason, result, request, hash"
+#define COLUMNS "seq, time, actor, credential, address, action, target, decision, reason, result, request, detail, hash"
 #define FIRST_TEXT 2
 #define HASH_COLUMN (FIRST_TEXT + THOLE_AUDIT_N_TEXTS)
 #define TRIES 3
@@ -19,7 +19,7 @@ gboolean
 thole_sqlite_audit_add (TholeConnection *connection, const guchar *key, TholeAuditHead *head, TholeAuditRow *row, GError **error)
 {
   sqlite3_stmt *statement = thole_connection_prepare (
-    connection, "INSERT INTO audit (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", error);
+    connection, "INSERT INTO audit (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", error);
   TholeAuditHead next = { head->seq + 1 };
 
   if (statement == NULL)

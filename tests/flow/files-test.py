@@ -258,7 +258,7 @@ def _(t):
     t.equal(t.read(workload, "/kept").body, b"as it was")
     t.read(workload, "/half").expect(404)
     rows = t.thole.get("/v1/audit?action=file.write&tail=true").expect(200).json["items"]
-    t.equal(rows[-1]["target"], workload["id"])
+    t.equal((rows[-1]["target"], rows[-1]["detail"]), (workload["id"], "/half"))
 
 
 @case("what is larger than an upload may be", each=["told before", "found out"])
@@ -373,7 +373,29 @@ def _(t):
     other.get(t.url(workload, "/", verb="/list")).expect(200)
     for action in ("file.read", "file.list"):
         row = t.thole.get(f"/v1/audit?action={action}&tail=true").expect(200).json["items"][-1]
-        t.equal((row["actor"], row["target"], row["result"]), ("bootstrap", workload["id"], "done"))
+        t.equal((row["actor"], row["target"], row["detail"], row["result"]),
+                ("bootstrap", workload["id"], "/file" if action == "file.read" else "/", "done"))
+
+
+@case("the audit tells which path, and what was refused, too; never what is in it")
+def _(t):
+    workload = t.run(FOREVER)
+
+    def rows(action):
+        found = t.thole.get(f"/v1/audit?action={action}&target={workload['id']}").expect(200).json["items"]
+        return [(row["detail"], row["result"]) for row in found]
+    t.write(workload, "/a b/\u00e4", b"what is in it", "&parents=true").expect(201)
+    t.equal(rows("file.write"), [("/a b/\u00e4", "begun")])
+    t.thole.post(t.url(workload, "", verb="/mkdir").partition("?")[0], {"path": "/made"}).expect(201)
+    t.equal(rows("file.mkdir"), [("/made", "begun")])
+    t.thole.post(t.url(workload, "", verb="/archive").partition("?")[0], {"path": "/made"}).expect(200)
+    t.equal(rows("file.archive"), [("/made", "done")])
+    t.thole.request("POST", t.url(workload, "/nowhere", verb="/extract"), archive(("x", b"")),
+                    {"Content-Type": "application/octet-stream"}).expect(404)
+    t.equal(rows("file.extract"), [("/nowhere", "begun"), ("/nowhere", "not_found")])
+    text = t.thole.get("/v1/audit?limit=1000").text
+    t.true("what is in it" not in text, "no content")
+    t.equal(t.thole.get("/v1/audit/verify").expect(200).json["good"], True)
 
 
 if __name__ == "__main__":

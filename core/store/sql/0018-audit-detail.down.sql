@@ -1,0 +1,3 @@
+-- SPDX-FileCopyrightText: The Thole authors
+-- SPDX-License-Identifier: LGPL-2.1-or-later
+ALTER TABLE audit DROP COLUMN detail;
