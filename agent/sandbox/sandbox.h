@@ -65,6 +65,8 @@ typedef struct
 bool state_write (const SandboxState *state, bool durable);
 unsigned long long state_began (pid_t pid);
 int64_t state_now (void);
+/* ms, of a clock that nobody sets */
+int64_t state_clock (void);
 
 /* enter.c: becomes bwrap; returns only when it cannot. @joined: it is in its control groups. */
 void enter (const SandboxPlan *plan, int link, bool joined);

@@ -19,6 +19,15 @@ state_now (void)
   return (int64_t) time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
+int64_t
+state_clock (void)
+{
+  struct timespec time;
+
+  clock_gettime (CLOCK_MONOTONIC, &time);
+  return (int64_t) time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
 unsigned long long
 state_began (pid_t pid)
 {

@@ -36,6 +36,8 @@
 #define DRAIN_MS 2000
 /* read of one stream before others have their turn */
 #define TURN 16
+/* until its state is brought to the disk: to wait for that at once would hold up what the program says first */
+#define SETTLE_MS 100
 /* the supervisor of the run before may be about to end */
 #define LOCK_TRIES 100
 #define LOCK_PAUSE_MS 20
@@ -61,6 +63,7 @@ typedef struct
   int first;               /* of the first process, -1 = it has not spoken */
   bool running, ended;     /* the main program was started, has ended */
   bool killed, told;
+  int64_t settle;          /* when its state is to be brought to the disk, 0 = it is there */
   uint32_t serial, number;
   Peer peers[PEERS];
   char words[WORDS];       /* what bwrap says */
@@ -86,6 +89,21 @@ report_error (Supervisor *self, int code, const char *text)
 
   snprintf (line, sizeof line, "error %d %s\n", code, text);
   report (self, line);
+}
+
+static void
+write_state (Supervisor *self)
+{
+  state_write (&self->state, false);
+  if (self->settle == 0)
+    self->settle = state_clock () + SETTLE_MS;
+}
+
+static void
+settle (Supervisor *self)
+{
+  self->settle = 0;
+  state_write (&self->state, true);
 }
 
 static void
@@ -171,9 +189,8 @@ static void
 freeze (Supervisor *self, Peer *peer)
 {
   self->state.paused = self->message.head.value != 0;
-  state_write (&self->state, false);
+  write_state (self);
   forward (self, peer);
-  state_write (&self->state, true);
 }
 
 static void
@@ -257,12 +274,10 @@ started (Supervisor *self)
   take_streams (self);
   self->running = true;
   self->state.started = state_now ();
-  state_write (&self->state, false);
+  write_state (self);
   unlink (THOLE_SANDBOX_STATE_BEFORE);
   snprintf (line, sizeof line, "ok %d\n", (int) self->state.pid);
   report (self, line);
-  /* it need not be waited for */
-  state_write (&self->state, true);
 }
 
 static void
@@ -373,6 +388,15 @@ drain (Supervisor *self, TholeLogSource *source)
       return;
 }
 
+/* -1 = for as long as it takes */
+static int
+patience (const Supervisor *self)
+{
+  int64_t left = self->settle - state_clock ();
+
+  return self->settle == 0 ? -1 : left > 0 ? (int) left : 0;
+}
+
 static bool
 step (Supervisor *self)
 {
@@ -383,7 +407,7 @@ step (Supervisor *self)
 
   for (int i = 0; i < PEERS; i++)
     waits[6 + i] = (struct pollfd){ self->peers[i].fd, POLLIN, 0 };
-  if (poll (waits, 6 + PEERS, -1) < 0)
+  if (poll (waits, 6 + PEERS, patience (self)) < 0)
     return errno == EINTR;
   for (int i = 0; i < 2; i++)
     if (waits[4 + i].revents != 0)
@@ -397,6 +421,8 @@ step (Supervisor *self)
       serve_peer (self, &self->peers[i]);
   if (waits[1].revents != 0)
     accept_peer (self);
+  if (patience (self) == 0)
+    settle (self);
   return waits[0].revents == 0 || take_signals (self);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "box.h"
+#include "seal.h"
 #include "thole-sandbox-protocol.h"
 #include "tree.h"
 
@@ -36,19 +37,6 @@ fail (const char *path, GError **error)
   g_set_error (error, THOLE_ERROR, errno == ENOSPC || errno == EDQUOT ? THOLE_ERROR_LIMIT : THOLE_ERROR_FAILED, "%s: %s", path,
                g_strerror (errno));
   return FALSE;
-}
-
-static gboolean
-sync_folder (const char *path, GError **error)
-{
-  int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  gboolean done = fd >= 0 && fsync (fd) == 0;
-  int problem = errno;
-
-  if (fd >= 0)
-    close (fd);
-  errno = problem;
-  return done || fail (path, error);
 }
 
 static gboolean
@@ -153,28 +141,28 @@ local_box_free (gpointer data)
   g_free (self);
 }
 
-/* Has it a record that nobody can make sense of, as a machine that goes off may leave it? */
+/* Has it what nobody can make sense of, as a machine that goes off may leave it? */
 static gboolean
-is_broken (LocalBox *self)
+is_broken (const char *folder)
 {
-  g_autofree char *lock = g_build_filename (self->folder, THOLE_SANDBOX_LOCK, NULL), *text = NULL;
-  g_autofree char *path = g_build_filename (self->folder, LOCAL_BOX_RECORD, NULL);
+  g_autofree char *lock = g_build_filename (folder, THOLE_SANDBOX_LOCK, NULL), *text = NULL;
+  g_autofree char *path = g_build_filename (folder, LOCAL_BOX_RECORD, NULL);
   g_autoptr(GVariant) record = NULL;
   g_autoptr(GError) error = NULL;
   gsize length;
 
-  if (!g_file_test (self->folder, G_FILE_TEST_IS_DIR) || local_box_is_locked (lock))
+  if (!g_file_test (folder, G_FILE_TEST_IS_DIR) || local_box_is_locked (lock))
     return FALSE;
   if (!g_file_get_contents (path, &text, &length, &error))
     return g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
   record = thole_json_parse (text, length, NULL);
-  return record == NULL || !g_variant_is_of_type (record, G_VARIANT_TYPE_VARDICT);
+  return record == NULL || !g_variant_is_of_type (record, G_VARIANT_TYPE_VARDICT) || !local_seal_holds (folder);
 }
 
 static gboolean
 place (LocalBox *self, GError **error)
 {
-  gboolean broken = is_broken (self);
+  gboolean broken = is_broken (self->folder);
 
   if (broken && g_rename (self->folder, self->away) < 0)
     return fail (self->folder, error);
@@ -183,47 +171,17 @@ place (LocalBox *self, GError **error)
   return g_rename (self->hidden, self->folder) == 0 || fail (self->folder, error);
 }
 
-/* What a sandbox cannot be without, and that it is there. All of it is on its way before any of it is waited for, so that the file
- * system does it at once. A machine that goes off meanwhile leaves all, nothing, or what is_broken() knows. */
-static gboolean
-settle (LocalBox *self, GError **error)
-{
-  static const char *const names[] = { THOLE_SANDBOX_PLAN, LOCAL_BOX_RECORD };
-  int fds[G_N_ELEMENTS (names)], problem = 0;
-
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    {
-      g_autofree char *path = g_build_filename (self->folder, names[i], NULL);
-
-      fds[i] = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-      if (fds[i] >= 0)
-        sync_file_range (fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
-    }
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    {
-      if (problem == 0 && (fds[i] < 0 || fdatasync (fds[i]) < 0))
-        problem = errno;
-      if (fds[i] >= 0)
-        close (fds[i]);
-    }
-  errno = problem;
-  return problem == 0 ? sync_folder (self->boxes, error) : fail (self->folder, error);
-}
-
 gboolean
 local_box_make (gpointer data, GError **error)
 {
   LocalBox *self = data;
 
+  local_seal_add (self->plan, self->files);
   if (make_folders (self->hidden, error) && write_files (self->hidden, self->files, error)
       && write_file (self->hidden, THOLE_SANDBOX_PLAN, self->plan->data, self->plan->len, error)
       && write_file (self->hidden, LOCAL_BOX_RECORD, self->record, strlen (self->record), error)
       && place (self, error))
-    {
-      if (settle (self, error))
-        return TRUE;
-      g_rename (self->folder, self->hidden);
-    }
+    return TRUE;
   local_tree_remove (self->hidden);
   return FALSE;
 }
@@ -249,6 +207,7 @@ struct _LocalSweep
   char *boxes, *prefix;
   char *parents[LOCAL_GROUPS];
   gboolean hidden;
+  GPtrArray *broken;
 };
 
 LocalSweep *
@@ -259,6 +218,7 @@ local_sweep_new (TholeDriver *driver, gboolean hidden)
   self->boxes = g_build_filename (driver->config->state_dir, "boxes", NULL);
   self->prefix = g_strdup_printf ("%.8s-", driver->config->instance);
   self->hidden = hidden;
+  self->broken = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; i < LOCAL_GROUPS; i++)
     self->parents[i] = g_strdup (driver->groups.parents[i]);
   return self;
@@ -269,6 +229,7 @@ local_sweep_free (LocalSweep *self)
 {
   for (guint i = 0; i < LOCAL_GROUPS; i++)
     g_free (self->parents[i]);
+  g_ptr_array_unref (self->broken);
   g_free (self->boxes);
   g_free (self->prefix);
   g_free (self);
@@ -290,6 +251,24 @@ sweep_groups (LocalSweep *self, const char *parent)
     }
 }
 
+/* Those that are supervised are no less whole than their supervisor found them. */
+static void
+sweep_broken (LocalSweep *self, const char *name, const char *path)
+{
+  g_autofree char *away = hidden_path (self->boxes, GONE, name);
+
+  if (!is_broken (path) || g_rename (path, away) < 0)
+    return;
+  local_tree_remove (away);
+  g_ptr_array_add (self->broken, g_strdup (name));
+}
+
+const GPtrArray *
+local_sweep_broken (LocalSweep *self)
+{
+  return self->broken;
+}
+
 void
 local_sweep_run (LocalSweep *self)
 {
@@ -297,12 +276,14 @@ local_sweep_run (LocalSweep *self)
   const char *name;
 
   while (list != NULL && (name = g_dir_read_name (list)) != NULL)
-    if (g_str_has_prefix (name, NEW) || g_str_has_prefix (name, GONE))
-      {
-        g_autofree char *path = g_build_filename (self->boxes, name, NULL);
+    {
+      g_autofree char *path = g_build_filename (self->boxes, name, NULL);
 
+      if (g_str_has_prefix (name, NEW) || g_str_has_prefix (name, GONE))
         local_tree_remove (path);
-      }
+      else if (g_str_has_prefix (name, self->prefix))
+        sweep_broken (self, name, path);
+    }
   for (guint i = 0; i < LOCAL_GROUPS; i++)
     if (self->parents[i] != NULL)
       sweep_groups (self, self->parents[i]);

@@ -119,7 +119,7 @@ phase_of (const char *text, gboolean held, gboolean *lost)
 {
   if (text == NULL)
     return held ? LOCAL_STARTING : LOCAL_CREATED;
-  if (g_str_has_prefix (text, "phase=exited"))
+  if (g_str_has_prefix (text, "phase=exited") && (g_str_has_suffix (text, "\noom=0\n") || g_str_has_suffix (text, "\noom=1\n")))
     return LOCAL_EXITED;
   if (g_str_has_prefix (text, "phase=running") || g_str_has_prefix (text, "phase=paused"))
     {

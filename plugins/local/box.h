@@ -53,15 +53,17 @@ LocalBox  *local_box_new    (TholeDriver *driver, const char *id, GVariant *reco
 /* To be removed. */
 LocalBox  *local_box_old    (TholeDriver *driver, const char *id);
 void       local_box_free   (gpointer self);
-/* All of it appears at once and stays, or nothing, in place of what nobody understands. These wait for the disk. */
+/* All of it appears at once, or nothing, in place of what nobody understands. That it stays when the machine goes off is for settle.h. */
 gboolean   local_box_make   (gpointer self, GError **error);
 gboolean   local_box_remove (gpointer self, GError **error);
 /* Tells the daemon that something happened to it. @role: NULL = of its record */
 void       local_box_tell   (TholeDriver *driver, const char *id, const char *role, const char *action);
 
-/* What others left behind: control groups without a sandbox, and, when @hidden, folders that were being made or removed, which must not be
- * while this daemon does such things. `run` is for a thread. */
+/* What others left behind: control groups without a sandbox, and, when @hidden, folders that were being made or removed, or are not whole:
+ * not while this daemon does such things. `run` is for a thread. */
 typedef struct _LocalSweep LocalSweep;
 LocalSweep *local_sweep_new  (TholeDriver *driver, gboolean hidden);
 void        local_sweep_run  (LocalSweep *self);
+/* Names of those that were not whole, and are gone now. Returns: (transfer none) (element-type utf8) */
+const GPtrArray *local_sweep_broken (LocalSweep *self);
 void        local_sweep_free (LocalSweep *self);

@@ -23,6 +23,8 @@ struct _TholeDriver
   GHashTable *watches;   /* id -> LocalWatch: sandboxes that run */
   GHashTable *making;    /* id of what is being created -> GPtrArray of GTask: other calls that create it */
   guint aside;           /* what is done in threads */
+  GPtrArray *unsettled;  /* folders of sandboxes that may not be on the disk yet */
+  GSource *settling;     /* until they are brought there */
   GTask *closing;        /* waits for that, NULL = not closed */
   GHashTable *execs;     /* exec id -> LocalExec, not owned: those of this daemon */
 };

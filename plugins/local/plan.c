@@ -13,6 +13,7 @@
 #include "box.h"
 #include "etc.h"
 #include "place.h"
+#include "seal.h"
 #include "spec-check.h"
 #include "thole-sandbox-protocol.h"
 #include "user.h"
@@ -23,8 +24,8 @@
 #define OWN_PIDS 2
 #define SHM_SIZE (64 * 1024 * 1024)
 #define FILES_MAX 1024
-/* bytes: for limits that are changed later */
-#define RESERVE 8192
+/* bytes: for limits that are changed later, and for the seal */
+#define RESERVE 98304
 #define LIMITS_END "limits=done"
 
 typedef struct
@@ -150,6 +151,7 @@ add_limits (Plan *self, GVariant *resources)
   double cpu = resources != NULL ? thole_dict_double (resources, "cpu", 0) : 0;
   gboolean counted = pids > 0 && !is_pids_group (groups, memory, pids, cpu);
 
+  add (self->out, "sealed", "1");
   limit_groups (self, memory, counted ? 0 : pids, cpu);
   if (oom != NULL && memory > 0)
     add (self->out, "oom", oom);
@@ -171,8 +173,9 @@ local_plan_limit (TholeDriver *driver, const char *id, const char *plan, gsize l
   if (rest != NULL)
     {
       rest += sizeof LIMITS_END;
-      g_byte_array_append (self.out, (const guint8 *) rest, (guint) (length - (gsize) (rest - plan)));
+      g_byte_array_append (self.out, (const guint8 *) rest, (guint) (local_seal_begins (plan, length) - (gsize) (rest - plan)));
     }
+  local_seal_add (self.out, NULL);
   return self.out;
 }
 

@@ -13,6 +13,7 @@
 #include "box.h"
 #include "etc.h"
 #include "filter.h"
+#include "settle.h"
 #include "watch.h"
 
 #define VERSION_WORDS "bubblewrap "
@@ -31,6 +32,7 @@ driver_clear (gpointer box)
   TholeDriver *self = box;
 
   g_clear_pointer (&self->watches, g_hash_table_unref);
+  g_clear_pointer (&self->unsettled, g_ptr_array_unref);
   g_clear_pointer (&self->making, g_hash_table_unref);
   g_clear_pointer (&self->execs, g_hash_table_unref);
   g_clear_pointer (&self->config, local_config_free);
@@ -103,6 +105,7 @@ local_open (TholeHost *host, const TholeHostOps *ops, GVariant *config, GError *
   self->config = g_steal_pointer (&own);
   self->watches = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) local_watch_free);
   self->making = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_ptr_array_unref);
+  self->unsettled = g_ptr_array_new_with_free_func (g_free);
   self->execs = g_hash_table_new (g_str_hash, g_str_equal);
   return self;
 }
@@ -113,6 +116,7 @@ local_close_async (TholeDriver *self, GAsyncReadyCallback callback, gpointer use
   g_autoptr(GTask) task = thole_task_new (NULL, callback, user_data);
 
   g_hash_table_remove_all (self->watches);
+  local_settle_now (self);
   self->host = NULL;
   if (self->aside > 0)
     self->closing = g_steal_pointer (&task);
@@ -216,6 +220,16 @@ make_files (GTask *task, gpointer source, gpointer data, GCancellable *cancellab
 }
 
 static void
+tell_broken (TholeDriver *self, LocalSweep *sweep)
+{
+  const GPtrArray *names = local_sweep_broken (sweep);
+
+  for (guint i = 0; i < names->len && self->host != NULL; i++)
+    local_log (self, G_LOG_LEVEL_WARNING, "sandbox %s was not whole on the disk, as a machine that goes off may leave it: it was removed",
+               (const char *) names->pdata[i]);
+}
+
+static void
 on_files (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr(GTask) task = user_data;
@@ -223,6 +237,7 @@ on_files (GObject *source, GAsyncResult *result, gpointer user_data)
   Files *files = g_task_get_task_data (G_TASK (result));
   GError *error = NULL;
 
+  tell_broken (job->driver, files->sweep);
   if (g_task_propagate_boolean (G_TASK (result), &error))
     {
       job->driver->ready = TRUE;

@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "box.h"
+#include "seal.h"
 #include "slots.h"
 #include "thole-agent-protocol.h"
+#include "thole-sandbox-protocol.h"
 #include "watch.h"
 
 #define LINE_SIZE 4096
@@ -150,6 +152,19 @@ spawn (Start *self, GError **error)
                                    NULL, NULL, &self->pid, NULL, &self->fd, NULL, error);
 }
 
+/* Of what is on the disk; the files beside it were looked at when the backend began. */
+static gboolean
+check_plan (Start *self, GError **error)
+{
+  g_autofree char *path = local_box_path (self->job.driver, self->job.id, THOLE_SANDBOX_PLAN), *plan = NULL;
+  gsize length;
+
+  if (g_file_get_contents (path, &plan, &length, NULL) && local_seal_intact (plan, length))
+    return TRUE;
+  g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_FAILED, "its plan is not whole, as a machine that goes off may leave it: make it anew");
+  return FALSE;
+}
+
 static void
 begin (GTask *task)
 {
@@ -161,6 +176,11 @@ begin (GTask *task)
   start->length = 0;
   memset (start->line, 0, sizeof start->line);
   start->tries++;
+  if (!check_plan (start, &error))
+    {
+      g_task_return_error (task, g_steal_pointer (&error));
+      return;
+    }
   if (!spawn (start, &error))
     {
       g_task_return_new_error (task, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", start->job.driver->config->runner, error->message);

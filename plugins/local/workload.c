@@ -8,6 +8,8 @@
 #include "aside.h"
 #include "box.h"
 #include "plan.h"
+#include "seal.h"
+#include "settle.h"
 #include "slots.h"
 #include "spec-check.h"
 #include "talk.h"
@@ -142,9 +144,12 @@ on_made (GTask *task, GError *error)
     else
       created (others->pdata[i], TRUE);
   if (error != NULL)
-    g_task_return_error (task, error);
-  else
-    created (task, FALSE);
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  local_settle_later (job->driver, job->id);
+  created (task, FALSE);
 }
 
 static GVariant *
@@ -172,6 +177,7 @@ create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant *optio
   g_autoptr(GHashTable) files = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_bytes_unref);
   g_autoptr(GVariant) there = local_box_record (self, id, NULL), secrets = thole_dict_value (options, "secrets", "a{say}");
   const char *agent = thole_dict_string (options, "agent", "");
+  g_autofree char *folder = local_box_path (self, id, NULL);
   g_autoptr(GVariant) record = NULL;
   g_autoptr(GByteArray) plan = NULL;
   GPtrArray *others = g_hash_table_lookup (self->making, id);
@@ -184,7 +190,7 @@ create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant *optio
       g_ptr_array_add (others, g_steal_pointer (&task));
       return;
     }
-  if (there != NULL)
+  if (there != NULL && (local_box_runs (self, id) || local_seal_holds (folder)))
     {
       created (task, TRUE);
       return;

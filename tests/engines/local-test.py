@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Sandboxes of this machine, without any engine, through the daemon. With THOLE_LONG=1: 50 kills of the daemon, 100 sandboxes."""
 import os
+import random
 import shutil
 import signal
 import socket
@@ -534,6 +535,39 @@ def _(t):
     t.verb(workload, "start", wait="running")
     t.thole.remove(workload)
     t.until(lambda: not t.left()["groups"], 20, "the removal of control groups")
+
+
+@case("what a machine that went off left of a sandbox is whole, or told as not whole and made anew", "LC-13")
+def _(t):
+    t.thole.post("/v1/secrets", {"name": "half-secret", "value": "a secret\n" * 50}).expect(201, 409)
+    parts = ("plan", "plan", "record", "file-", "file-", "state", "log")
+    workloads = [t.ended("cat /tmp/given /run/key | cksum; exit 3", files=[{"path": "/tmp/given", "content": "given\n" * 100},
+                                                                          {"path": "/run/key", "secret": "half-secret"}]) for _ in parts]
+    said = t.logs(workloads[0])
+    boxes = [t.box(workload) for workload in workloads]
+    t.thole.kill()
+    t.until(lambda: not t.supervisors(), 20, "the end of the supervisors")
+    for number, (part, box) in enumerate(zip(parts, boxes)):
+        names = sorted(os.path.join(path, name) for path, _, files in os.walk(box) for name in files
+                       if os.path.relpath(os.path.join(path, name), box).startswith(part) and os.path.getsize(os.path.join(path, name)))
+        name = names[-1 - number % 2 if part == "file-" else -1]
+        size = os.path.getsize(name)
+        os.truncate(name, random.randrange(size))
+        # or as long as it was, and not written
+        os.truncate(name, size if number % 2 else os.path.getsize(name))
+    t.thole.start()
+    t.wait_ready()
+    with open(t.thole.log, encoding="utf-8", errors="replace") as file:
+        told = file.read()
+    for part, box, workload in zip(parts, boxes, workloads):
+        broken = part not in ("state", "log")
+        t.equal(f"sandbox {os.path.basename(box)} was not whole on the disk" in told, broken, f"{part}: what is told")
+        t.equal(os.path.exists(box), not broken, f"{part}: is it there")
+        t.equal(t.get(workload)["exit_code"], 3, f"{part}: how it ended")
+        t.verb(workload, "start", wait="running,stopped,crashed,error")
+        ended = t.thole.wait(workload, "stopped,crashed,error", 30)
+        t.equal(ended["exit_code"], 3, f"{part}: {ended}")
+        t.equal(t.logs(workload)[-len(said):], said, f"{part}: what it says when it runs again")
 
 
 @case(f"{SANDBOXES} sandboxes, started and stopped: no process, mount, control group or file is left", "LC-13")

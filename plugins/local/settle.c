@@ -1,0 +1,103 @@
+/* SPDX-FileCopyrightText: The Thole authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "settle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "aside.h"
+#include "box.h"
+#include "thole-sandbox-protocol.h"
+
+/* what starts has started by then, and does not wait for the same disk */
+#define SETTLE_MS 100
+
+static gboolean
+sync_one (const char *path, GError **error)
+{
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), problem;
+  gboolean done = fd >= 0 && fsync (fd) == 0;
+
+  problem = errno;
+  if (fd >= 0)
+    close (fd);
+  /* it may have been removed since, and nobody opens a socket */
+  if (done || problem == ENOENT || problem == ENXIO)
+    return TRUE;
+  g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", path, g_strerror (problem));
+  return FALSE;
+}
+
+static gboolean
+sync_all (const char *folder, GError **error)
+{
+  g_autoptr(GDir) list = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while (list != NULL && (name = g_dir_read_name (list)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+
+      if (!sync_one (path, error))
+        return FALSE;
+    }
+  return sync_one (folder, error);
+}
+
+static gboolean
+settle (gpointer data, GError **error)
+{
+  GPtrArray *folders = data;
+  g_autofree char *parent = g_path_get_dirname (folders->pdata[0]);
+
+  for (guint i = 0; i < folders->len; i++)
+    if (!sync_all (folders->pdata[i], error))
+      return FALSE;
+  return sync_one (parent, error);
+}
+
+static void
+on_settled (GTask *task, GError *error)
+{
+  LocalJob *job = g_task_get_task_data (task);
+
+  if (error != NULL && job->driver->host != NULL)
+    local_log (job->driver, G_LOG_LEVEL_WARNING, "a sandbox may not outlast that the machine goes off: %s", error->message);
+  g_clear_error (&error);
+  g_task_return_boolean (task, TRUE);
+}
+
+void
+local_settle_now (TholeDriver *driver)
+{
+  g_autoptr(GTask) task = NULL;
+
+  thole_timer_clear (&driver->settling);
+  if (driver->unsettled->len == 0)
+    return;
+  task = local_job_new (driver, "", sizeof (LocalJob), NULL, NULL, NULL, NULL, NULL);
+  local_aside (task, settle, driver->unsettled, (GDestroyNotify) g_ptr_array_unref, on_settled);
+  driver->unsettled = g_ptr_array_new_with_free_func (g_free);
+}
+
+static gboolean
+on_time (gpointer user_data)
+{
+  local_settle_now (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+void
+local_settle_later (TholeDriver *driver, const char *id)
+{
+  g_ptr_array_add (driver->unsettled, local_box_path (driver, id, NULL));
+  if (driver->host == NULL)
+    local_settle_now (driver);
+  if (driver->settling != NULL || driver->unsettled->len == 0)
+    return;
+  driver->settling = g_timeout_source_new (SETTLE_MS);
+  g_source_set_callback (driver->settling, on_time, driver, NULL);
+  g_source_attach (driver->settling, g_main_context_get_thread_default ());
+}
