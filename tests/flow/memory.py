@@ -61,6 +61,30 @@ class Memory(Checks):
         self.thole.process.send_signal(signal.SIGHUP)
         self.until(lambda: self.thole.output().count(told) > before, 60, "the end of the reload")
 
+    def away(self, after):
+        """Waits until the daemon has told, after this event, that its engine is away: it may be back by then."""
+        self.until(lambda: self.told(after)[:1], what="the backend is unavailable", pause=0.01)
+
+    def told(self, after):
+        """The states of the backend that were told after an event."""
+        return [event["data"]["state"] for event in self.thole.events(after) if event["type"] == "backend.state"]
+
+    def while_away(self, check):
+        """Calls check(seconds) while the engine is away; when it is back before the end of a check that fails, then once more,
+        for longer: how long an absence is enough is not known of a machine with other work."""
+        for seconds in (1.5, 6, 24):
+            self.till_ready()
+            begin = self.thole.events()[-1]["seq"]
+            self.order("engine-down", str(seconds))
+            self.away(begin)
+            try:
+                return check()
+            except AssertionError:
+                back = self.backend()["state"] == "ready" or "ready" in self.told(begin)
+                if not back or seconds == 24:
+                    raise
+        return None
+
     # workloads -------------------------------------------------------------------------------------
 
     def spec(self, words=(), **spec):
@@ -85,7 +109,7 @@ class Memory(Checks):
         sign = "&".join([f"{key}={value}" for key, value in query.items()] + ([f"wait={wait}"] if wait else []))
         return self.thole.post(f"/v1/workloads/{workload['id']}/{verb}" + ("?" + sign if sign else ""), body).expect(*status)
 
-    def wait(self, workload, states, timeout=20):
+    def wait(self, workload, states, timeout=90):
         return self.thole.wait(workload, states, timeout)
 
     def exec(self, workload, words, status=(200,), **body):

@@ -18,6 +18,7 @@ import time
 import traceback
 
 CASES = []
+HANG = 60  # seconds after which what was waited for is taken not to come, on however busy a machine
 
 
 class Skip(Exception):
@@ -59,8 +60,10 @@ class Checks:
         if part not in text:
             raise AssertionError(f"{what} lacks {part!r:.500}: {text!r:.2000}")
 
-    def until(self, condition, seconds=10, what="the condition", pause=0.05):
-        """Waits until condition() is true and gives its value."""
+    def until(self, condition, seconds=HANG, what="the condition", pause=0.05):
+        """Waits until condition() is true and gives its value. The time only ends a run in which it never comes: it is never
+        less than HANG."""
+        seconds = max(seconds, HANG)
         end = time.monotonic() + seconds
         while True:
             value = condition()

@@ -8,41 +8,35 @@ import time
 from memory import FOREVER, STUBBORN, Memory, case, main, parallel, script
 
 
-def timed(function):
-    begin = time.monotonic()
-    value = function()
-    return time.monotonic() - begin, value
+LONG = 600  # seconds, longer than a client waits for an answer: one that comes did not wait for its time
 
 
 @case("GET waits until the state is reached", proves="LC-26")
 def _(t):
     workload = t.run(script("sleep 0.7", "exit 0"), wait="running")
-    took, reply = timed(lambda: t.thole.get(f"/v1/workloads/{workload['id']}?wait=stopped&timeout=10"))
+    reply = t.thole.get(f"/v1/workloads/{workload['id']}?wait=stopped&timeout={LONG}")
     t.equal((reply.status, reply.json["state"]), (200, "stopped"))
-    t.true(took < 5, "at once when it is reached")
 
 
 @case("a wait for what is so already answers at once")
 def _(t):
     workload = t.run(FOREVER)
-    took, _ = timed(lambda: t.wait(workload, "stopped,running"))
-    t.true(took < 2, "at once")
+    t.thole.get(f"/v1/workloads/{workload['id']}?wait=stopped,running&timeout={LONG}").expect(200)
 
 
 @case("a wait that runs out is 504 with the resource", proves="LC-26")
 def _(t):
     workload = t.run(FOREVER)
-    took, reply = timed(lambda: t.thole.get(f"/v1/workloads/{workload['id']}?wait=stopped&timeout=0.3"))
-    reply.expect(504)
+    begin = time.monotonic()
+    reply = t.thole.get(f"/v1/workloads/{workload['id']}?wait=stopped&timeout=0.3").expect(504)
     t.equal((reply.code, reply.json["resource"]["id"]), ("timeout", workload["id"]))
-    t.true(0.25 < took < 3, "about the time given")
+    t.true(time.monotonic() - begin > 0.25, "not before its time")
 
 
 @case("a verb whose workload comes to rest elsewhere says so at once")
 def _(t):
     workload = t.run(FOREVER)
-    took, reply = timed(lambda: t.verb(workload, "stop", wait="crashed", timeout=20, status=(409,)))
-    t.true(took < 5, "at once")
+    reply = t.verb(workload, "stop", wait="crashed", timeout=LONG, status=(409,))
     t.holds(reply.json["detail"], "stopped")
     t.equal(reply.json["resource"]["state"], "stopped")
 
@@ -58,9 +52,9 @@ def _(t):
 def _(t):
     workload = t.run(STUBBORN)
     t.order("faults", f"workload.remove:delay=300:id={workload['id']}")
-    took, reply = timed(lambda: t.thole.delete(f"/v1/workloads/{workload['id']}?force=true&wait=deleted"))
-    t.equal(reply.status, 204)
-    t.true(took > 0.25, "not before")
+    begin = time.monotonic()
+    t.thole.delete(f"/v1/workloads/{workload['id']}?force=true&wait=deleted").expect(204)
+    t.true(time.monotonic() - begin > 0.25, "not before")
     t.order("faults")
 
 
@@ -69,11 +63,11 @@ def _(t):
     workload = t.run(FOREVER)
     replies = []
     waiter = threading.Thread(target=lambda: replies.append(
-        t.thole.get(f"/v1/workloads/{workload['id']}?wait=crashed&timeout=20")))
+        t.thole.get(f"/v1/workloads/{workload['id']}?wait=crashed&timeout={LONG}")))
     waiter.start()
     time.sleep(0.2)
     t.thole.remove(workload)
-    waiter.join(10)
+    waiter.join(90)
     t.equal(len(replies), 1)
     t.among(replies[0].status, (404, 410))
 
@@ -81,29 +75,29 @@ def _(t):
 @case("a hundred wait at once")
 def _(t):
     workload = t.run(script("sleep 1", "exit 0"), wait="running")
-    replies = parallel(100, lambda _: t.thole.get(f"/v1/workloads/{workload['id']}?wait=stopped&timeout=20"))
+    replies = parallel(100, lambda _: t.thole.get(f"/v1/workloads/{workload['id']}?wait=stopped&timeout={LONG}"))
     t.equal({(reply.status, reply.json["state"]) for reply in replies}, {(200, "stopped")})
 
 
 @case("a client that goes away does not stop the work")
 def _(t):
     connection = t.thole.connection()
-    connection.request("POST", "/v1/workloads?wait=stopped", '{"name":"left","spec":{"image":"app","command":["sleep","0.5"]}}',
+    connection.request("POST", "/v1/workloads?wait=stopped", '{"name":"left","spec":{"image":"app","command":["forever"]}}',
                        {"Content-Type": "application/json"})
-    time.sleep(0.1)
+    t.until(lambda: t.thole.get("/v1/workloads/left").status == 200, what="its work has begun")
     connection.close()
-    t.equal(t.wait({"id": "left"}, "stopped")["exit_code"], 0)
+    t.order("exit", t.wait({"id": "left"}, "running")["id"], "0")
+    t.equal(t.wait({"id": "left"}, "stopped,crashed")["exit_code"], 0)
 
 
 @case("an operation tells its progress to the end", proves="LC-33")
 def _(t):
-    t.order("faults", "workload.create:delay=300:times=1")
     reply = t.thole.post("/v1/workloads", {"spec": t.spec(FOREVER)}).expect(202)
     path = f"/v1/operations/{reply.headers['thole-operation']}"
-    operation = t.thole.get(path).expect(200).json
-    t.equal((operation["type"], operation["target"], operation["state"]), ("workload.create", reply.json["id"], "running"))
-    done = t.thole.get(path + "?wait=succeeded,failed&timeout=10").expect(200).json
-    t.equal((done["state"], done["error"]), ("succeeded", None))
+    done = t.thole.get(path + "?wait=succeeded,failed").expect(200).json
+    t.equal((done["type"], done["target"], done["state"], done["error"]), ("workload.create", reply.json["id"], "succeeded", None))
+    told = [event["data"]["state"] for event in t.thole.events() if event["subject"] == done["id"]]
+    t.equal(told, ["running", "succeeded"], "what is told of it")
     t.true(done["finished_at"] >= done["created_at"], "its end")
 
 
@@ -111,7 +105,7 @@ def _(t):
 def _(t):
     reply = t.thole.post("/v1/workloads", {"spec": t.spec(FOREVER, backend_options={"faults": "workload.create:fail=denied"})})
     path = f"/v1/operations/{reply.expect(201, 202).headers['thole-operation']}"
-    done = t.thole.get(path + "?wait=succeeded,failed&timeout=10").expect(200).json
+    done = t.thole.get(path + "?wait=succeeded,failed").expect(200).json
     t.equal((done["state"], done["error"]["code"], done["error"]["status"]), ("failed", "denied", 403))
 
 
@@ -132,7 +126,7 @@ def _(t):
     stop = t.verb(workload, "stop", status=(202,)).headers["thole-operation"]
     kill = t.verb(workload, "kill", wait="stopped").headers.get("thole-operation")
     for operation in filter(None, (stop, kill)):
-        done = t.thole.get(f"/v1/operations/{operation}?wait=succeeded,failed,cancelled&timeout=10").expect(200).json
+        done = t.thole.get(f"/v1/operations/{operation}?wait=succeeded,failed,cancelled").expect(200).json
         t.true(done["state"] != "running", "it ended")
 
 
