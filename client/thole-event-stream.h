@@ -26,7 +26,9 @@ G_DECLARE_FINAL_TYPE (TholeEventStream, thole_event_stream, THOLE, EVENT_STREAM,
 /**
  * TholeEventStream:
  *
- * Reads events in their order, each once, also when the connection breaks meanwhile or the daemon starts anew.
+ * Reads events in their order, each once, also when the connection breaks meanwhile or the daemon starts anew: it is tried again for
+ * a minute, and the next call goes on behind the last event that was given. Only one call at a time may wait. An event belongs to
+ * who asked for it; the stream keeps the client and the connection until it is let go of.
  *
  * Since: 1.0
  */
@@ -99,6 +101,8 @@ gboolean thole_event_stream_get_connected (TholeEventStream *self);
  *
  * Waits for the next event. %THOLE_CLIENT_ERROR_GONE: what follows the cursor is no longer kept; begin anew with
  * %THOLE_EVENTS_OLDEST. %THOLE_CLIENT_ERROR_UNREACHABLE: the daemon was away for longer than a minute; it can be called again.
+ * %THOLE_CLIENT_ERROR_UNAUTHENTICATED or %THOLE_CLIENT_ERROR_FORBIDDEN: one may not, or not any more. %G_IO_ERROR_CANCELLED: nothing is
+ * lost, and it can be called again.
  *
  * Since: 1.0
  */

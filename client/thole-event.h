@@ -26,7 +26,8 @@ G_DECLARE_FINAL_TYPE (TholeEvent, thole_event, THOLE, EVENT, GObject)
 /**
  * TholeEvent:
  *
- * Something that happened. Events of the kind `gap` tell that others before it are no longer kept.
+ * Something that happened. Events of the kind `gap` tell that others before it are no longer kept. An event is not changed any
+ * more; texts and data that its getters give live as long as it does.
  *
  * Since: 1.0
  */
@@ -34,7 +35,7 @@ G_DECLARE_FINAL_TYPE (TholeEvent, thole_event, THOLE, EVENT, GObject)
 /**
  * TholeEvent:seq:
  *
- * Its number.
+ * Its number: they grow by one with each event of the daemon, also of those that one may not see.
  *
  * Since: 1.0
  */
@@ -74,7 +75,7 @@ const char *thole_event_get_kind (TholeEvent *self);
 /**
  * TholeEvent:subject:
  *
- * The id of the object.
+ * The id of the object that it is about, empty when there is none.
  *
  * Since: 1.0
  */
@@ -94,7 +95,7 @@ const char *thole_event_get_subject (TholeEvent *self);
 /**
  * TholeEvent:actor:
  *
- * Who did it.
+ * Who did it: a user, or what the daemon calls itself; empty when nobody did.
  *
  * Since: 1.0
  */
@@ -114,7 +115,7 @@ const char *thole_event_get_actor (TholeEvent *self);
 /**
  * TholeEvent:time:
  *
- * When.
+ * When it was written down, in UTC, to the microsecond.
  *
  * Since: 1.0
  */
@@ -134,7 +135,7 @@ GDateTime *thole_event_get_time (TholeEvent *self);
 /**
  * TholeEvent:data:
  *
- * More about it, `a{sv}`.
+ * More about it, `a{sv}`, by the kind: of `workload.state` the `state`, of all that changed an object its `revision`.
  *
  * Since: 1.0
  */

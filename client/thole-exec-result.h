@@ -26,7 +26,7 @@ G_DECLARE_FINAL_TYPE (TholeExecResult, thole_exec_result, THOLE, EXEC_RESULT, GO
 /**
  * TholeExecResult:
  *
- * What came of a command.
+ * What came of a command. It is not changed any more; what its getters give lives as long as it does.
  *
  * Since: 1.0
  */
@@ -34,7 +34,7 @@ G_DECLARE_FINAL_TYPE (TholeExecResult, thole_exec_result, THOLE, EXEC_RESULT, GO
 /**
  * TholeExecResult:exit-code:
  *
- * The exit code, -1 = it has none.
+ * The exit code, 0 to 255; -1 = it has none, since a signal ended it.
  *
  * Since: 1.0
  */
@@ -54,7 +54,7 @@ int thole_exec_result_get_exit_code (TholeExecResult *self);
 /**
  * TholeExecResult:exit-signal:
  *
- * The signal that ended it.
+ * The signal that ended it: `SIGKILL`; %NULL when it ended by itself.
  *
  * Since: 1.0
  */
@@ -74,7 +74,7 @@ const char *thole_exec_result_get_exit_signal (TholeExecResult *self);
 /**
  * TholeExecResult:output:
  *
- * Its standard output.
+ * Its standard output: any bytes, at most the first 1 MiB.
  *
  * Since: 1.0
  */
@@ -94,7 +94,7 @@ GBytes *thole_exec_result_get_output (TholeExecResult *self);
 /**
  * TholeExecResult:error-output:
  *
- * Its standard error.
+ * Its standard error: any bytes, at most the first 1 MiB.
  *
  * Since: 1.0
  */
@@ -114,7 +114,7 @@ GBytes *thole_exec_result_get_error_output (TholeExecResult *self);
 /**
  * TholeExecResult:truncated:
  *
- * Whether it wrote more than was kept.
+ * Whether it wrote more than was kept, on either of them.
  *
  * Since: 1.0
  */
@@ -134,7 +134,7 @@ gboolean thole_exec_result_get_truncated (TholeExecResult *self);
 /**
  * TholeExecResult:duration:
  *
- * Seconds that it took.
+ * Seconds that it took, with fractions.
  *
  * Since: 1.0
  */

@@ -493,12 +493,20 @@ gboolean thole_workload_refresh (TholeWorkload *self, GCancellable *cancellable,
  * thole_workload_exec_async:
  * @self: a #TholeWorkload
  * @command: (array zero-terminated=1): the command line
- * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @options: (nullable): a dictionary `a{sv}`: `stdin` (a text) or `stdin_base64`, at most 1 MiB; `env`, `working_dir`, `user`; `timeout`
+ *   in seconds, 60 unless it says otherwise
  * @cancellable: (nullable): a #GCancellable
  * @callback: (scope async) (nullable): called once it is done
  * @user_data: (closure): data for @callback
  *
- * Runs one command inside to its end.
+ * Runs one command inside to its end and gives what it wrote, at most 1 MiB each of output and of errors; for more than that see
+ * thole_workload_spawn_async(). A command that ends with an exit code other than 0, or by a signal, is no error. A cancel gives
+ * up the answer, and the command may run on until its timeout.
+ *
+ * Errors are those of %THOLE_CLIENT_ERROR: %THOLE_CLIENT_ERROR_NOT_FOUND, %THOLE_CLIENT_ERROR_FORBIDDEN,
+ * %THOLE_CLIENT_ERROR_INVALID (a wrong option, or no such program), %THOLE_CLIENT_ERROR_ILLEGAL_TRANSITION (the workload does not
+ * run), %THOLE_CLIENT_ERROR_TIMEOUT (it was killed), %THOLE_CLIENT_ERROR_BUSY (too many at once),
+ * %THOLE_CLIENT_ERROR_UNREACHABLE (whether it ran is not known, and it is not run twice); and %G_IO_ERROR_CANCELLED.
  *
  * Since: 1.0
  */
@@ -523,11 +531,12 @@ TholeExecResult *thole_workload_exec_finish (TholeWorkload *self, GAsyncResult *
  * thole_workload_exec:
  * @self: a #TholeWorkload
  * @command: (array zero-terminated=1): the command line
- * @options: (nullable): a dictionary `a{sv}`: the fields of body and query as over HTTP
+ * @options: (nullable): a dictionary `a{sv}`: `stdin` (a text) or `stdin_base64`, at most 1 MiB; `env`, `working_dir`, `user`; `timeout`
+ *   in seconds, 60 unless it says otherwise
  * @cancellable: (nullable): a #GCancellable
  * @error:
  *
- * Runs one command inside to its end.
+ * Runs one command inside to its end and gives what it wrote, at most 1 MiB each of output and of errors.
  *
  * Blocks; see thole_workload_exec_async().
  *
@@ -560,7 +569,7 @@ TholeExecResult *thole_workload_exec (TholeWorkload *self, const char *const *co
  * is taken away once its end was seen, by thole_attachment_wait() or in the main context of this call.
  *
  * Errors are those of %THOLE_CLIENT_ERROR: %THOLE_CLIENT_ERROR_NOT_FOUND, %THOLE_CLIENT_ERROR_FORBIDDEN,
- * %THOLE_CLIENT_ERROR_ILLEGAL_TRANSITION or %THOLE_CLIENT_ERROR_CONFLICT (it does not run), %THOLE_CLIENT_ERROR_LIMIT or
+ * %THOLE_CLIENT_ERROR_INVALID (a wrong option, or no such program), %THOLE_CLIENT_ERROR_ILLEGAL_TRANSITION (the workload does not run),
  * %THOLE_CLIENT_ERROR_QUOTA_EXCEEDED (too many sessions), %THOLE_CLIENT_ERROR_UNREACHABLE; and %G_IO_ERROR_CANCELLED.
  *
  * Since: 1.0
@@ -610,7 +619,11 @@ TholeAttachment *thole_workload_spawn (TholeWorkload *self, const char *const *c
  * @callback: (scope async) (nullable): called once it is done
  * @user_data: (closure): data for @callback
  *
- * Reads its output: options `follow`, `tail`, `since`, `until`, `stream`, `timestamps`.
+ * Reads its output: options `follow` (go on with what is written later), `tail` (last lines only), `since` and `until` (RFC 3339, or
+ * seconds since the epoch), `stream` (`stdout`, `stderr`), `timestamps`.
+ *
+ * The stream belongs to the caller and keeps the client. When the daemon or the way to it fails a read gives
+ * %THOLE_CLIENT_ERROR_UNREACHABLE; over HTTP, what is followed may then also end as if nothing more came.
  *
  * Since: 1.0
  */

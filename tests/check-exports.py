@@ -205,14 +205,14 @@ def _(t):
     folder = os.path.join(ROOT, "client")
     with tempfile.TemporaryDirectory() as made:
         subprocess.run(["/usr/bin/python3", os.path.join(folder, "reference", "make-tour.py"), os.path.join(made, "tour.md")] +
-                       [os.path.join(folder, "examples", f"tour.{kind}") for kind in ("c", "py", "js")], check=True)
+                       [os.path.join(folder, "examples", f"{name}.{kind}") for name in ("tour", "files") for kind in ("c", "py", "js")], check=True)
         result = subprocess.run(["gi-docgen", "generate", "--quiet", "--fatal-warnings", "--no-namespace-dir",
                                  "--config=" + os.path.join(folder, "reference", "thole.toml"), "--content-dir=" + made,
                                  "--output-dir=" + os.path.join(made, "out"), gir], capture_output=True, text=True, check=False)
         t.equal((result.returncode, result.stdout + result.stderr), (0, ""))
         with open(os.path.join(made, "out", "tour.html"), encoding="utf-8") as file:
             page = file.read()
-    for word in ("g_autoptr", "GLib.MainLoop()", "Gio._promisify"):
+    for word in ("g_autoptr", "GLib.MainLoop()", "Gio._promisify", "thole_workload_spawn", "write_file_bytes_async"):
         t.holds(re.sub(r"<[^>]+>", "", page), word)
 
 

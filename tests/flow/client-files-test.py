@@ -6,13 +6,17 @@ import array
 import fcntl
 import gzip
 import hashlib
+import http.server
 import io
 import os
+import shutil
+import subprocess
 import tarfile
 import termios
+import threading
 
-from client_base import FACES, Faces, Gio, GLib, Thole, is_cancelled, options, read_all
-from memory import case, main
+from client_base import BUILD, EXAMPLES, FACES, PLAIN, Faces, Gio, GLib, Thole, is_cancelled, options, read_all
+from memory import IMAGE, Skip, case, main, patient
 
 LARGE = 64 << 20
 
@@ -87,7 +91,7 @@ TABLE = [
 ]
 
 
-@case("each call gives the same over HTTP and over D-Bus, blocking and not: files, folders, bytes, errors")
+@case("each call gives the same over HTTP and over D-Bus, blocking and not: files, folders, bytes, errors", proves="FS-01 row:116")
 def _(t):
     seen = {}
     for face in FACES:
@@ -110,7 +114,7 @@ def _(t):
     t.equal(len(good), 10, "how many are done")
 
 
-@case("a folder as an archive, and out of it again", each=FACES, proves="FS-01")
+@case("a folder as an archive, and out of it again", proves="FS-01", each=FACES)
 def _(t, face):
     first, second = t.workload(face), t.workload(face)
     for name in ("x", "y/z"):
@@ -139,7 +143,7 @@ def resident():
         return int(file.read().split()[1]) * 4096
 
 
-@case("64 MiB go in and come out byte for byte, in little memory", each=FACES, proves="FS-01")
+@case("64 MiB go in and come out byte for byte, in little memory", proves="FS-01", each=FACES)
 def _(t, face):
     path, digest = made_file(t.folder, LARGE)
     try:
@@ -158,6 +162,40 @@ def _(t, face):
         t.true(grown < 24 << 20, f"it grew by {grown} bytes")
     finally:
         os.unlink(path)
+
+
+def example(t, face, build, *command):
+    environment = {**os.environ, "THOLE_URL": t.url() if face == "D-Bus" else "unix:" + t.thole.path, "G_DEBUG": "fatal-criticals",
+                   "GI_TYPELIB_PATH": os.path.join(build, "client"),
+                   "LD_LIBRARY_PATH": os.path.join(build, "client") + ":" + os.path.join(build, "sdk")}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60 * patient(), check=False, env=environment)
+    t.equal((result.returncode, result.stderr), (0, ""), "its end")
+    for wanted in ("wrote greeting 6", "read hello", "listed", "not there: true", "copied 2", "it said SHOUT done", "and ended with 3"):
+        t.true(any(line.lower().startswith(wanted.lower()) for line in result.stdout.splitlines()), f"{wanted!r} in {result.stdout}")
+    t.true("False" not in result.stdout and "false" not in result.stdout, result.stdout)
+
+
+@case("the example of files in C", proves="FS-01 row:116", each=FACES)
+def _(t, face):
+    example(t, face, BUILD, os.path.join(BUILD, "client", "files"), IMAGE, __file__)
+
+
+@case("the example of files in Python has at most 60 lines and runs", proves="FS-01 row:116", each=FACES)
+def _(t, face):
+    path = os.path.join(EXAMPLES, "files.py")
+    with open(path, encoding="utf-8") as file:
+        t.true(len(file.readlines()) <= 60, "its length")
+    example(t, face, PLAIN, "/usr/bin/python3", path, IMAGE)
+
+
+@case("the example of files in JavaScript has at most 60 lines and runs", proves="FS-01 row:116", each=FACES)
+def _(t, face):
+    path = os.path.join(EXAMPLES, "files.js")
+    with open(path, encoding="utf-8") as file:
+        t.true(len(file.readlines()) <= 60, "its length")
+    if not shutil.which("gjs"):
+        raise Skip("gjs is not installed")
+    example(t, face, PLAIN, "gjs", path, IMAGE)
 
 
 # what does not come to its end -------------------------------------------------------------------------------
@@ -308,6 +346,85 @@ def _(t, face):
     os.close(sink)
     error = end_of(t, workload, results)
     t.true(isinstance(error, GLib.Error) and error.matches(Thole.ClientError.quark(), Thole.ClientError.NOT_FOUND), str(error))
+
+
+# a daemon that breaks off -------------------------------------------------------------------------------------
+
+class Fake:
+    """Answers as a daemon does, and ends where it is told."""
+
+    def __init__(self):
+        fake = self
+        self.pieces, self.whole = [], False
+
+        class Answers(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                body = b'{"id":"wl-1","state":"running","revision":1}'
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(200)
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                chunks = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in fake.pieces] + [b"0\r\n\r\n"] * fake.whole
+                self.wfile.write(b"".join(chunks))
+                self.close_connection = True
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+def odd_tar(kind):
+    """An archive with all that makes one hard to follow: long names, links, zeros, an empty file."""
+    out = io.BytesIO()
+    long = ("x" * 90 + "/") * (1 if kind == tarfile.USTAR_FORMAT else 3) + "y" * 90
+    with tarfile.open(fileobj=out, mode="w", format=kind) as tar:
+        for name, what, size in (("folder", tarfile.DIRTYPE, 0), ("folder/zeros", tarfile.REGTYPE, 2048), ("folder/empty", tarfile.REGTYPE, 0),
+                                 ("folder/link", tarfile.SYMTYPE, 0), ("folder/again", tarfile.LNKTYPE, 0), (long, tarfile.REGTYPE, 700)):
+            info = tarfile.TarInfo(name)
+            info.type, info.size = what, size
+            if what in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+                info.linkname = "folder/zeros"
+            if kind == tarfile.PAX_FORMAT and size == 700:
+                info.pax_headers = {"comment": "of its own", "size": "700"}
+            tar.addfile(info, io.BytesIO(bytes(size)))
+    return out.getvalue()
+
+
+@case("an archive whose connection breaks between two chunks is an error wherever it is cut", each=["ustar", "gnu", "pax"])
+def _(t, kind):
+    data = odd_tar({"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}[kind])
+    blocks = [data[at:at + 512] for at in range(0, len(data), 512)]
+    # behind the last header its content and the two blocks of zeros that end it; more of them fill the last record
+    end = data.rindex(b"ustar") // 512 + 1 + 2 + 2
+    fake = Fake()
+    try:
+        workload = Thole.Client.new_for_url(f"http://127.0.0.1:{fake.server.server_port}", None).get_workload("wl-1", None)
+        for fake.whole in (False, True):
+            for cut in range(len(blocks) + 1):
+                fake.pieces = blocks[:cut]
+                stream = workload.archive_files("/", None, None)
+                if cut < end:
+                    t.refused(Thole.ClientError.UNREACHABLE, read_all, stream)
+                    t.refused(Thole.ClientError.UNREACHABLE, read_all, stream)
+                else:
+                    t.equal(len(read_all(stream)), cut * 512)
+    finally:
+        fake.close()
 
 
 @case("who may see but not read or write files is told so", each=FACES)
