@@ -590,8 +590,15 @@ on_restarted (SoupMessage *message, gpointer cancellable)
   g_cancellable_cancel (cancellable);
 }
 
+static void
+on_connected (SoupMessage *message, GSocketClientEvent event, GIOStream *connection, gpointer source)
+{
+  if (event == G_SOCKET_CLIENT_CONNECTED && G_IS_SOCKET_CONNECTION (connection))
+    cli_source_watch (source, g_socket_connection_get_socket (G_SOCKET_CONNECTION (connection)));
+}
+
 CliReply *
-cli_client_upload (CliClient *self, const char *method, const char *path, GInputStream *input, gint64 size, GCancellable *cancellable,
+cli_client_upload (CliClient *self, const char *method, const char *path, CliSource *source, gint64 size, GCancellable *cancellable,
                    GError **error)
 {
   g_autoptr(SoupMessage) message = cli_client_message (self, method, path, NULL, error);
@@ -602,9 +609,10 @@ cli_client_upload (CliClient *self, const char *method, const char *path, GInput
 
   if (message == NULL)
     return NULL;
-  soup_message_set_request_body (message, "application/octet-stream", input, size);
+  soup_message_set_request_body (message, "application/octet-stream", G_INPUT_STREAM (source), size);
   soup_message_add_flags (message, SOUP_MESSAGE_NEW_CONNECTION);
   soup_message_headers_set_expectations (soup_message_get_request_headers (message), SOUP_EXPECTATION_CONTINUE);
+  g_signal_connect_object (message, "network-event", G_CALLBACK (on_connected), source, 0);
   g_signal_connect_object (message, "restarted", G_CALLBACK (on_restarted), again, 0);
   outer = cancellable != NULL ? g_cancellable_connect (cancellable, G_CALLBACK (on_outer_cancelled), again, NULL) : 0;
   reply = call_once (self, message, 0, again, &fault);

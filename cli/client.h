@@ -9,6 +9,8 @@
 #include <gio/gio.h>
 #include <libsoup/soup.h>
 
+#include "source.h"
+
 typedef struct _CliClient CliClient;
 
 typedef struct
@@ -62,8 +64,8 @@ void          cli_stream_clear  (CliStream *stream);
 /* The same of bytes, by any @method. @body: (nullable) (transfer floating): a{sv} */
 gboolean      cli_client_open   (CliClient *self, const char *method, const char *path, GVariant *body, GCancellable *cancellable,
                                  CliStream *stream, CliReply **refusal, GError **error);
-/* Sends what @input has; @size: -1 = to its end. Refused answers are errors. */
-CliReply     *cli_client_upload (CliClient *self, const char *method, const char *path, GInputStream *input, gint64 size,
+/* Sends what @source has; @size: -1 = to its end. Refused answers are errors, also one that comes in the middle. */
+CliReply     *cli_client_upload (CliClient *self, const char *method, const char *path, CliSource *source, gint64 size,
                                  GCancellable *cancellable, GError **error);
 
 /* For those who make connections of their own. */

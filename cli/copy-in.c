@@ -37,7 +37,7 @@ look (CliCopy *self, There *there, GError **error)
 static gboolean
 send (CliCopy *self, const char *method, const char *url, gint64 size, GError **error)
 {
-  g_autoptr(CliReply) reply = cli_client_upload (self->cli->client, method, url, G_INPUT_STREAM (self->source), size,
+  g_autoptr(CliReply) reply = cli_client_upload (self->cli->client, method, url, self->source, size,
                                                  self->cancellable, error);
 
   if (reply != NULL && self->cli->output == CLI_OUTPUT_JSON && reply->body != NULL)

@@ -277,7 +277,7 @@ wait_for_more (GTask *task)
     return;
   earned = (gint64) ((double) self->spool->size / THOLE_SPOOL_RATE * G_USEC_PER_SEC);
   self->since = thole_clock_monotonic (self->bounds.clock);
-  self->late = thole_clock_timer (self->bounds.clock, CLAMP (patience + earned - self->waited, 0, patience), on_late, task);
+  self->late = thole_clock_timer (self->bounds.clock, CLAMP (patience + earned - self->waited, 0, THOLE_SPOOL_PAUSES * patience), on_late, task);
 }
 
 static void

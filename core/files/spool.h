@@ -19,6 +19,7 @@ void     thole_spool_free   (TholeSpool *spool);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TholeSpool, thole_spool_free)
 
 #define THOLE_SPOOL_RATE 1024 /* bytes a second that must come in the long run */
+#define THOLE_SPOOL_PAUSES 10 /* patiences that one pause may last when enough came before */
 
 typedef struct
 {
@@ -26,13 +27,13 @@ typedef struct
   guint64 most;       /* bytes of the upload */
   gint64 told;        /* bytes that will come, -1 = not known */
   guint64 reserve;    /* bytes of the disk that are left free */
-  gint64 patience;    /* µs for whoever sends to go on; 0 = for ever */
+  gint64 patience;    /* µs for whoever sends to begin and to go on; 0 = for ever */
   TholeClock *clock;  /* may be NULL without patience */
   gboolean is_tar;    /* it must be a whole, good archive whose names stay within the folder that it is unpacked into */
 } TholeSpoolBounds;
 
-/* Reads @stream (transfer full) to its end into a file. Whoever sends may pause for the patience at most, and in all for not longer than
- * that and what the bytes so far would have taken at THOLE_SPOOL_RATE; time that the disk takes is not counted. @bounds: its folder
+/* Reads @stream (transfer full) to its end into a file. Whoever sends may pause in all for the patience and what the bytes so
+ * far would have taken at THOLE_SPOOL_RATE, and never for more than THOLE_SPOOL_PAUSES patiences at once; time that the disk takes is not counted. @bounds: its folder
  * outlives the spooling. The callback never comes from inside this call. Errors: those of the stream, TOO_LARGE, STORAGE_FULL, STORAGE, INVALID,
  * REQUEST_TIMEOUT. */
 void     thole_spool_async  (const TholeSpoolBounds *bounds, TholeStream *stream, GAsyncReadyCallback callback, gpointer user_data);

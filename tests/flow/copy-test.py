@@ -226,8 +226,16 @@ def _(t):
 def _(t):
     workload = t.run(FOREVER, name="box")
     t.put("big/file", bytes(40 << 20))
-    t.cp("big/file", "box:/big", code=(1, 5))
-    t.cp("big", "box:/big", code=(1, 5))
+    too_large = "An upload may have 33554432 bytes"
+    t.holds(t.cp("big/file", "box:/big", code=1).stderr.decode(), too_large)
+    t.holds(t.cp("big", "box:/big", code=1).stderr.decode(), too_large)
+    # the answer comes while it is still sent, and it would never end
+    for url in ("unix:" + t.thole.path, f"http://127.0.0.1:{t.thole.tcp_port}"):
+        with open("/dev/zero", "rb") as endless:
+            result = subprocess.run([THOLECTL, "--url", url, "cp", "-", workload["id"] + ":/big"], stdin=endless, capture_output=True, timeout=90,
+                                    check=False, env={**t.environment(), "THOLE_TOKEN": t.thole.bootstrap_token})
+        t.equal(result.returncode, 1, result.stderr.decode())
+        t.holds(result.stderr.decode(), too_large)
     os.remove(t.path("big", "file"))
     t.put("big/fine", b"x")
     t.put("big/secret", b"x")
@@ -257,6 +265,14 @@ def _(t, what):
         os.mkdir(t.path("goal"))
         result = t.cp("box:/d", "goal", code=5 if what == "cut off" else 1, more=("--url", "unix:" + liar.path))
     t.equal((os.listdir(t.path("goal")), os.path.exists(t.path("out"))), ([], False), result.stderr.decode())
+
+
+@case("a refusal in the middle of a file of known size is told")
+def _(t):
+    t.put("large", bytes(LARGE))
+    with Refuser(t.path("s"), b"") as refuser:
+        result = t.cp("large", "box:/large/", code=1, more=("--url", "unix:" + refuser.path))
+    t.holds(result.stderr.decode(), "no room for more")
 
 
 class Liar:
@@ -311,6 +327,25 @@ class Liar:
                 link.sendall(b"HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
             else:
                 link.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+
+
+class Refuser(Liar):
+    """Lets an upload begin, refuses it in its middle, and reads on until the other end goes."""
+
+    def talk(self, link, lines):
+        line = lines.readline()
+        while lines.readline().strip():
+            pass
+        if not line.startswith(b"PUT "):
+            super().talk(link, io.BytesIO(line + b"\r\n"))
+            return
+        link.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        lines.read(LARGE // 2)
+        body = b'{"title":"Full","code":"storage_full","status":507,"detail":"no room for more"}'
+        link.sendall(b"HTTP/1.1 507 Full\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n" % len(body)
+                     + body)
+        while lines.read(65536):
+            pass
 
 
 @case("Ctrl-C and a daemon that ends leave nothing", each=["a file", "a folder", "killed daemon"])
