@@ -377,8 +377,8 @@ def suite_sim(options):
 
 def suite_fuzz(options):
     """Every parser that faces a peer."""
-    seconds = 600 if options["long"] else 20
-    return tap("fuzz", [*ASIDE, os.path.join(ROOT, "tests", "fuzz", "run"), str(seconds)], None, 9 * seconds + 900)
+    seconds = 600 if options["long"] else 17
+    return tap("fuzz", [*ASIDE, os.path.join(ROOT, "tests", "fuzz", "run"), str(seconds)], None, 10 * seconds + 900)
 
 
 def suite_plain(_):

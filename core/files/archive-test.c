@@ -75,14 +75,14 @@ typedef struct
 static void
 bed_begin (Bed *self, gboolean silent)
 {
-  TholeTarEntry folder = { .kind = THOLE_TAR_FOLDER, .name = (char *) "data", .mode = 0755 };
-  TholeTarEntry large = { .kind = THOLE_TAR_FILE, .name = (char *) "data/x", .mode = 0644, .size = G_GUINT64_CONSTANT (8) << 40 };
+  TholeTarEntry folder = { .kind = THOLE_TAR_FOLDER, .name = "data", .mode = 0755 };
+  TholeTarEntry large = { .kind = THOLE_TAR_FILE, .name = "data/x", .mode = 0644, .size = G_GUINT64_CONSTANT (8) << 40 };
   g_autoptr (GOutputStream) output = g_memory_output_stream_new_resizable ();
 
   self->endless = g_object_new (endless_get_type (), NULL);
   self->endless->silent = silent;
-  thole_tar_write (self->endless->head, &folder);
-  thole_tar_write (self->endless->head, &large);
+  thole_tar_append_entry (self->endless->head, &folder);
+  thole_tar_append_entry (self->endless->head, &large);
   self->archive = thole_archive_new (g_simple_io_stream_new (G_INPUT_STREAM (self->endless), output));
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/stream.h"
-#include "files/tar.h"
+#include "thole-tar.h"
 
 typedef struct _TholeArchive TholeArchive;
 

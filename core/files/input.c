@@ -95,7 +95,7 @@ thole_tar_input_entry (const TholeTarEntry *entry, int fd)
 {
   TarInput *self = g_object_new (tar_input_get_type (), NULL);
 
-  thole_tar_write (self->before, entry);
+  thole_tar_append_entry (self->before, entry);
   self->fd = fd;
   self->size = fd >= 0 ? entry->size : 0;
   self->behind = (THOLE_TAR_BLOCK - self->size % THOLE_TAR_BLOCK) % THOLE_TAR_BLOCK + 2 * THOLE_TAR_BLOCK;

@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "files/tar.h"
-
 #include <gio/gio.h>
+
+#include "thole-tar.h"
 
 /* A whole archive of one @entry. @fd: (transfer full): its content from the begin, entry->size bytes; -1 = none.
  * Returns: (transfer full) */

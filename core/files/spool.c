@@ -9,8 +9,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "files/tar.h"
 #include "thole-error.h"
+#include "thole-tar.h"
 
 typedef struct
 {
@@ -95,19 +95,16 @@ open_nameless (const char *folder)
 /* an archive -------------------------------------------------------------------------------------------- */
 
 static gboolean
-leaves (const char *name)
-{
-  g_auto (GStrv) parts = g_strsplit (name, "/", -1);
-
-  return name[0] == '/' || g_strv_contains ((const char *const *) parts, "..");
-}
-
-static gboolean
 check_entry (const TholeTarEntry *entry, GError **error)
 {
-  const char *fault = entry->name[0] == '\0' ? "has no name" : leaves (entry->name) ? "leads out of the folder" : NULL;
+  const TholeTarNameFlags leaves = THOLE_TAR_NAME_ABSOLUTE | THOLE_TAR_NAME_CLIMBS;
+  const char *fault = NULL;
 
-  if (fault == NULL && entry->kind == THOLE_TAR_HARD_LINK && leaves (entry->link))
+  if ((entry->name_flags & THOLE_TAR_NAME_EMPTY) != 0)
+    fault = "has no name";
+  else if ((entry->name_flags & leaves) != 0)
+    fault = "leads out of the folder";
+  else if (entry->kind == THOLE_TAR_HARD_LINK && (entry->link_flags & leaves) != 0)
     fault = "links to something outside of the folder";
   if (fault == NULL)
     return TRUE;

@@ -12,7 +12,8 @@
 #include "content.h"
 #include "image.h"
 #include "inside.h"
-#include "tar-read.h"
+#include "thole-error.h"
+#include "thole-tar.h"
 
 #define SIZE_MAX_ALL ((gint64) 64 << 30)
 #define ENTRIES_MAX 4096
@@ -20,6 +21,7 @@
 #define LINKS_MAX 4       /* one after the other */
 #define INDEXES_MAX 2     /* the archive's own, and one that it names */
 #define PIECE (512 * 1024)
+#define HEAD 4096         /* what is read at once where headers are expected */
 #define OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
 #define OCI_CONFIG "application/vnd.oci.image.config.v1+json"
 #define OCI_LAYER "application/vnd.oci.image.layer.v1.tar"
@@ -148,33 +150,6 @@ open_file (CtrArchive *self, const char *folder, GError **error)
 
 /* what is in it --------------------------------------------------------------------------------------- */
 
-typedef struct
-{
-  CtrArchive *archive;
-  GCancellable *cancellable;
-  gint64 at;
-  gint64 content_end; /* nobody looks at what comes before */
-} Walk;
-
-static gssize
-walk_read (gpointer user_data, void *buffer, gsize size, GError **error)
-{
-  Walk *self = user_data;
-  gssize n;
-
-  if (g_cancellable_set_error_if_cancelled (self->cancellable, error))
-    return -1;
-  /* nor is anything looked at that was added since */
-  size = (gsize) MIN ((gint64) size, self->archive->size - self->at);
-  if (self->at < self->content_end)
-    n = (gssize) MIN ((gint64) size, self->content_end - self->at);
-  else
-    n = read_at (self->archive, buffer, size, self->at, error);
-  if (n > 0)
-    self->at += n;
-  return n;
-}
-
 /* A name as one in the archive, whatever it tries. Returns: (transfer full) */
 static char *
 plain_name (const char *name, const char *folder)
@@ -185,12 +160,13 @@ plain_name (const char *name, const char *folder)
 }
 
 static void
-remember (CtrArchive *self, const CtrTarEntry *entry, gint64 offset)
+remember (CtrArchive *self, const TholeTarEntry *entry, gint64 offset)
 {
   g_autofree char *name = NULL, *whole = NULL, *folder = NULL;
   Member *member;
 
-  if (strlen (entry->name) > NAME_MAX_KEPT || strlen (entry->link) > NAME_MAX_KEPT || strchr ("012", entry->kind) == NULL)
+  if (strlen (entry->name) > NAME_MAX_KEPT || (entry->kind != THOLE_TAR_FILE && entry->link == NULL)
+      || (entry->link != NULL && strlen (entry->link) > NAME_MAX_KEPT))
     return;
   name = plain_name (entry->name, "/");
   whole = g_strconcat ("/", name, NULL);
@@ -198,30 +174,83 @@ remember (CtrArchive *self, const CtrTarEntry *entry, gint64 offset)
   member = g_new0 (Member, 1);
   member->offset = offset;
   member->size = (gint64) entry->size;
-  if (entry->kind != '0')
-    member->link = plain_name (entry->link, entry->kind == '1' ? "/" : folder);
+  if (entry->link != NULL)
+    member->link = plain_name (entry->link, entry->kind == THOLE_TAR_HARD_LINK ? "/" : folder);
   g_hash_table_replace (self->members, g_steal_pointer (&name), member);
+}
+
+typedef struct
+{
+  TholeTar *tar;
+  gint64 at;          /* in the file, behind what was read */
+  const guint8 *data; /* of that, what was not looked at */
+  gsize length;
+  guint entries;
+} Walk;
+
+/* Its content is gone over. */
+static gboolean
+walk_over (CtrArchive *self, Walk *walk, GError **error)
+{
+  const TholeTarEntry *entry = thole_tar_entry (walk->tar);
+  gint64 offset = walk->at - (gint64) walk->length;
+  guint64 ahead = entry->size - MIN (entry->size, walk->length);
+
+  if (++walk->entries > ENTRIES_MAX)
+    return refuse (self, error, "there are too many files in it");
+  if (entry->size > (guint64) (self->size - offset))
+    return refuse (self, error, "it ends in the middle");
+  remember (self, entry, offset);
+  if (ahead == 0)
+    return TRUE;
+  thole_tar_skip (walk->tar, entry->size);
+  walk->at += (gint64) ahead;
+  walk->length = 0;
+  return TRUE;
+}
+
+/* Returns: how many bytes are there to be looked at, 0 = the file's end, -1 = failed */
+static gssize
+walk_read (CtrArchive *self, Walk *walk, guint8 *head, GCancellable *cancellable, GError **error)
+{
+  gssize n;
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return -1;
+  /* nothing is looked at that was added since */
+  n = read_at (self, head, (gsize) MIN (HEAD, self->size - walk->at), walk->at, error);
+  walk->data = head;
+  walk->length = (gsize) MAX (n, 0);
+  walk->at += MAX (n, 0);
+  return n;
 }
 
 static gboolean
 find_members (CtrArchive *self, GCancellable *cancellable, GError **error)
 {
-  Walk walk = { .archive = self, .cancellable = cancellable };
-  g_autoptr(CtrTarReader) reader = ctr_tar_reader_new (walk_read, &walk);
-  CtrTarEntry entry;
-  guint entries = 0;
-  int more;
+  g_autoptr(TholeTar) tar = thole_tar_new ();
+  Walk walk = { .tar = tar };
+  guint8 head[HEAD];
 
-  while ((more = ctr_tar_reader_next (reader, &entry, error)) > 0)
+  for (;;)
     {
-      if (++entries > ENTRIES_MAX)
-        return refuse (self, error, "there are too many files in it");
-      if (entry.size > (guint64) (self->size - walk.at))
-        return refuse (self, error, "it ends in the middle");
-      walk.content_end = walk.at + (gint64) entry.size;
-      remember (self, &entry, walk.at);
+      const guint8 *piece;
+      gsize length;
+      TholeTarEvent event = thole_tar_parse (tar, &walk.data, &walk.length, &piece, &length, error);
+      gssize n = 1;
+
+      if (event == THOLE_TAR_BAD || (event == THOLE_TAR_ENTRY && !walk_over (self, &walk, error)))
+        return FALSE;
+      if (event == THOLE_TAR_END)
+        return TRUE;
+      if (event == THOLE_TAR_MORE)
+        n = walk_read (self, &walk, head, cancellable, error);
+      if (n < 0)
+        return FALSE;
+      /* some programs write no end */
+      if (n == 0)
+        return thole_tar_state (tar) != THOLE_TAR_CUT || refuse (self, error, "it ends in the middle");
     }
-  return more == 0;
 }
 
 /* Returns: (transfer none) (nullable) */

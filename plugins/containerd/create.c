@@ -15,7 +15,7 @@
 #include "rootfs.h"
 #include "slots.h"
 #include "spec.h"
-#include "tar.h"
+#include "thole-tar.h"
 #include "thing.h"
 #include "unpack.h"
 #include "volume.h"
@@ -338,7 +338,15 @@ append_file (Create *self, GByteArray *archive, const char *path, GVariant *cont
     g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "files: more than %d bytes", FILES_MAX);
   else
     {
-      ctr_tar_append (archive, path, data, length, mode, self->user->uid, self->user->gid, ctr_now (self->job.driver) / G_USEC_PER_SEC);
+      thole_tar_append_file (archive, &(TholeTarEntry) {
+        .kind = THOLE_TAR_FILE,
+        .name = path + strspn (path, "/"),
+        .mode = mode,
+        .uid = self->user->uid,
+        .gid = self->user->gid,
+        .size = length,
+        .mtime = ctr_now (self->job.driver) / G_USEC_PER_SEC,
+      }, data);
       return TRUE;
     }
   return FALSE;
@@ -383,7 +391,7 @@ write_files (GTask *task)
   gboolean made = make_archive (self, archive, &error);
 
   if (archive->len > 0)
-    ctr_tar_end (archive);
+    thole_tar_append_end (archive);
   bytes = g_byte_array_free_to_bytes (archive);
   if (!made)
     undo_taking (task, error);

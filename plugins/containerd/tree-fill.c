@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "inside.h"
-#include "tar-read.h"
 #include "thole-error.h"
+#include "thole-tar.h"
 
 #define PIECE 65536
 #define TRIES 100
@@ -28,7 +28,12 @@ typedef struct
 {
   int folder;       /* into which all goes */
   CtrInside how;
-  CtrTarReader *reader;
+  CtrSource source;
+  gpointer user_data;
+  TholeTar *tar;
+  guint8 *piece;      /* PIECE bytes that came of the source; of them @data and @length were not looked at */
+  const guint8 *data;
+  gsize length;
   int parent;       /* the folder of the last file: the next one is often in it, too. -1 = not known */
   char *parent_name;
   GQueue late;      /* of Late: each lies in the one below */
@@ -56,7 +61,8 @@ fill_clear (Fill *self)
   forget_parent (self);
   if (self->folder >= 0)
     close (self->folder);
-  g_clear_pointer (&self->reader, ctr_tar_reader_free);
+  g_clear_pointer (&self->tar, thole_tar_free);
+  g_clear_pointer (&self->piece, g_free);
   g_queue_clear_full (&self->late, late_free);
 }
 
@@ -69,7 +75,7 @@ refuse (GError **error, const char *name, const char *why)
   return FALSE;
 }
 
-/* "./a//b/" -> "a/b". Returns: (transfer full) (nullable): NULL when it goes up */
+/* "./a//b/" -> "a/b", of a name that does not climb. Returns: (transfer full) */
 static char *
 clean_name (const char *name)
 {
@@ -78,8 +84,6 @@ clean_name (const char *name)
 
   for (guint i = 0; parts[i] != NULL; i++)
     {
-      if (strcmp (parts[i], "..") == 0)
-        return NULL;
       if (parts[i][0] == '\0' || strcmp (parts[i], ".") == 0)
         continue;
       if (clean->len > 0)
@@ -211,37 +215,67 @@ link_file (Fill *self, const char *beside, gconstpointer fd_path)
   return linkat (AT_FDCWD, fd_path, self->parent, beside, AT_SYMLINK_FOLLOW);
 }
 
-static gboolean
-write_content (Fill *self, int fd, const CtrTarEntry *entry, GError **error)
+/* Returns: DATA, ENTRY, END or BAD */
+static TholeTarEvent
+take_next (Fill *self, const guint8 **part, gsize *length, GError **error)
 {
-  g_autofree guint8 *piece = g_malloc (PIECE);
-  gssize n;
+  for (;;)
+    {
+      TholeTarEvent event = thole_tar_parse (self->tar, &self->data, &self->length, part, length, error);
+      gssize n = event == THOLE_TAR_MORE ? self->source (self->user_data, self->piece, PIECE, error) : 0;
 
-  while ((n = ctr_tar_reader_read (self->reader, piece, PIECE, error)) > 0)
-    for (gssize done = 0, written; done < n; done += written)
-      if ((written = write (fd, piece + done, (gsize) (n - done))) <= 0)
+      if (event != THOLE_TAR_MORE)
+        return event;
+      if (n < 0)
+        return THOLE_TAR_BAD;
+      /* some programs write no end */
+      if (n == 0 && thole_tar_state (self->tar) != THOLE_TAR_CUT)
+        return THOLE_TAR_END;
+      if (n == 0)
         {
-          if (errno != EINTR)
-            return ctr_inside_fail (error, written == 0 ? EIO : errno, entry->name);
-          written = 0;
+          g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "this is not a tar archive that can be taken: it ends in the middle");
+          return THOLE_TAR_BAD;
         }
-  return n == 0;
+      self->data = self->piece;
+      self->length = (gsize) n;
+    }
 }
 
 static gboolean
-dress (int fd, const CtrTarEntry *entry, GError **error)
+write_content (Fill *self, int fd, const TholeTarEntry *entry, GError **error)
+{
+  const guint8 *part = NULL;
+  gsize length = 0;
+
+  while (thole_tar_left (self->tar) > 0)
+    {
+      if (take_next (self, &part, &length, error) != THOLE_TAR_DATA)
+        return FALSE;
+      for (gssize done = 0, written; done < (gssize) length; done += written)
+        if ((written = write (fd, part + done, length - (gsize) done)) <= 0)
+          {
+            if (errno != EINTR)
+              return ctr_inside_fail (error, written == 0 ? EIO : errno, entry->name);
+            written = 0;
+          }
+    }
+  return TRUE;
+}
+
+static gboolean
+dress (int fd, const TholeTarEntry *entry, GError **error)
 {
   struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = entry->mtime } };
 
   /* an owner takes bits off the mode */
-  if (fchown (fd, entry->uid, entry->gid) < 0 || fchmod (fd, entry->mode) < 0)
+  if (fchown (fd, (uid_t) entry->uid, (gid_t) entry->gid) < 0 || fchmod (fd, entry->mode) < 0)
     return ctr_inside_fail (error, errno, entry->name);
   futimens (fd, times);
   return TRUE;
 }
 
 static gboolean
-fill_file (Fill *self, const char *name, const CtrTarEntry *entry, GError **error)
+fill_file (Fill *self, const char *name, const TholeTarEntry *entry, GError **error)
 {
   /* without a name, so that not even a daemon that dies leaves half a file; not every file system can */
   int fd = openat (self->parent, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600), linked;
@@ -277,18 +311,18 @@ make_pipe (Fill *self, const char *beside, gconstpointer data)
 
 /* a link or a pipe */
 static gboolean
-fill_special (Fill *self, const char *name, const CtrTarEntry *entry, GError **error)
+fill_special (Fill *self, const char *name, const TholeTarEntry *entry, GError **error)
 {
   int made;
   g_autofree char *beside = NULL;
 
-  if (entry->kind == '2' && entry->link[0] == '\0')
+  if (entry->kind == THOLE_TAR_LINK && entry->link[0] == '\0')
     return refuse (error, name, "a link to nothing");
-  beside = make_beside (self, name, entry->kind == '2' ? make_link : make_pipe, entry->link, &made, error);
+  beside = make_beside (self, name, entry->kind == THOLE_TAR_LINK ? make_link : make_pipe, entry->link, &made, error);
   if (beside == NULL)
     return FALSE;
-  if (fchownat (self->parent, beside, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) < 0
-      || (entry->kind == '6' && fchmodat (self->parent, beside, entry->mode, 0) < 0))
+  if (fchownat (self->parent, beside, (uid_t) entry->uid, (gid_t) entry->gid, AT_SYMLINK_NOFOLLOW) < 0
+      || (entry->kind == THOLE_TAR_PIPE && fchmodat (self->parent, beside, entry->mode, 0) < 0))
     {
       ctr_inside_fail (error, errno, name);
       unlinkat (self->parent, beside, 0);
@@ -314,13 +348,13 @@ make_other (Fill *self, const char *beside, gconstpointer data)
 
 /* One more name of what the archive has brought, or of what was there. */
 static gboolean
-fill_other_name (Fill *self, const char *name, const CtrTarEntry *entry, GError **error)
+fill_other_name (Fill *self, const char *name, const TholeTarEntry *entry, GError **error)
 {
   g_autofree char *link = clean_name (entry->link), *parent = NULL, *beside = NULL;
   Other other = { .folder = -1 };
   int made;
 
-  if (link == NULL || link[0] == '\0')
+  if ((entry->link_flags & THOLE_TAR_NAME_CLIMBS) != 0 || link[0] == '\0')
     return refuse (error, entry->name, "its other name leads out of the folder");
   other.base = base_of (link);
   parent = g_strndup (link, other.base > link ? (gsize) (other.base - link - 1) : 0);
@@ -350,7 +384,7 @@ open_folder (Fill *self, const char *name)
 }
 
 static gboolean
-fill_folder (Fill *self, const char *name, const CtrTarEntry *entry, GError **error)
+fill_folder (Fill *self, const char *name, const TholeTarEntry *entry, GError **error)
 {
   int fd = open_folder (self, name);
   gboolean good;
@@ -368,32 +402,43 @@ fill_folder (Fill *self, const char *name, const CtrTarEntry *entry, GError **er
   return TRUE;
 }
 
+/* what may be in a container */
 static gboolean
-fill_entry (Fill *self, const CtrTarEntry *entry, GError **error)
+check_entry (const TholeTarEntry *entry, const char *name, GError **error)
+{
+  if ((entry->name_flags & THOLE_TAR_NAME_CLIMBS) != 0)
+    return refuse (error, entry->name, "its name leads out of the folder");
+  if (entry->kind == THOLE_TAR_CHARACTER_DEVICE || entry->kind == THOLE_TAR_BLOCK_DEVICE)
+    return refuse (error, entry->name, "devices are not taken");
+  if (entry->kind == THOLE_TAR_OTHER)
+    return refuse (error, entry->name, "it is of a kind that is not known");
+  return name[0] != '\0' || entry->kind == THOLE_TAR_FOLDER || refuse (error, entry->name, "it has no name");
+}
+
+static gboolean
+fill_entry (Fill *self, const TholeTarEntry *entry, GError **error)
 {
   g_autofree char *name = clean_name (entry->name);
 
-  if (name == NULL)
-    return refuse (error, entry->name, "its name leads out of the folder");
+  if (!check_entry (entry, name, error))
+    return FALSE;
   /* the folder itself stays as it is */
   if (name[0] == '\0')
-    return entry->kind == '5' || refuse (error, entry->name, "it has no name");
-  if (entry->kind == '3' || entry->kind == '4')
-    return refuse (error, entry->name, "devices are not taken");
+    return TRUE;
   leave_folders (self, name);
   if (!enter_parent (self, name, error))
     return FALSE;
-  if (entry->kind == '0')
+  if (entry->kind == THOLE_TAR_FILE)
     return fill_file (self, name, entry, error);
   /* it may take the place of a folder that is remembered */
-  if (entry->kind == '5')
+  if (entry->kind == THOLE_TAR_FOLDER)
     {
       gboolean good = fill_folder (self, name, entry, error);
 
       forget_parent (self);
       return good;
     }
-  if (!(entry->kind == '1' ? fill_other_name : fill_special) (self, name, entry, error))
+  if (!(entry->kind == THOLE_TAR_HARD_LINK ? fill_other_name : fill_special) (self, name, entry, error))
     return FALSE;
   forget_parent (self);
   return TRUE;
@@ -414,22 +459,23 @@ gboolean
 ctr_tree_fill (int root, const char *path, CtrSource source, gpointer user_data, GError **error)
 {
   Fill self = { .folder = ctr_inside_open (root, path, O_PATH | O_DIRECTORY, CTR_INSIDE_ROOT), .parent = -1, .late = G_QUEUE_INIT };
-  CtrTarEntry entry;
-  int next = 0;
+  const guint8 *part;
+  TholeTarEvent event;
+  gsize length;
 
   if (self.folder < 0)
     return ctr_inside_fail (error, errno, path);
   /* in the whole root a link leads where it does for the programs in there */
   self.how = path[strspn (path, "/")] == '\0' ? CTR_INSIDE_ROOT : CTR_INSIDE_BENEATH;
-  self.reader = ctr_tar_reader_new (source, user_data);
-  while ((next = ctr_tar_reader_next (self.reader, &entry, error)) > 0)
-    if (!fill_entry (&self, &entry, error))
-      {
-        next = -1;
-        break;
-      }
-  if (next == 0)
+  self.source = source;
+  self.user_data = user_data;
+  self.tar = thole_tar_new ();
+  self.piece = g_malloc (PIECE);
+  while ((event = take_next (&self, &part, &length, error)) == THOLE_TAR_ENTRY)
+    if (!fill_entry (&self, thole_tar_entry (self.tar), error))
+      break;
+  if (event == THOLE_TAR_END)
     leave_folders (&self, NULL);
   fill_clear (&self);
-  return next == 0 && drain (source, user_data, error);
+  return event == THOLE_TAR_END && drain (source, user_data, error);
 }

@@ -17,8 +17,8 @@
 
 #include "inside.h"
 #include "thole-error.h"
+#include "thole-tar.h"
 
-#define BLOCK 512
 #define PIECE 65536
 #define DEPTH_MAX 60 /* each is an open folder */
 #define LINK_MAX_LENGTH 4096
@@ -37,6 +37,7 @@ typedef struct
   CtrSink sink;
   gpointer user_data;
   GString *name;      /* of the entry at hand */
+  GByteArray *part;   /* of the archive, before and behind contents */
   DIR *folders[DEPTH_MAX];
   gsize lengths[DEPTH_MAX]; /* of their names */
   guint depth;
@@ -178,70 +179,41 @@ ctr_pack_free (CtrPack *self)
 
 /* headers --------------------------------------------------------------------------------------------- */
 
-/* Octal, or GNU's way for what that has no room for. */
-static void
-put_number (char *field, gsize width, gint64 value)
-{
-  if (value >= 0 && value < (gint64) 1 << 3 * (width - 1))
-    {
-      g_snprintf (field, (gulong) width, "%0*" G_GINT64_MODIFIER "o", (int) width - 1, value);
-      return;
-    }
-  for (gsize i = width; i-- > 0; value >>= 8)
-    field[i] = (char) (value & 0xff);
-  field[0] = value < 0 ? (char) 0xff : (char) 0x80;
-}
-
 static gboolean
-put_header (Walk *self, const char *name, char kind, gint64 size, const struct stat *about, const char *link, GError **error)
+put_part (Walk *self, GError **error)
 {
-  char header[BLOCK] = { 0 };
-  guint sum = 0;
+  gboolean good = self->part->len == 0 || self->sink (self->user_data, self->part->data, self->part->len, error);
 
-  memcpy (header, name, MIN (strlen (name), 100));
-  put_number (header + 100, 8, about->st_mode & 07777);
-  put_number (header + 108, 8, about->st_uid);
-  put_number (header + 116, 8, about->st_gid);
-  put_number (header + 124, 12, size);
-  put_number (header + 136, 12, about->st_mtime);
-  memset (header + 148, ' ', 8);
-  header[156] = kind;
-  memcpy (header + 157, link, MIN (strlen (link), 100));
-  memcpy (header + 257, "ustar  ", 8);
-  if (kind == '3' || kind == '4')
-    {
-      put_number (header + 329, 8, major (about->st_rdev));
-      put_number (header + 337, 8, minor (about->st_rdev));
-    }
-  for (guint i = 0; i < BLOCK; i++)
-    sum += (guint8) header[i];
-  g_snprintf (header + 148, 8, "%06o", sum);
-  return self->sink (self->user_data, header, BLOCK, error);
+  g_byte_array_set_size (self->part, 0);
+  return good;
 }
 
 static gboolean
 put_padding (Walk *self, guint64 size, GError **error)
 {
-  static const char zeros[BLOCK];
-
-  return size % BLOCK == 0 || self->sink (self->user_data, zeros, BLOCK - size % BLOCK, error);
+  thole_tar_append_padding (self->part, size);
+  return put_part (self, error);
 }
 
+/* @link (nullable): of a link */
 static gboolean
-put_long (Walk *self, char kind, const char *text, GError **error)
+put_entry (Walk *self, TholeTarKind kind, gint64 size, const struct stat *about, const char *link, GError **error)
 {
-  static const struct stat nobody;
-  gsize size = strlen (text) + 1;
+  gboolean device = kind == THOLE_TAR_CHARACTER_DEVICE || kind == THOLE_TAR_BLOCK_DEVICE;
 
-  return size <= 101 || (put_header (self, "././@LongLink", kind, (gint64) size, &nobody, "", error)
-                         && self->sink (self->user_data, text, size, error) && put_padding (self, size, error));
-}
-
-static gboolean
-put_entry (Walk *self, char kind, gint64 size, const struct stat *about, const char *link, GError **error)
-{
-  return put_long (self, 'L', self->name->str, error) && put_long (self, 'K', link, error)
-         && put_header (self, self->name->str, kind, size, about, link, error);
+  thole_tar_append_entry (self->part, &(TholeTarEntry) {
+    .kind = kind,
+    .name = self->name->str,
+    .link = link,
+    .mode = about->st_mode & 07777,
+    .uid = about->st_uid,
+    .gid = about->st_gid,
+    .size = (guint64) size,
+    .mtime = about->st_mtime,
+    .major = device ? major (about->st_rdev) : 0,
+    .minor = device ? minor (about->st_rdev) : 0,
+  });
+  return put_part (self, error);
 }
 
 /* entries --------------------------------------------------------------------------------------------- */
@@ -273,7 +245,7 @@ put_content (Walk *self, int fd, gint64 size, GError **error)
 static gboolean
 put_text (Walk *self, const GByteArray *text, const struct stat *about, GError **error)
 {
-  return put_entry (self, '0', text->len, about, "", error)
+  return put_entry (self, THOLE_TAR_FILE, text->len, about, NULL, error)
          && (text->len == 0 || self->sink (self->user_data, text->data, text->len, error)) && put_padding (self, text->len, error);
 }
 
@@ -283,7 +255,7 @@ pack_made_up (Walk *self, int item, const struct stat *about, GError **error)
   g_autoptr(GByteArray) text = read_made_up (item);
 
   /* among others, one that cannot be read is empty */
-  return text != NULL ? put_text (self, text, about, error) : put_entry (self, '0', 0, about, "", error);
+  return text != NULL ? put_text (self, text, about, error) : put_entry (self, THOLE_TAR_FILE, 0, about, NULL, error);
 }
 
 static gboolean
@@ -300,7 +272,7 @@ pack_file (Walk *self, int item, GError **error)
         close (fd);
       return FALSE;
     }
-  good = put_entry (self, '0', about.st_size, &about, "", error) && put_content (self, fd, about.st_size, error);
+  good = put_entry (self, THOLE_TAR_FILE, about.st_size, &about, NULL, error) && put_content (self, fd, about.st_size, error);
   close (fd);
   return good;
 }
@@ -314,7 +286,7 @@ pack_link (Walk *self, int item, const struct stat *about, GError **error)
   if (n < 0)
     return ctr_inside_fail (error, errno, self->name->str);
   link[n] = '\0';
-  return put_entry (self, '2', 0, about, link, error);
+  return put_entry (self, THOLE_TAR_LINK, 0, about, link, error);
 }
 
 static gboolean
@@ -323,7 +295,7 @@ pack_folder (Walk *self, int item, const struct stat *about, GError **error)
   int fd;
 
   g_string_append_c (self->name, '/');
-  if (!put_entry (self, '5', 0, about, "", error))
+  if (!put_entry (self, THOLE_TAR_FOLDER, 0, about, NULL, error))
     return FALSE;
   if (self->depth > 0 && is_made_up (item))
     return TRUE;
@@ -357,11 +329,11 @@ pack_item (Walk *self, int item, const struct stat *about, GError **error)
     case S_IFLNK:
       return pack_link (self, item, about, error);
     case S_IFCHR:
-      return put_entry (self, '3', 0, about, "", error);
+      return put_entry (self, THOLE_TAR_CHARACTER_DEVICE, 0, about, NULL, error);
     case S_IFBLK:
-      return put_entry (self, '4', 0, about, "", error);
+      return put_entry (self, THOLE_TAR_BLOCK_DEVICE, 0, about, NULL, error);
     case S_IFIFO:
-      return put_entry (self, '6', 0, about, "", error);
+      return put_entry (self, THOLE_TAR_PIPE, 0, about, NULL, error);
     default:
       return TRUE;
     }
@@ -410,18 +382,20 @@ walk_on (Walk *self, GError **error)
 gboolean
 ctr_pack_run (CtrPack *self, CtrSink sink, gpointer user_data, GError **error)
 {
-  static const char zeros[2 * BLOCK];
   g_autofree Walk *walk = g_new0 (Walk, 1);
+  g_autoptr(GByteArray) part = g_byte_array_new ();
   g_autoptr(GString) name = g_string_new (self->name);
   gboolean good;
 
   walk->sink = sink;
   walk->user_data = user_data;
   walk->name = name;
+  walk->part = part;
   good = self->text != NULL ? put_text (walk, self->text, &self->about, error) : pack_item (walk, self->item, &self->about, error);
   while (good && walk->depth > 0)
     good = walk_on (walk, error);
   while (walk->depth > 0)
     closedir (walk->folders[--walk->depth]);
-  return good && sink (user_data, zeros, sizeof zeros, error);
+  thole_tar_append_end (part);
+  return good && put_part (walk, error);
 }

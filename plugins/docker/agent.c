@@ -15,7 +15,7 @@
 
 #include "agent-connect.h"
 #include "convert.h"
-#include "tar.h"
+#include "thole-tar.h"
 
 #define BINARY_MAX (16 * 1024 * 1024)
 
@@ -98,8 +98,9 @@ docker_agent_archive (const DockerAgent *self, gint64 now, GError **error)
 
   if (!g_file_get_contents (self->binary, &data, &length, error))
     return NULL;
-  docker_tar_append (archive, "/" DOCKER_AGENT_NAME, data, length, 0755, 0, 0, now);
-  docker_tar_end (archive);
+  thole_tar_append_file (archive, &(TholeTarEntry) { .kind = THOLE_TAR_FILE, .name = DOCKER_AGENT_NAME, .mode = 0755, .size = length, .mtime = now },
+                         data);
+  thole_tar_append_end (archive);
   return g_byte_array_free_to_bytes (g_steal_pointer (&archive));
 }
 
@@ -108,8 +109,8 @@ docker_agent_opening (gint64 now)
 {
   GByteArray *archive = g_byte_array_new ();
 
-  docker_tar_append_folder (archive, DOCKER_AGENT_FOLDER_NAME, 0777, now);
-  docker_tar_end (archive);
+  thole_tar_append_entry (archive, &(TholeTarEntry) { .kind = THOLE_TAR_FOLDER, .name = DOCKER_AGENT_FOLDER_NAME, .mode = 0777, .mtime = now });
+  thole_tar_append_end (archive);
   return g_byte_array_free_to_bytes (archive);
 }
 

@@ -11,7 +11,7 @@
 #include "agent.h"
 #include "convert.h"
 #include "lookup.h"
-#include "tar.h"
+#include "thole-tar.h"
 #include "wire.h"
 
 #define CREATE_TIMEOUT 120.0
@@ -374,7 +374,15 @@ append_file (GByteArray *archive, const char *path, GVariant *content, guint mod
       g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "files: \"%s\" is not a plain absolute path", path);
       return FALSE;
     }
-  docker_tar_append (archive, path, data, length, mode, uid, gid, now);
+  thole_tar_append_file (archive, &(TholeTarEntry) {
+    .kind = THOLE_TAR_FILE,
+    .name = path + strspn (path, "/"),
+    .mode = mode,
+    .uid = uid,
+    .gid = gid,
+    .size = length,
+    .mtime = now,
+  }, data);
   if (archive->len <= FILES_MAX)
     return TRUE;
   g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "files: more than %d bytes", FILES_MAX);
@@ -412,7 +420,7 @@ make_archive (Create *self, GVariant *spec, GVariant *secrets, GError **error)
     }
   if (archive->len == 0)
     return TRUE;
-  docker_tar_end (archive);
+  thole_tar_append_end (archive);
   self->archive = g_byte_array_free_to_bytes (g_steal_pointer (&archive));
   return TRUE;
 }

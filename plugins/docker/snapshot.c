@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "convert.h"
-#include "tar.h"
+#include "thole-tar.h"
 #include "wire.h"
 
 #define MOUNT_POINT "/volume"
@@ -215,7 +215,7 @@ make_image (GTask *task)
   g_autoptr(GInputStream) input = NULL;
   g_autoptr(GBytes) bytes = NULL;
 
-  docker_tar_end (archive);
+  thole_tar_append_end (archive);
   bytes = g_byte_array_free_to_bytes (g_steal_pointer (&archive));
   input = g_memory_input_stream_new_from_bytes (bytes);
   docker_upload_async (self->driver, "POST", "/images/create?fromSrc=-&repo=" EMPTY_REPOSITORY "&tag=1", input,

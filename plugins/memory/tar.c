@@ -7,28 +7,11 @@
 
 #include "feed.h"
 #include "thole-error.h"
+#include "thole-tar.h"
 
-#define BLOCK 512
 #define PART 65536
-#define LONGEST_NAME 65536
 #define LARGEST (256u << 20)
 #define MOST_ENTRIES 100000
-
-/* offsets of the fields of a ustar header */
-enum
-{
-  AT_NAME = 0,
-  AT_MODE = 100,
-  AT_UID = 108,
-  AT_GID = 116,
-  AT_SIZE = 124,
-  AT_MTIME = 136,
-  AT_CHECKSUM = 148,
-  AT_TYPE = 156,
-  AT_LINK = 157,
-  AT_MAGIC = 257,
-  AT_PREFIX = 345,
-};
 
 /* the writer */
 
@@ -65,85 +48,25 @@ tar_writer_free (gpointer data)
 }
 
 static void
-put_octal (guint8 *header, guint at, guint width, guint64 value)
-{
-  char text[24];
-
-  g_snprintf (text, sizeof text, "%0*" G_GINT64_MODIFIER "o", (int) width - 1, value);
-  memcpy (header + at, text, width);
-}
-
-static guint64
-checksum_of (const guint8 *header)
-{
-  guint64 sum = 0;
-
-  for (guint i = 0; i < BLOCK; i++)
-    sum += i >= AT_CHECKSUM && i < AT_CHECKSUM + 8 ? ' ' : header[i];
-  return sum;
-}
-
-static void
-append_padding (GByteArray *out, gsize length)
-{
-  static const guint8 zeros[BLOCK];
-
-  if (length % BLOCK != 0)
-    g_byte_array_append (out, zeros, (guint) (BLOCK - length % BLOCK));
-}
-
-static void
-append_header (GByteArray *out, const char *name, char type, guint mode, guint64 size, gint64 mtime,
-               const char *link)
-{
-  guint8 header[BLOCK] = { 0 };
-
-  memcpy (header + AT_NAME, name, MIN (strlen (name), 100));
-  put_octal (header, AT_MODE, 8, mode & 07777);
-  put_octal (header, AT_UID, 8, 0);
-  put_octal (header, AT_GID, 8, 0);
-  put_octal (header, AT_SIZE, 12, size);
-  put_octal (header, AT_MTIME, 12, (guint64) MAX (mtime / G_USEC_PER_SEC, 0));
-  header[AT_TYPE] = (guint8) type;
-  if (link != NULL)
-    memcpy (header + AT_LINK, link, MIN (strlen (link), 100));
-  memcpy (header + AT_MAGIC, "ustar\0" "00", 8);
-  put_octal (header, AT_CHECKSUM, 7, checksum_of (header));
-  header[AT_CHECKSUM + 7] = ' ';
-  g_byte_array_append (out, header, BLOCK);
-}
-
-/* GNU's way for names above 100 bytes, which every tar reads */
-static void
-append_long (GByteArray *out, char type, const char *text)
-{
-  gsize length = strlen (text) + 1;
-
-  if (length <= 101)
-    return;
-  append_header (out, "././@LongLink", type, 0644, length, 0, NULL);
-  g_byte_array_append (out, (const guint8 *) text, (guint) length);
-  append_padding (out, length);
-}
-
-static void
 append_entry_header (GByteArray *out, const TarEntry *entry)
 {
-  static const char types[] = { '0', '5', '2' };
+  static const TholeTarKind kinds[] = { THOLE_TAR_FILE, THOLE_TAR_FOLDER, THOLE_TAR_LINK };
   const MemNode *node = entry->node;
-  gsize size = node->content != NULL ? g_bytes_get_size (node->content) : 0;
 
-  append_long (out, 'L', entry->name);
-  if (node->target != NULL)
-    append_long (out, 'K', node->target);
-  append_header (out, entry->name, types[node->kind], node->mode, size, node->mtime, node->target);
+  thole_tar_append_entry (out, &(TholeTarEntry) {
+    .kind = kinds[node->kind],
+    .name = entry->name,
+    .link = node->target,
+    .mode = node->mode,
+    .size = node->content != NULL ? g_bytes_get_size (node->content) : 0,
+    .mtime = MAX (node->mtime / G_USEC_PER_SEC, 0),
+  });
 }
 
 static MemFeedResult
 tar_writer_fill (gpointer data, GByteArray *out)
 {
   TarWriter *self = data;
-  static const guint8 zeros[BLOCK];
   const TarEntry *entry;
   const guint8 *content = NULL;
   gsize size = 0;
@@ -154,8 +77,7 @@ tar_writer_fill (gpointer data, GByteArray *out)
   if (self->at == self->entries->len)
     {
       self->at++;
-      g_byte_array_append (out, zeros, BLOCK);
-      g_byte_array_append (out, zeros, BLOCK);
+      thole_tar_append_end (out);
       return MEM_FEED_MORE;
     }
   entry = self->entries->pdata[self->at];
@@ -170,7 +92,7 @@ tar_writer_fill (gpointer data, GByteArray *out)
   self->offset += part;
   if (self->offset < size)
     return MEM_FEED_MORE;
-  append_padding (out, size);
+  thole_tar_append_padding (out, size);
   self->at++;
   self->offset = 0;
   self->begun = FALSE;
@@ -205,17 +127,11 @@ mem_tar_write (MemTree *tree, const char *path)
 struct _MemTarReader
 {
   char *root;
+  TholeTar *tar;
   GPtrArray *entries;     /* of TarEntry, with full paths */
-  GByteArray *header;     /* what has come of a header */
-  GByteArray *body;       /* what has come of a body */
-  guint64 size;           /* of the body */
-  guint64 padding;        /* bytes to skip after it */
-  char type;
-  gboolean in_body;
-  gboolean ended;
-  char *long_name, *long_link;
   guint64 total;
-  TarEntry *entry;        /* whose body is coming */
+  TarEntry *entry;        /* (nullable): whose content is coming */
+  GByteArray *content;    /* of it */
 };
 
 MemTarReader *
@@ -224,8 +140,9 @@ mem_tar_reader_new (const char *root)
   MemTarReader *self = g_new0 (MemTarReader, 1);
 
   self->root = g_strdup (root);
+  self->tar = thole_tar_new ();
   self->entries = g_ptr_array_new_with_free_func ((GDestroyNotify) tar_entry_free);
-  self->header = g_byte_array_sized_new (BLOCK);
+  self->content = g_byte_array_new ();
   return self;
 }
 
@@ -233,11 +150,9 @@ void
 mem_tar_reader_free (MemTarReader *self)
 {
   g_free (self->root);
+  thole_tar_free (self->tar);
   g_ptr_array_unref (self->entries);
-  g_byte_array_unref (self->header);
-  g_clear_pointer (&self->body, g_byte_array_unref);
-  g_free (self->long_name);
-  g_free (self->long_link);
+  g_byte_array_unref (self->content);
   g_clear_pointer (&self->entry, tar_entry_free);
   g_free (self);
 }
@@ -247,41 +162,6 @@ refuse (GError **error, const char *text)
 {
   g_set_error (error, THOLE_ERROR, THOLE_ERROR_INVALID, "not a good tar archive: %s", text);
   return FALSE;
-}
-
-static gboolean
-get_octal (const guint8 *header, guint at, guint width, guint64 *value)
-{
-  guint64 sum = 0;
-  guint i = 0;
-
-  while (i < width && header[at + i] == ' ')
-    i++;
-  for (; i < width && header[at + i] >= '0' && header[at + i] <= '7'; i++)
-    sum = sum * 8 + (header[at + i] - '0');
-  *value = sum;
-  return i == width || header[at + i] == '\0' || header[at + i] == ' ';
-}
-
-static char *
-get_text (const guint8 *header, guint at, guint width)
-{
-  return g_strndup ((const char *) header + at, width);
-}
-
-static char *
-name_of (MemTarReader *self, const guint8 *header)
-{
-  g_autofree char *name = NULL;
-  g_autofree char *prefix = NULL;
-
-  if (self->long_name != NULL)
-    return g_steal_pointer (&self->long_name);
-  name = get_text (header, AT_NAME, 100);
-  prefix = memcmp (header + AT_MAGIC, "ustar\0", 6) == 0 ? get_text (header, AT_PREFIX, 155) : NULL;
-  if (prefix == NULL || *prefix == '\0')
-    return g_steal_pointer (&name);
-  return g_strconcat (prefix, "/", name, NULL);
 }
 
 /* the path inside the root; names that would leave it are refused */
@@ -298,172 +178,63 @@ path_of (MemTarReader *self, const char *name)
 }
 
 static gboolean
-add_entry (MemTarReader *self, TarEntry *entry, GError **error)
+end_entry (MemTarReader *self, GError **error)
 {
-  g_ptr_array_add (self->entries, entry);
+  if (self->entry->node->kind == MEM_NODE_FILE)
+    {
+      self->entry->node->content = g_byte_array_free_to_bytes (self->content);
+      self->content = g_byte_array_new ();
+    }
+  g_ptr_array_add (self->entries, g_steal_pointer (&self->entry));
   return self->entries->len <= MOST_ENTRIES || refuse (error, "too many entries");
 }
 
 static gboolean
-begin_entry (MemTarReader *self, const guint8 *header, GError **error)
+begin_entry (MemTarReader *self, const TholeTarEntry *found, GError **error)
 {
-  g_autofree char *name = name_of (self, header);
-  g_autofree char *link = g_steal_pointer (&self->long_link);
-  g_autofree char *path = path_of (self, name);
-  MemNodeKind kind = self->type == '5'   ? MEM_NODE_FOLDER
-                     : self->type == '2' ? MEM_NODE_LINK
-                                         : MEM_NODE_FILE;
-  guint64 mode;
-  guint64 mtime;
-  TarEntry *entry;
+  gboolean link = found->kind == THOLE_TAR_LINK;
+  MemNodeKind kind = link ? MEM_NODE_LINK : found->kind == THOLE_TAR_FOLDER ? MEM_NODE_FOLDER : MEM_NODE_FILE;
+  g_autofree char *path = path_of (self, found->name);
 
   if (path == NULL)
     return refuse (error, "a name leaves the folder");
-  if (strchr ("0257", self->type) == NULL)
+  if (kind == MEM_NODE_FILE && found->kind != THOLE_TAR_FILE)
     return refuse (error, "only files, folders and symbolic links are taken");
-  if (!get_octal (header, AT_MODE, 8, &mode) || !get_octal (header, AT_MTIME, 12, &mtime))
-    return refuse (error, "a bad number");
-  if (link == NULL)
-    link = get_text (header, AT_LINK, 100);
-  entry = g_new0 (TarEntry, 1);
-  entry->name = g_steal_pointer (&path);
-  entry->node = mem_node_new (kind, (guint) mode & 07777, (gint64) (mtime & G_MAXUINT32) * G_USEC_PER_SEC, NULL,
-                              kind == MEM_NODE_LINK ? link : NULL);
-  if (kind == MEM_NODE_FILE)
-    {
-      self->entry = entry;
-      return TRUE;
-    }
-  return add_entry (self, entry, error);
-}
-
-static gboolean
-is_meta (char type)
-{
-  return type == 'L' || type == 'K' || type == 'x' || type == 'g';
-}
-
-static gboolean
-take_header (MemTarReader *self, GError **error)
-{
-  const guint8 *header = self->header->data;
-  guint64 checksum;
-
-  if (header[0] == '\0' && checksum_of (header) == 8 * ' ')
-    {
-      self->ended = TRUE;
-      return TRUE;
-    }
-  if (!get_octal (header, AT_CHECKSUM, 8, &checksum) || checksum != checksum_of (header))
-    return refuse (error, "a bad checksum");
-  self->type = (char) header[AT_TYPE];
-  if (!get_octal (header, AT_SIZE, 12, &self->size))
-    return refuse (error, "a bad number");
-  self->total += self->size;
-  if (self->size > LARGEST || self->total > LARGEST || (is_meta (self->type) && self->size > LONGEST_NAME))
+  self->total += strlen (found->name) + (link ? strlen (found->link) : 0);
+  if (found->size > LARGEST || self->total + found->size > LARGEST)
     return refuse (error, "it is too large");
-  self->in_body = TRUE;
-  self->padding = (BLOCK - self->size % BLOCK) % BLOCK;
-  g_clear_pointer (&self->body, g_byte_array_unref);
-  self->body = g_byte_array_new ();
-  return is_meta (self->type) || begin_entry (self, header, error);
-}
-
-/* pax: "LENGTH key=value\n" */
-static gboolean
-take_pax (MemTarReader *self, GError **error)
-{
-  const char *at = (const char *) self->body->data;
-  const char *end = at + self->body->len;
-
-  while (at < end)
-    {
-      char *rest = NULL;
-      guint64 length = g_ascii_strtoull (at, &rest, 10);
-      const char *next = at + length;
-
-      if (length == 0 || length > (guint64) (end - at) || *rest != ' ' || next[-1] != '\n')
-        return refuse (error, "a bad extended header");
-      rest++;
-      if (g_str_has_prefix (rest, "path="))
-        {
-          g_free (self->long_name);
-          self->long_name = g_strndup (rest + 5, (gsize) (next - rest) - 6);
-        }
-      else if (g_str_has_prefix (rest, "linkpath="))
-        {
-          g_free (self->long_link);
-          self->long_link = g_strndup (rest + 9, (gsize) (next - rest) - 10);
-        }
-      at = next;
-    }
+  self->total += found->size;
+  self->entry = g_new0 (TarEntry, 1);
+  self->entry->name = g_steal_pointer (&path);
+  self->entry->node = mem_node_new (kind, found->mode, CLAMP (found->mtime, 0, G_MAXUINT32) * G_USEC_PER_SEC, NULL, link ? found->link : NULL);
   return TRUE;
-}
-
-static gboolean
-take_body (MemTarReader *self, GError **error)
-{
-  self->in_body = FALSE;
-  if (self->type == 'L' || self->type == 'K')
-    {
-      char **text = self->type == 'L' ? &self->long_name : &self->long_link;
-
-      g_free (*text);
-      *text = g_strndup ((const char *) self->body->data, self->body->len);
-      return TRUE;
-    }
-  if (self->type == 'x')
-    {
-      g_byte_array_append (self->body, (const guint8 *) "", 1);
-      g_byte_array_set_size (self->body, self->body->len - 1);
-      return take_pax (self, error);
-    }
-  if (self->entry == NULL)
-    return TRUE;
-  self->entry->node->content = g_byte_array_free_to_bytes (g_steal_pointer (&self->body));
-  return add_entry (self, g_steal_pointer (&self->entry), error);
 }
 
 gboolean
 mem_tar_reader_feed (MemTarReader *self, const guint8 *data, gsize length, GError **error)
 {
-  while (length > 0 && !self->ended)
-    {
-      gsize part = 0;
+  const guint8 *piece;
+  gsize piece_length;
 
-      if (!self->in_body && self->padding > 0)
-        {
-          part = (gsize) MIN (length, self->padding);
-          self->padding -= part;
-        }
-      else if (!self->in_body)
-        {
-          part = MIN (length, BLOCK - self->header->len);
-          g_byte_array_append (self->header, data, (guint) part);
-          if (self->header->len == BLOCK)
-            {
-              if (!take_header (self, error))
-                return FALSE;
-              g_byte_array_set_size (self->header, 0);
-            }
-        }
-      else if (self->body->len < self->size)
-        {
-          part = (gsize) MIN (length, self->size - self->body->len);
-          g_byte_array_append (self->body, data, (guint) part);
-        }
-      if (self->in_body && self->body->len == self->size && !take_body (self, error))
+  for (;;)
+    {
+      TholeTarEvent event = thole_tar_parse (self->tar, &data, &length, &piece, &piece_length, error);
+
+      if (event == THOLE_TAR_ENTRY && !begin_entry (self, thole_tar_entry (self->tar), error))
         return FALSE;
-      data += part;
-      length -= part;
+      if (event == THOLE_TAR_DATA)
+        g_byte_array_append (self->content, piece, (guint) piece_length);
+      if (event != THOLE_TAR_ENTRY && event != THOLE_TAR_DATA)
+        return event != THOLE_TAR_BAD;
+      if (thole_tar_left (self->tar) == 0 && !end_entry (self, error))
+        return FALSE;
     }
-  return TRUE;
 }
 
 gboolean
 mem_tar_reader_apply (MemTarReader *self, MemTarPut put, gpointer data, GError **error)
 {
-  if (self->in_body || self->padding > 0 || self->header->len > 0)
+  if (thole_tar_state (self->tar) == THOLE_TAR_CUT)
     return refuse (error, "it ends too early");
   for (guint i = 0; i < self->entries->len; i++)
     {

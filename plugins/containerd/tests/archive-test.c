@@ -10,8 +10,8 @@
 
 #include "archive.h"
 #include "digest.h"
-#include "tar.h"
 #include "thole-error.h"
+#include "thole-tar.h"
 
 #define LAYER "the bytes of a layer"
 #define CONFIG "{\"architecture\":\"amd64\"}"
@@ -74,7 +74,7 @@ place_tear_down (Place *p, gconstpointer data)
 static void
 add (Place *p, const char *name, const char *text)
 {
-  ctr_tar_append (p->tar, name, text, strlen (text), 0644, 0, 0, 0);
+  thole_tar_append_file (p->tar, &(TholeTarEntry) { .kind = THOLE_TAR_FILE, .name = name, .mode = 0644, .size = strlen (text) }, text);
 }
 
 /* under the name that its digest gives it. Returns: (transfer full): that digest */
@@ -126,7 +126,7 @@ put (Place *p, const char *name)
 {
   g_autofree char *path = g_build_filename (p->folder, name, NULL);
 
-  ctr_tar_end (p->tar);
+  thole_tar_append_end (p->tar);
   g_assert_true (g_file_set_contents (path, (const char *) p->tar->data, p->tar->len, NULL));
   g_byte_array_set_size (p->tar, 0);
 }

@@ -11,7 +11,6 @@
 #include "reply.h"
 #include "spec.h"
 #include "thole-seccomp.h"
-#include "tar.h"
 #include "thole-error.h"
 
 #define INSTANCE "7e577e57-0000-4000-8000-000000000001"
@@ -321,24 +320,6 @@ test_seccomp (void)
   g_assert_nonnull (strstr (plain, "SCMP_CMP_MASKED_EQ"));
 }
 
-static void
-test_tar (void)
-{
-  g_autoptr(GByteArray) archive = g_byte_array_new ();
-  g_autofree char *deep = g_strnfill (150, 'd');
-  g_autofree char *path = g_strconcat ("/", deep, NULL);
-
-  ctr_tar_append (archive, "/a/b", "text", 4, 0640, 1, 2, 3);
-  g_assert_cmpuint (archive->len, ==, 1024);
-  g_assert_cmpstr ((char *) archive->data, ==, "a/b");
-  g_assert_cmpmem (archive->data + 512, 4, "text", 4);
-  ctr_tar_append (archive, path, NULL, 0, 0644, 0, 0, 0);
-  g_assert_cmpint (archive->data[1024 + 156], ==, 'x');
-  g_assert_true (g_str_has_prefix ((char *) archive->data + 1536, "160 path=ddd"));
-  ctr_tar_end (archive);
-  g_assert_cmpuint (archive->len % 512, ==, 0);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -354,6 +335,5 @@ main (int argc, char **argv)
   g_test_add_func ("/containerd/ports", test_ports);
   g_test_add_func ("/containerd/subnets", test_subnets);
   g_test_add_func ("/containerd/seccomp", test_seccomp);
-  g_test_add_func ("/containerd/tar", test_tar);
   return g_test_run ();
 }

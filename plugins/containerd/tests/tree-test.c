@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tar-read.h"
 #include "thole-error.h"
 #include "tree.h"
 

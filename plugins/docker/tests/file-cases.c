@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "../tar.h"
+#include "thole-tar.h"
 
 #define BIG (20 * 1024 * 1024)
 
@@ -32,8 +32,8 @@ tar_stream (const char *path, gconstpointer data, gsize length)
   GByteArray *archive = g_byte_array_new ();
   g_autoptr(GBytes) bytes = NULL;
 
-  docker_tar_append (archive, path, data, length, 0640, 12, 34, 1700000000);
-  docker_tar_end (archive);
+  thole_tar_append_file (archive, &(TholeTarEntry) { .kind = THOLE_TAR_FILE, .name = path + strspn (path, "/"), .mode = 0640, .uid = 12, .gid = 34, .size = length, .mtime = 1700000000 }, data);
+  thole_tar_append_end (archive);
   bytes = g_byte_array_free_to_bytes (archive);
   return g_memory_input_stream_new_from_bytes (bytes);
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../tar.h"
+#include "thole-tar.h"
 
 #define MANY 8
 
@@ -19,8 +19,8 @@ archive_of (const char *path, const char *text, gsize length, gsize missing)
 {
   GByteArray *archive = g_byte_array_new ();
 
-  docker_tar_append (archive, path, text, length, 0640, 12, 34, 1700000000);
-  docker_tar_end (archive);
+  thole_tar_append_file (archive, &(TholeTarEntry) { .kind = THOLE_TAR_FILE, .name = path, .mode = 0640, .uid = 12, .gid = 34, .size = length, .mtime = 1700000000 }, text);
+  thole_tar_append_end (archive);
   g_byte_array_set_size (archive, (guint) (archive->len - missing));
   return g_byte_array_free_to_bytes (archive);
 }
@@ -160,7 +160,7 @@ endless_begin (Endless *self, Bench *b, const char *id)
   g_autoptr(GIOStream) seen = NULL;
   int pipes[2];
 
-  docker_tar_append (archive, "begun", "x", 1, 0640, 0, 0, 1700000000);
+  thole_tar_append_file (archive, &(TholeTarEntry) { .kind = THOLE_TAR_FILE, .name = "begun", .mode = 0640, .size = 1, .mtime = 1700000000 }, "x");
   g_assert_cmpint (pipe (pipes), ==, 0);
   self->end = pipes[1];
   self->slot = NULL;

@@ -12,7 +12,6 @@
 #include "lines.h"
 #include "pull-progress.h"
 #include "reply.h"
-#include "tar.h"
 #include "thole-dict.h"
 #include "thole-error.h"
 #include "thole-json.h"
@@ -219,25 +218,6 @@ test_lines (void)
   docker_lines_feed (&lines, (const guint8 *) "rest\nlast\n", 10, on_line, seen);
   g_assert_cmpstr (seen->str, ==, "one|two||too long|last|");
   docker_lines_clear (&lines);
-}
-
-static void
-test_tar (void)
-{
-  g_autoptr(GByteArray) archive = g_byte_array_new ();
-  g_autofree char *path = g_strdup_printf ("/a/%0120d", 7);
-  guint sum = 0;
-
-  docker_tar_append (archive, path, "content", 7, 0640, 1, 2, 1700000000);
-  docker_tar_end (archive);
-  /* the long name, its header and body; the file's header and body; the end */
-  g_assert_cmpint (archive->len, ==, 512 * 6);
-  g_assert_cmpstr ((char *) archive->data, ==, "././@LongLink");
-  g_assert_cmpstr ((char *) archive->data + 512, ==, path + 1);
-  g_assert_cmpmem (archive->data + 512 * 3, 7, "content", 7);
-  for (guint i = 0; i < 512; i++)
-    sum += i >= 148 && i < 156 ? ' ' : archive->data[1024 + i];
-  g_assert_cmpint (g_ascii_strtoull ((char *) archive->data + 1024 + 148, NULL, 8), ==, sum);
 }
 
 /* words ----------------------------------------------------------------------------------------------- */
@@ -537,7 +517,6 @@ main (int argc, char **argv)
   g_test_add_func ("/docker/chunks", test_chunks);
   g_test_add_func ("/docker/body-of-known-length", test_body_of_known_length);
   g_test_add_func ("/docker/lines", test_lines);
-  g_test_add_func ("/docker/tar", test_tar);
   g_test_add_func ("/docker/errors", test_errors);
   g_test_add_func ("/docker/transport-errors", test_transport_errors);
   g_test_add_func ("/docker/references", test_references);
