@@ -10,6 +10,7 @@ struct _TholeContent
 {
   GFilterInputStream parent;
   TholeClient *client; /* (nullable): NULL = it goes to the daemon */
+  GSocket *way;        /* (nullable): by which it goes there */
   GError *fault;       /* (nullable) */
   gboolean tar;        /* @watch counts */
   TholeTarWatch watch;
@@ -37,6 +38,8 @@ keep_fault (TholeContent *self, GError *cause, GError **error)
 {
   GError *told = cause;
 
+  if (self->way != NULL)
+    g_socket_shutdown (self->way, TRUE, TRUE, NULL);
   if (self->client != NULL && !is_own_matter (cause))
     {
       told = g_error_new (THOLE_CLIENT_ERROR, THOLE_CLIENT_ERROR_UNREACHABLE, "the daemon's answer broke off: %s", cause->message);
@@ -167,6 +170,12 @@ thole_content_fault (TholeContent *self)
   return self->fault;
 }
 
+void
+thole_content_set_way (TholeContent *self, GSocket *socket)
+{
+  g_set_object (&self->way, socket);
+}
+
 GInputStream *
 thole_content_new_from (TholeClient *client, GInputStream *base)
 {
@@ -198,6 +207,7 @@ thole_content_finalize (GObject *object)
   TholeContent *self = THOLE_CONTENT (object);
   g_autoptr(TholeClient) client = g_steal_pointer (&self->client);
 
+  g_clear_object (&self->way);
   g_clear_error (&self->fault);
   thole_tar_watch_clear (&self->watch);
   /* lets go of the base, which needs the client */

@@ -17,5 +17,8 @@ GInputStream *thole_content_new_from (TholeClient *client, GInputStream *base);
 GInputStream *thole_content_new_tar  (TholeClient *client, GInputStream *base);
 /* What the daemon is given. @base stays open. Returns: (transfer full) */
 GInputStream *thole_content_new_to   (GInputStream *base);
+/* What the daemon is given goes over @socket, which is shut before anybody learns that a read of @base failed: an HTTP library closes what it
+ * writes then, and half of it would look like the whole. */
+void          thole_content_set_way  (TholeContent *self, GSocket *socket);
 /* What a read of @base failed with. Returns: (transfer none) (nullable) */
 const GError *thole_content_fault    (TholeContent *self);

@@ -44,6 +44,13 @@ arm (Request *request)
     soup_message_headers_replace (soup_message_get_request_headers (request->message), "Idempotency-Key", request->key);
 }
 
+static void
+on_network_event (SoupMessage *message, GSocketClientEvent event, GIOStream *connection, gpointer content)
+{
+  if (event == G_SOCKET_CLIENT_CONNECTED && G_IS_SOCKET_CONNECTION (connection))
+    thole_content_set_way (content, g_socket_connection_get_socket (G_SOCKET_CONNECTION (connection)));
+}
+
 /* Over a connection of its own, since it cannot be sent twice; a daemon that does not want it says so before it comes. */
 static void
 give_content (Request *request, const TholeCall *call)
@@ -54,6 +61,7 @@ give_content (Request *request, const TholeCall *call)
   soup_message_set_request_body (request->message, type, request->content, call->length);
   soup_message_headers_set_expectations (soup_message_get_request_headers (request->message), SOUP_EXPECTATION_CONTINUE);
   soup_message_add_flags (request->message, SOUP_MESSAGE_NEW_CONNECTION);
+  g_signal_connect_object (request->message, "network-event", G_CALLBACK (on_network_event), request->content, 0);
 }
 
 static Request *
