@@ -79,21 +79,46 @@ open_place (const char *entry)
   return fd;
 }
 
-/* As who this is, bwrap opens them by their names. */
-static bool
-check_all (const SandboxPlan *plan, char **places)
+/* Where the entry before @at is shown; NULL when something else is mounted over it. */
+static const char *
+target_of (const SandboxPlan *plan, int at)
 {
-  int n = 0;
+  if (at >= plan->n_engine)
+    return NULL;
+  for (int i = at + 1; i < plan->n_engine; i++)
+    if (strcmp (plan->engine[i], plan->engine[at]) == 0)
+      return NULL;
+  return plan->engine[at] + 2;
+}
+
+/* @check: what the first process is told, for it to compare with what it finds. */
+static bool
+check_place (const SandboxPlan *plan, int at, char **check)
+{
+  int fd = open_place (plan->engine[at]);
+  const char *target = target_of (plan, at + 1);
+  struct stat what;
+  bool done = fd >= 0 && fstat (fd, &what) == 0;
+
+  if (done && target != NULL)
+    done = asprintf (check, SANDBOX_AT "%llu:%llu:%s", (unsigned long long) what.st_dev, (unsigned long long) what.st_ino, target) > 0;
+  if (fd >= 0)
+    close (fd);
+  return done;
+}
+
+/* As who this is, bwrap opens them by their names, and between that and a look at them a link can be put in the way. */
+static bool
+check_all (const SandboxPlan *plan, char **places, char **checks)
+{
+  int n = 0, n_checks = 0;
 
   for (int i = 0; i < plan->n_engine; i++)
     if (is_place (plan->engine[i]))
       {
-        int fd = plan->engine[i][0] == 'm' ? open_place (plan->engine[i]) : -1;
-
-        if (plan->engine[i][0] == 'm' && fd < 0)
+        if (plan->engine[i][0] == 'm' && !check_place (plan, i, &checks[n_checks]))
           return false;
-        if (fd >= 0)
-          close (fd);
+        n_checks += checks[n_checks] != NULL;
         places[n++] = (char *) plan->engine[i] + 2;
       }
   return true;
@@ -101,13 +126,13 @@ check_all (const SandboxPlan *plan, char **places)
 
 /* The places of the command line, in their order: opened before anything is mounted over them. */
 static bool
-stage_all (const SandboxPlan *plan, char **places)
+stage_all (const SandboxPlan *plan, char **places, char **checks)
 {
   static int fds[PLAN_STRINGS];
   int n = 0;
 
   if (plan->uid < 0)
-    return check_all (plan, places);
+    return check_all (plan, places, checks);
   if (!stage_begin ())
     return false;
   for (int i = 0; i < plan->n_engine; i++)
@@ -148,7 +173,7 @@ open_word (const char *path, int flags)
 static bool
 make_command (const SandboxPlan *plan, char **argv)
 {
-  static char *places[PLAN_STRINGS];
+  static char *places[PLAN_STRINGS], *checks[PLAN_STRINGS];
   int n = 0, place = 0;
 
   argv[n++] = (char *) "bwrap";
@@ -167,7 +192,7 @@ make_command (const SandboxPlan *plan, char **argv)
       if (argv[n - 1] == NULL)
         return false;
     }
-  if (!stage_all (plan, places))
+  if (!stage_all (plan, places, checks))
     return false;
   for (int i = 0, at = 1; i < plan->n_engine; i++, at++)
     if (is_place (plan->engine[i]))
@@ -175,6 +200,8 @@ make_command (const SandboxPlan *plan, char **argv)
   argv[n++] = (char *) "--";
   argv[n++] = (char *) THOLE_SANDBOX_INIT;
   argv[n++] = (char *) "init";
+  for (int i = 0; checks[i] != NULL; i++)
+    argv[n++] = checks[i];
   for (int i = 0; i < plan->n_limits; i++)
     argv[n++] = (char *) plan->limits[i];
   argv[n] = NULL;
@@ -197,7 +224,7 @@ become (const SandboxPlan *plan)
 void
 enter (const SandboxPlan *plan, int link, bool joined)
 {
-  static char *argv[PLAN_STRINGS + 8 + PLAN_LIMITS];
+  static char *argv[2 * PLAN_STRINGS + 8 + PLAN_LIMITS];
   sigset_t none;
 
   for (int signal = 1; signal < 65; signal++)

@@ -10,12 +10,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -361,14 +363,36 @@ set_limits (char **limits)
     }
 }
 
+/* Returns what follows in @words, NULL when something else is shown than was to be. */
+static char **
+check_places (char **words)
+{
+  for (; *words != NULL && strncmp (*words, SANDBOX_AT, strlen (SANDBOX_AT)) == 0; words++)
+    {
+      char *rest;
+      unsigned long long device = strtoull (*words + strlen (SANDBOX_AT), &rest, 10), inode = *rest == ':' ? strtoull (rest + 1, &rest, 10) : 0;
+      struct stat what;
+
+      if (*rest != ':' || stat (rest + 1, &what) < 0 || what.st_dev != device || what.st_ino != inode)
+        {
+          dprintf (2, "%s: what was to be shown there has been replaced meanwhile\n", *rest == ':' ? rest + 1 : rest);
+          return NULL;
+        }
+    }
+  return words;
+}
+
 int
-sandbox_init (char **limits)
+sandbox_init (char **words)
 {
   static Init init;
   TholeSandboxHead ready = message_head (THOLE_SANDBOX_READY, 0, 0, 0);
+  char **limits = check_places (words);
   sigset_t all;
   int none = open ("/dev/null", O_RDWR);
 
+  if (limits == NULL)
+    return 1;
   /* no program in here looks into this process or holds it, though it has the same user */
   prctl (PR_SET_DUMPABLE, 0);
   fcntl (THOLE_SANDBOX_LINK, F_SETFD, FD_CLOEXEC);

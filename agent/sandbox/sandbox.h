@@ -12,8 +12,10 @@
 /* Goes into the background and supervises the sandbox whose plan is in @folder. Says on its standard output, which stays
  * open until all of it has ended, one line: `ok PID`, `busy` (another one does) or `error CODE TEXT` (THOLE_AGENT_...). */
 int sandbox_supervise (const char *folder);
-/* The first process. @limits: NUMBER:VALUE, of setrlimit(): set here, so that they count what is inside alone. */
-int sandbox_init (char **limits);
+/* The first process. @words: first SANDBOX_AT DEVICE:INODE:PATH, what must be there, else it ends with a line on its standard error; then
+ * NUMBER:VALUE, of setrlimit(): set here, so that they count what is inside alone. */
+int sandbox_init (char **words);
+#define SANDBOX_AT "at="
 
 #define PLAN_STRINGS 4096
 #define PLAN_GROUPS 16

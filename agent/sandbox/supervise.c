@@ -125,11 +125,13 @@ peer_close (Peer *peer)
   *peer = (Peer){ .fd = -1 };
 }
 
-static void
+/* False when it is gone. */
+static bool
 peer_send (Peer *peer, const TholeSandboxHead *head, const int *fds, int n_fds)
 {
   if (peer->fd >= 0 && !message_send (peer->fd, head, NULL, 0, fds, n_fds))
     peer_close (peer);
+  return peer->fd >= 0;
 }
 
 static void
@@ -208,7 +210,8 @@ serve_peer (Supervisor *self, Peer *peer)
     case THOLE_SANDBOX_OPEN:
     case THOLE_SANDBOX_SIGNAL:
     case THOLE_SANDBOX_CONNECT:
-      if (peer->serial != 0 || peer->number != 0 || self->ended)
+      /* a further program is of a run, which has no name yet before the main one has begun */
+      if (peer->serial != 0 || peer->number != 0 || self->ended || (!self->running && self->message.head.type == THOLE_SANDBOX_OPEN))
         peer_close (peer);
       else
         forward (self, peer);
@@ -301,10 +304,20 @@ main_news (Supervisor *self)
     }
 }
 
+/* Who opened it has gone before it was told that it runs: nobody knows of it. */
+static void
+end_unknown (Supervisor *self, uint32_t number)
+{
+  TholeSandboxHead head = message_head (THOLE_SANDBOX_SIGNAL, number, SIGKILL, 0);
+
+  message_send (self->link, &head, NULL, 0, NULL, 0);
+}
+
 static void
 program_news (Supervisor *self)
 {
   const Message *message = &self->message;
+  bool heard = false;
 
   for (int i = 0; i < PEERS; i++)
     {
@@ -315,9 +328,11 @@ program_news (Supervisor *self)
         continue;
       if (answer)
         peer->serial = 0;
-      peer_send (peer, &message->head, message->fds, message->n_fds);
-      return;
+      heard = peer_send (peer, &message->head, message->fds, message->n_fds);
+      break;
     }
+  if (!heard && message->head.type == THOLE_SANDBOX_STARTED)
+    end_unknown (self, message->head.number);
 }
 
 static void

@@ -169,7 +169,6 @@ on_started (int fd, GIOCondition condition, gpointer user_data)
   g_autoptr(GTask) task = g_object_ref (user_data);
   Start *self = g_task_get_task_data (task);
   LocalExec *exec = self->exec;
-  LocalState state;
   LocalWords words;
   int n = local_talk_receive (fd, &words);
 
@@ -184,9 +183,8 @@ on_started (int fd, GIOCondition condition, gpointer user_data)
   else
     {
       take_streams (self, &words);
-      local_box_state (exec->driver, exec->workload, &state);
       exec->number = words.head.number;
-      exec->program.id = g_strdup_printf ("%" G_GINT64_FORMAT ".%u", state.started, exec->number);
+      exec->program.id = g_strdup_printf ("%" G_GINT64_FORMAT ".%u", exec->run, exec->number);
       g_hash_table_insert (exec->driver->execs, exec->program.id, exec);
       exec->source = g_unix_fd_source_new (fd, G_IO_IN | G_IO_HUP);
       g_source_set_callback (exec->source, G_SOURCE_FUNC (on_end), exec, NULL);
@@ -194,6 +192,27 @@ on_started (int fd, GIOCondition condition, gpointer user_data)
       g_task_return_pointer (task, g_steal_pointer (&self->exec), (GDestroyNotify) local_exec_unref);
     }
   return G_SOURCE_REMOVE;
+}
+
+static void
+on_killed (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  local_ask_finish (result, NULL, NULL);
+}
+
+/* What has not been told yet that it runs, its supervisor ends when nobody is there to be told. */
+static void
+end_started (LocalExec *exec)
+{
+  LocalWords words;
+
+  if (local_talk_receive (exec->talk, &words) <= 0)
+    return;
+  for (guint i = 0; i < THOLE_SANDBOX_FDS; i++)
+    if (words.fds[i] >= 0)
+      close (words.fds[i]);
+  if (words.head.type == THOLE_SANDBOX_STARTED)
+    local_ask_async (exec->driver, exec->workload, THOLE_SANDBOX_SIGNAL, words.head.number, SIGKILL, 0, NULL, on_killed, NULL);
 }
 
 static gboolean
@@ -204,6 +223,7 @@ on_cancelled (GCancellable *cancellable, gpointer user_data)
 
   thole_timer_clear (&self->source);
   thole_timer_clear (&self->cancel);
+  end_started (self->exec);
   g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
   return G_SOURCE_REMOVE;
 }
@@ -220,16 +240,36 @@ check_user (GVariant *record, GVariant *command, GError **error)
   return FALSE;
 }
 
-/* What stands still starts nothing. */
+/* What stands still, or has not begun, starts nothing. */
 static gboolean
-check_moves (TholeDriver *driver, const char *id, GError **error)
+check_moves (LocalExec *exec, GError **error)
 {
   LocalState state;
 
-  local_box_state (driver, id, &state);
+  local_box_state (exec->driver, exec->workload, &state);
+  exec->run = state.started;
   if (state.phase == LOCAL_PAUSED)
     g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it is paused");
-  return state.phase != LOCAL_PAUSED;
+  else if (state.phase != LOCAL_RUNNING)
+    g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it does not run");
+  return state.phase == LOCAL_RUNNING;
+}
+
+/* To the supervisor of the run that is looked at, not of the next one: a program's id names its run. */
+static gboolean
+connect_run (LocalExec *exec, GError **error)
+{
+  gint64 run;
+
+  if (!check_moves (exec, error))
+    return FALSE;
+  run = exec->run;
+  exec->talk = local_talk_connect (exec->driver, exec->workload, error);
+  if (exec->talk < 0 || !check_moves (exec, error))
+    return FALSE;
+  if (exec->run != run)
+    g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_CONFLICT, "it has begun another run meanwhile");
+  return exec->run == run;
 }
 
 static gboolean
@@ -243,8 +283,7 @@ send_open (LocalExec *exec, GVariant *command, gboolean input, GError **error)
       g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_INVALID, "the command has no words, or too many");
       return FALSE;
     }
-  exec->talk = local_talk_connect (exec->driver, exec->workload, error);
-  return exec->talk >= 0
+  return connect_run (exec, error)
          && local_talk_send (exec->talk, THOLE_SANDBOX_OPEN, 0, (exec->tty ? THOLE_SANDBOX_TTY : 0) | (input ? THOLE_SANDBOX_STDIN : 0),
                              (rows & 0xffff) << 16 | (cols & 0xffff), payload, error);
 }
@@ -265,7 +304,7 @@ exec_start_async (TholeDriver *driver, const char *id, GVariant *command, GCance
   exec->talk = exec->program.in = exec->program.out = exec->program.err = -1;
   exec->tty = thole_dict_boolean (command, "tty", FALSE);
   self->input = thole_dict_boolean (command, "stdin", FALSE);
-  if (record == NULL || !check_user (record, command, &error) || !check_moves (driver, id, &error)
+  if (record == NULL || !check_user (record, command, &error)
       || !send_open (exec, command, self->input, &error))
     {
       g_task_return_error (task, error);
@@ -307,12 +346,6 @@ exec_timer (TholeProgram *program, double seconds, GSourceFunc function, gpointe
   TholeDriver *driver = ((LocalExec *) program)->driver;
 
   return thole_host_timer (driver->host, driver->ops, seconds, function, user_data);
-}
-
-static void
-on_killed (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  local_ask_finish (result, NULL, NULL);
 }
 
 static void

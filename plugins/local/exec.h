@@ -14,6 +14,7 @@ typedef struct
   TholeProgram program; /* its id: "STARTED.NUMBER", STARTED of the sandbox; of a terminal `in` is a copy of `out` */
   TholeDriver *driver;
   char *workload;
+  gint64 run;           /* STARTED */
   guint32 number;
   int talk;             /* -1 = its end was told */
   gboolean tty;

@@ -52,12 +52,13 @@ local_seal_add (GByteArray *plan, GHashTable *files)
 static const char *
 last_line (const char *plan, gsize length)
 {
-  const char *before;
+  gsize at = length - 1;
 
-  if (length < 2 || plan[length - 1] != '\0')
+  if (length < 2 || plan[at] != '\0')
     return NULL;
-  before = memrchr (plan, '\0', length - 1);
-  return before != NULL ? before + 1 : plan;
+  while (at > 0 && plan[at - 1] != '\0')
+    at--;
+  return plan + at;
 }
 
 gsize

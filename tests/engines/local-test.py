@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-from real_local import BUILD, Bench, Skip, case, main
+from real_local import BUILD, RUNNER, Bench, Skip, case, main, processes
 from ws_client import Thole
 
 LONG = os.environ.get("THOLE_LONG") == "1" or "--long" in sys.argv
@@ -36,7 +36,7 @@ listener.bind("control")
 listener.listen()
 print(struct.unpack("HH", listener.accept()[0].recv(64)[:4])[1], flush=True)
 """
-KILL = 6  # THOLE_SANDBOX_KILL
+OPEN, KILL = 1, 6  # THOLE_SANDBOX_...
 # one that begins what has run before, and fails: it puts the state back
 FAILS = """
 import fcntl, os, sys
@@ -263,6 +263,29 @@ def _(t):
     t.equal(t.logs(workload), "inside")
 
 
+@case("what a daemon that is not root shows by its name is compared from within: nothing begins where a link came in between", "LC-13",
+      each=["itself", "another"])
+def _(t, what):
+    folders = {name: os.path.join(t.directory, name) for name in ("itself", "another")}
+    for folder in folders.values():
+        os.makedirs(folder, exist_ok=True)
+    wanted = os.stat(folders["itself"])
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        process = subprocess.Popen([RUNNER, "init", f"at={wanted.st_dev}:{wanted.st_ino}:{folders[what]}", "4:0"], stderr=subprocess.PIPE, text=True,
+                                   pass_fds=(3,), preexec_fn=lambda: os.dup2(theirs.fileno(), 3))
+        theirs.close()
+        # it says that it is ready, or ends
+        said = ours.recv(65536)
+        ours.close()
+        _, words = process.communicate(timeout=30)
+    if what == "itself":
+        t.equal((len(said), words), (16, ""))
+    else:
+        t.equal((said, process.returncode), (b"", 1))
+        t.holds(words, f"{folders[what]}: what was to be shown there has been replaced")
+
+
 def make_root(path):
     """A root file system of its own: a shell, and who is in it."""
     for name in ("bin", "etc", "usr", "home"):
@@ -486,6 +509,26 @@ def _(t):
             other.close()
     ended = t.thole.wait(workload, "stopped,crashed", 40)
     t.equal(ended["exit_code"], 7, str(ended))
+
+
+@case("a command whose caller has gone before it was told that it runs is ended", "TE-06")
+def _(t):
+    workload = t.run("sleep 1000")
+    mark = f"sleep 98{os.getpid()}.5"
+    payload = struct.pack("=II", 2, 0) + b"\0" + mark.replace(" ", "\0").encode() + b"\0"
+    # its path is too long for an address
+    folder = os.open(t.box(workload), os.O_RDONLY)
+    try:
+        for _ in range(20):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
+                one.connect(f"/proc/self/fd/{folder}/control")
+                one.send(struct.pack("=HHIiI", 1, OPEN, 0, 0, 24 << 16 | 80) + payload)
+    finally:
+        os.close(folder)
+    # its answer is behind theirs
+    t.equal(t.exec(workload, ["echo", "here"])["stdout"], "here\n")
+    t.until(lambda: not processes(mark), 20, "the end of what nobody knows of")
+    t.equal(t.get(workload)["state"], "running")
 
 
 @case("what the kernel ended for want of memory is told so, though it was to be ended just after", "LC-13")
