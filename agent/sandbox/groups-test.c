@@ -266,7 +266,7 @@ test_clone (Fixture *self, gconstpointer data)
   seen = forked_in (folder, &joined);
   name = g_path_get_basename (folder);
   /* who has ended is still counted for a moment */
-  for (guint i = 0; i < 200 && g_rmdir (folder) < 0 && errno == EBUSY; i++)
+  for (guint i = 0; i < 12000 && g_rmdir (folder) < 0 && errno == EBUSY; i++)
     g_usleep (5000);
   if (!joined)
     g_test_skip ("the kernel refuses it here");

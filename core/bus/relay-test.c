@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define BEGIN "BEGIN\r\n"
-#define PATIENCE (20 * G_USEC_PER_SEC)
+#define PATIENCE (60 * G_USEC_PER_SEC)
 #define BODY (1024 * 1024)
 
 typedef struct

@@ -11,7 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PATIENCE 20 /* seconds */
 
 int
 fake_connect (TholeFake *fake, gboolean local)
@@ -19,7 +18,7 @@ fake_connect (TholeFake *fake, gboolean local)
   struct sockaddr_un un = { .sun_family = AF_UNIX };
   struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons (fake->port),
                             .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
-  struct timeval patience = { PATIENCE, 0 };
+  struct timeval patience = { FAKE_PATIENCE, 0 };
   int fd = socket (local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int result;
 
@@ -237,7 +236,7 @@ fake_is_closed (int fd, double seconds)
 void
 fake_await (gint *counter, gint value)
 {
-  for (int i = 0; i < PATIENCE * 100 && g_atomic_int_get (counter) < value; i++)
+  for (int i = 0; i < FAKE_PATIENCE * 100 && g_atomic_int_get (counter) < value; i++)
     g_usleep (10000);
   g_assert_cmpint (g_atomic_int_get (counter), >=, value);
 }

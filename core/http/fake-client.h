@@ -31,6 +31,9 @@ FakeAnswer *fake_request (TholeFake *fake, const char *method, const char *targe
 FakeAnswer *fake_raw      (TholeFake *fake, gboolean local, const char *text, gssize length);
 /* Returns: (transfer full) (nullable): the value of a header */
 char       *fake_header   (const FakeAnswer *answer, const char *name);
+/* seconds, for what is to come: so long only a fault takes */
+#define FAKE_PATIENCE 60
+
 /* Waits until the server has closed; FALSE after @seconds. */
 gboolean    fake_is_closed (int fd, double seconds);
 /* Waits until *@counter is at least @value. */

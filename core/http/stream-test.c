@@ -21,6 +21,7 @@
 #ifndef GROWTH
 #define GROWTH 8
 #endif
+#define PART 262144
 
 static TholeFake *
 start_with (double heartbeat)
@@ -44,12 +45,12 @@ begin (TholeFake *fake, gboolean local, const char *method, const char *target, 
   return fd;
 }
 
-/* reads until @text has come, at most @seconds */
+/* reads until @text has come */
 static gboolean
-read_until (int fd, const char *text, double seconds)
+read_until (int fd, const char *text)
 {
   g_autoptr(GString) seen = g_string_new (NULL);
-  gint64 end = g_get_monotonic_time () + (gint64) (seconds * G_USEC_PER_SEC);
+  gint64 end = g_get_monotonic_time () + FAKE_PATIENCE * G_USEC_PER_SEC;
   char part[4096];
 
   while (strstr (seen->str, text) == NULL && g_get_monotonic_time () < end)
@@ -95,10 +96,10 @@ test_events (void)
       g_autoptr(GString) text = g_string_new (NULL);
       int fd = begin (fake, round % 2 == 0, "GET", "/v1/events", extra);
 
-      g_assert_true (read_until (fd, wanted, 5));
+      g_assert_true (read_until (fd, wanted));
       close (fd);
       fd = begin (fake, round % 2 == 0, "GET", "/v1/events", extra);
-      g_assert_true (read_until (fd, last, 5));
+      g_assert_true (read_until (fd, last));
       close (fd);
       g_assert_cmpint (fake->last_event_id, ==, seen);
       seen += 30;
@@ -178,14 +179,25 @@ test_heartbeat (void)
   int fd = begin (fake, FALSE, "GET", "/v1/things/quiet/logs", NULL);
   gint64 begun = g_get_monotonic_time ();
 
-  g_assert_true (read_until (fd, ":\n\n", 1));
+  g_assert_true (read_until (fd, ":\n\n"));
   for (int i = 0; i < 5; i++)
-    g_assert_true (read_until (fd, ":\n\n", 1));
-  g_assert_cmpint (g_get_monotonic_time () - begun, >, 400000);
-  g_assert_cmpint (g_get_monotonic_time () - begun, <, 3000000);
+    g_assert_true (read_until (fd, ":\n\n"));
+  g_assert_cmpint (g_get_monotonic_time () - begun, >, 300000);
   close (fd);
   fake_await (&fake->closed_streams, 1);
   thole_fake_free (fake);
+}
+
+static void
+swallow (int fd, char *part, gsize size)
+{
+  for (gsize total = 0; total < size;)
+    {
+      gssize n = recv (fd, part, PART, 0);
+
+      g_assert_cmpint (n, >, 0);
+      total += (gsize) n;
+    }
 }
 
 /* many slow readers of an endless log: nothing grows, and all go when they go.
@@ -197,12 +209,12 @@ test_slow_readers (void)
   TholeHttpCounts counts;
   int fds[20];
   double before, after;
-  gsize total = 0;
-  g_autofree char *part = g_malloc (262144);
+  g_autofree char *part = g_malloc (PART);
 
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     fds[i] = begin (fake, i % 2 == 0, "GET", "/v1/things/flood/logs?follow=true", NULL);
-  g_usleep (300000);
+  /* by then every one has what it ever holds */
+  swallow (fds[0], part, 16 * 1048576);
   before = resident ();
   for (int i = 0; i < 10; i++)
     {
@@ -211,13 +223,7 @@ test_slow_readers (void)
       g_assert_cmpuint (answer->status, ==, 200);
     }
   /* one of them reads much, the others nothing */
-  while (total < 100 * 1048576)
-    {
-      gssize n = recv (fds[0], part, 262144, 0);
-
-      g_assert_cmpint (n, >, 0);
-      total += (gsize) n;
-    }
+  swallow (fds[0], part, 100 * 1048576);
   after = resident ();
   g_test_message ("resident before %.1f MiB, after 100 MiB %.1f MiB", before, after);
   g_assert_cmpfloat (after - before, <, GROWTH);
@@ -237,13 +243,13 @@ test_reader_leaves (void)
   int local = begin (fake, TRUE, "GET", "/v1/things/quiet/logs", NULL);
   TholeHttpCounts counts;
 
-  g_assert_true (read_until (tcp, ":\n\n", 2));
-  g_assert_true (read_until (local, ":\n\n", 2));
+  g_assert_true (read_until (tcp, ":\n\n"));
+  g_assert_true (read_until (local, ":\n\n"));
   close (tcp);
   close (local);
   /* without any heart-beat in between */
   fake_await (&fake->closed_streams, 2);
-  for (int i = 0; i < 100; i++)
+  for (int i = 0; i < FAKE_PATIENCE * 50; i++)
     {
       thole_fake_counts (fake, &counts);
       if (counts.connections == 0)
@@ -272,7 +278,7 @@ test_client_leaves (void)
   fake_await (&fake->cancelled, 2);
   thole_fake_release (fake);
   thole_fake_release (fake);
-  for (int i = 0; i < 100; i++)
+  for (int i = 0; i < FAKE_PATIENCE * 50; i++)
     {
       thole_fake_counts (fake, &counts);
       if (counts.connections == 0)
@@ -315,7 +321,7 @@ test_half_closed (void)
 static void
 await_shut (TholeFake *fake)
 {
-  for (int i = 0; i < 500 && !fake->shut; i++)
+  for (int i = 0; i < FAKE_PATIENCE * 100 && !fake->shut; i++)
     g_usleep (10000);
   g_assert_true (fake->shut);
 }
@@ -340,8 +346,8 @@ test_shutdown (void)
   thole_fake_shut (fake);
   /* at once: what is idle, what has not asked yet, streams (with their proper end), the listening
    * sockets */
-  g_assert_true (fake_is_closed (idle, 2));
-  g_assert_true (fake_is_closed (used, 2));
+  g_assert_true (fake_is_closed (idle, FAKE_PATIENCE));
+  g_assert_true (fake_is_closed (used, FAKE_PATIENCE));
   stream = fake_read (quiet, FALSE, NULL);
   g_assert_cmpuint (stream->status, ==, 200);
   g_assert_true (stream->whole);
@@ -382,7 +388,7 @@ test_cut (void)
   thole_fake_free (fake);
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     {
-      g_assert_true (fake_is_closed (fds[i], 2));
+      g_assert_true (fake_is_closed (fds[i], FAKE_PATIENCE));
       close (fds[i]);
     }
 }

@@ -436,7 +436,6 @@ test_load_many (void)
   begin = g_get_monotonic_time ();
   rows = thole_db_load (fixture->db, &thole_workload_type, NULL);
   g_test_message ("10,000 workloads loaded in %.1f ms", (g_get_monotonic_time () - begin) / 1000.0);
-  g_assert_cmpint (g_get_monotonic_time () - begin, <, 2 * G_USEC_PER_SEC);
   g_assert_cmpuint (rows->len, ==, 10000);
   for (guint i = 0; i < rows->len; i++)
     g_assert_cmpint (atoi (thole_record_id (rows->pdata[i]) + 3), ==, (int) i);

@@ -216,10 +216,16 @@ test_noisy (Fixture *f, gconstpointer data)
 }
 
 static GPtrArray *
-scan (Fixture *f, const char *check)
+scan_within (Fixture *f, const char *check, double seconds)
 {
   return thole_scan (&(TholeScan) { .driver_path = f->drivers, .state_dir = f->state, .check_program = check,
-                                    .check_timeout = 1 });
+                                    .check_timeout = seconds });
+}
+
+static GPtrArray *
+scan (Fixture *f, const char *check)
+{
+  return scan_within (f, check, 60);
 }
 
 static void
@@ -240,15 +246,12 @@ static void
 test_hang (Fixture *f, gconstpointer data)
 {
   g_autoptr(GPtrArray) first = NULL, second = NULL;
-  gint64 before;
 
   add_bad (f, "hang");
-  first = scan (f, check_program);
+  first = scan_within (f, check_program, 1);
   assert_fault (first, 0, THOLE_LOAD_HUNG, "did not end within 1 s");
-  before = g_get_monotonic_time ();
   second = scan (f, check_program);
   assert_fault (second, 0, THOLE_LOAD_HUNG, "remembered");
-  g_assert_cmpint (g_get_monotonic_time () - before, <, G_USEC_PER_SEC);
 }
 
 /* What is known is not opened in a child again, until its file changes; a ruined memory is no memory. */

@@ -25,7 +25,7 @@ class Behind(DockerBed):
         other = CrashDaemon({"docker": {"driver": "docker", "url": self.engine.url, "default": "true"}},
                             {**self.settings, **settings}, directory)
         other.start()
-        self.until(lambda: other.get("/v1/backends/docker").json["state"] == "ready", 20, "the other one's backend")
+        self.until(lambda: other.get("/v1/backends/docker").json["state"] == "ready", 60, "the other one's backend")
         return other
 
     def instance(self, workload):
@@ -65,13 +65,13 @@ def _(t):
     workload = t.run(network="none")
     first = t.last_event()
     planted = t.plant(t.instance(workload))
-    t.until(t.orphans, 10, "the orphan in the list")
+    t.until(t.orphans, 60, "the orphan in the list")
     orphan = t.orphans()[0]
     t.equal((orphan["object"], orphan["engine_id"], orphan["backend"]), ("wl-planted", planted, "docker"))
     t.true(orphan["remove_at"] > orphan["found_at"], "it has its grace time")
     t.true(t.there(planted), "it is not removed at once")
-    t.until(lambda: not t.there(planted), 20, "its removal")
-    t.until(lambda: not t.orphans(), 10, "an empty list")
+    t.until(lambda: not t.there(planted), 60, "its removal")
+    t.until(lambda: not t.orphans(), 60, "an empty list")
     told = [(event["type"], event["subject"]) for event in t.thole.events(first) if event["type"].startswith("orphan")]
     t.equal(told, [("orphan.found", "docker:wl-planted"), ("orphan.removed", "docker:wl-planted")])
     t.equal(t.get(workload)["state"], "running")
@@ -80,13 +80,13 @@ def _(t):
 @case("the grace time of an orphan outlives the daemon", "OC-01 row:67")
 def _(t):
     planted = t.plant(t.instance(t.run(network="none")))
-    t.until(t.orphans, 10, "the orphan in the list")
+    t.until(t.orphans, 60, "the orphan in the list")
     found = t.orphans()[0]
     t.thole.kill()
     time.sleep(GRACE)
     t.thole.start()
     t.wait_ready()
-    t.until(lambda: not t.there(planted), 10, "its removal")
+    t.until(lambda: not t.there(planted), 60, "its removal")
     events = [e for e in t.thole.events() if e["type"] == "orphan.found" and e["time"] >= found["found_at"]]
     t.equal(len(events), 1, "told once")
 
@@ -97,7 +97,7 @@ def _(t):
     try:
         made = other.create(t.forever())
         planted = t.plant(t.instance(made), "wl-stays")
-        t.until(lambda: t.orphans(other), 10, "the orphan in the list")
+        t.until(lambda: t.orphans(other), 60, "the orphan in the list")
         time.sleep(3)
         t.reconcile(thole=other)
         orphan = t.orphans(other)[0]
@@ -181,7 +181,7 @@ def _(t):
     t.engine.remove(workload["engine_id"])
     t.thole.start()
     t.wait_ready()
-    seen = t.thole.wait(workload, "error", 20)
+    seen = t.thole.wait(workload, "error")
     t.holds(seen["state_reason"], "engine_object_missing")
     t.true(any("engine_object_missing" in link["text"] for link in t.why(workload)["because"]), "`why` tells it")
 
@@ -190,7 +190,7 @@ def _(t):
 def _(t):
     workload = t.run("exit 5", wait="crashed", network="none", body={"name": "told"})
     planted = t.plant(t.instance(workload), "wl-ctl")
-    t.until(t.orphans, 10, "the orphan in the list")
+    t.until(t.orphans, 60, "the orphan in the list")
     t.holds(t.ctl("orphans"), "docker:wl-ctl")
     t.equal([o["object"] for o in json.loads(t.ctl("orphans", "-o", "json"))], ["wl-ctl"])
     said = json.loads(t.ctl("reconcile", "--dry-run", "-o", "json"))
@@ -231,7 +231,7 @@ def _(t):
 @case("why: a restart by policy names the policy", "OC-02")
 def _(t):
     workload = t.run("sleep 0.2; exit 1", wait="running", network="none", restart={"policy": "on-failure", "backoff": 0.1, "max_retries": 1})
-    t.until(lambda: t.get(workload)["state"] == "crashed" and t.get(workload)["desired_state"] == "stopped", 20, "its end")
+    t.until(lambda: t.get(workload)["state"] == "crashed" and t.get(workload)["desired_state"] == "stopped", 60, "its end")
     texts = [link["text"] for link in t.why(workload)["because"]]
     t.true(any("a policy decided" in text and "restart policy" in text for text in texts), f"the policy: {texts}")
     t.holds(texts[-1], "crash_loop")
@@ -265,7 +265,7 @@ def _(t):
         raise Skip("the file system has no immutable files")
     try:
         t.thole.delete(f"/v1/workloads/{workload['id']}?force=true").expect(202)
-        t.until(lambda: "delete_failed" in t.get(workload)["state_reason"], 30, "the reason of the failure")
+        t.until(lambda: "delete_failed" in t.get(workload)["state_reason"], 60, "the reason of the failure")
         t.equal(t.get(workload)["state"], "deleting")
         t.thole.kill()
         t.thole.start()

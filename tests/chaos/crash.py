@@ -164,7 +164,7 @@ class Audited:
     def audit(self):
         """Store against engine, at rest; looked at again where an event may still be on its way."""
         faults = []
-        for _ in range(20):
+        for _ in range(300):
             faults = self.compare()
             if not faults:
                 return []
@@ -234,7 +234,7 @@ class MemoryBed(Audited, Checks):
         self.wait_ready()
         self.anchor = self.thole.create({"image": "app", "command": ["forever"]}, name="anchor")["id"]
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=60):
         self.until(lambda: self.thole.get("/v1/backends/memory").expect(200).json["state"] == "ready", seconds,
                    "the backend's state `ready`", 0.01)
 

@@ -326,7 +326,7 @@ def meanwhile(t, way):
     if way == "nothing":
         return
     t.thole.start()
-    t.until(lambda: t.thole.get("/v1/backends/memory").json["state"] == "ready", 30, "its backend")
+    t.until(lambda: t.thole.get("/v1/backends/memory").json["state"] == "ready", 60, "its backend")
     t.equal(t.thole.get(f"/v1/workloads/{t.anchor}").json["state"], "running", "what it knows on a full disk")
 
 
@@ -429,8 +429,8 @@ def _(t):
             done = thole.get(f"/v1/operations/{operation}?wait=succeeded,failed,cancelled").expect(200).json
             t.equal(done["state"], "succeeded", done["type"])
         for workload in (mortal, going):
-            t.until(lambda workload=workload: thole.get(f"/v1/workloads/{workload['id']}").status in (404, 410), 20, "it is gone")
-        t.until(lambda: thole.get(f"/v1/workloads/{again['id']}").json["restarts"] > 0, 20, "its policy restarts it")
+            t.until(lambda workload=workload: thole.get(f"/v1/workloads/{workload['id']}").status in (404, 410), 60, "it is gone")
+        t.until(lambda: thole.get(f"/v1/workloads/{again['id']}").json["restarts"] > 0, 60, "its policy restarts it")
         thole.post(f"/v1/workloads/{again['id']}/stop?wait=stopped,crashed").expect(200, 409)
         t.equal(t.settle_all() + t.audit() + t.dense(), [], "faults")
 

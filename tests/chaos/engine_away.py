@@ -62,10 +62,10 @@ class Away(DockerBed):
 def _(t, how):
     before, first = t.mixed(), t.last_event()
     t.leave(how)
-    t.until(lambda: t.backend()["state"] == "unavailable", 20, "the backend's state `unavailable`")
+    t.until(lambda: t.backend()["state"] == "unavailable", 60, "the backend's state `unavailable`")
     t.back()
-    t.thole.wait(before["ends"], "crashed", 20)
-    t.until(lambda: t.get(before["always"])["state"] == "running" and t.get(before["on-failure"])["state"] == "running", 30, "restarts")
+    t.thole.wait(before["ends"], "crashed")
+    t.until(lambda: t.get(before["always"])["state"] == "running" and t.get(before["on-failure"])["state"] == "running", 60, "restarts")
     t.sound()
     now = {name: t.get(workload) for name, workload in before.items()}
     same = {"crashed": "crashed", "stopped": "stopped", "made": "stopped", "always": "running", "on-failure": "running"}
@@ -163,8 +163,8 @@ def _(t):
     t.thole.kill()
     t.thole.start()
     t.back()
-    t.thole.wait(before["ends"], "crashed", 20)
-    t.until(lambda: t.get(before["always"])["state"] == "running", 30, "its restart")
+    t.thole.wait(before["ends"], "crashed")
+    t.until(lambda: t.get(before["always"])["state"] == "running", 60, "its restart")
     t.sound()
     t.equal(t.get(before["never"])["state"], "running" if t.LIVE else "crashed")
 

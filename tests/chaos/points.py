@@ -174,7 +174,7 @@ class Round:
         # an order that died with the daemon, before or after it reached the engine
         if not self.told and self.bed.get(self.old)["state"] == "running" and not self.changed():
             self.ask()
-        self.bed.until(self.changed, 20, "its restart")
+        self.bed.until(self.changed, 60, "its restart")
         self.faults += self.bed.settle_all()
 
     def backend_ready(self):

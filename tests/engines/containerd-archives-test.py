@@ -10,7 +10,7 @@ import tarfile
 
 from real_containerd import Bench, busybox_root, case, layer, main, sha256
 
-HUGE = 8 << 30  # of a layer that nobody ever takes to its end; a hole in the file
+HUGE = 32 << 30  # of a layer that nobody ever takes to its end; a hole in the file
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 ENDED = "succeeded,failed,cancelled"
 
@@ -103,7 +103,7 @@ class Box(Bench):
 
     def nothing_left(self):
         try:
-            self.until(lambda: self.left() == ["", []], 20, "the end of every lease and half blob")
+            self.until(lambda: self.left() == ["", []], 60, "the end of every lease and half blob")
         except AssertionError as late:
             raise AssertionError(f"{late}: {self.left()}") from late
 
@@ -185,7 +185,7 @@ def _(t):
     digest = "a" * 64
     image = t.put("huge.tar", t.layout(layers_of("huge"), [(digest, b"")], size=HUGE), hole="blobs/sha256/" + digest)
     name = t.begin(image)
-    seen = t.until(lambda: (s := t.thole.get(f"/v1/operations/{name}").json)["progress"]["done"] > 0 and s, 20, "progress")
+    seen = t.until(lambda: (s := t.thole.get(f"/v1/operations/{name}").json)["progress"]["done"] > 0 and s, 60, "progress")
     t.true(seen["progress"]["done"] < seen["progress"]["total"], f"{seen['progress']} is on its way")
     t.thole.post(f"/v1/operations/{name}/cancel").expect(200, 202)
     t.equal(t.ended_pull(name)["state"], "cancelled")

@@ -11,6 +11,7 @@ import os
 import random
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -118,7 +119,7 @@ class Net(Bench):
                 return self.page(address, port)
             except OSError:
                 return None
-        return self.until(ask, 20, f"the page of {address}:{port}")
+        return self.until(ask, 60, f"the page of {address}:{port}")
 
     @staticmethod
     def taken(port):
@@ -194,7 +195,7 @@ def _(t):
     t.true(t.taken(port), "the port is held")
     t.verb(workload, "stop", wait="stopped,crashed")
     t.equal(t.get(workload)["addresses"], [])
-    t.until(lambda: not t.taken(port), 10, "the port is free again")
+    t.until(lambda: not t.taken(port), 60, "the port is free again")
 
 
 @case("one reaches another, and the machine; none and host are what they say", "LC-13")
@@ -212,25 +213,26 @@ def _(t):
 def _(t):
     workload = t.serve(ports=[{"container": 8080}])
     port = workload["ports"][0]["host"]
-    short = t.run(f"exec sleep 2.{os.getpid()}", ports=[{"container": 1}])
-    inside = t.until(lambda: look("pgrep", "-f", f"^sleep 2[.]{os.getpid()}$").strip(), 10, "the short one's program")
+    short = t.run(f"exec sleep 1000.{os.getpid()}", ports=[{"container": 1}])
+    inside = t.until(lambda: look("pgrep", "-f", f"^sleep 1000[.]{os.getpid()}$").strip(), 60, "the short one's program")
     t.thole.kill()
+    os.kill(int(inside), signal.SIGKILL)
     t.served("127.0.0.1", port)
-    t.until(lambda: not os.path.exists(f"/proc/{inside}"), 10, "the end of the short one")
+    t.until(lambda: not os.path.exists(f"/proc/{inside}"), 60, "the end of the short one")
     t.thole.start()
     t.wait_ready()
     t.equal((t.get(workload)["addresses"], t.get(workload)["ports"]), (workload["addresses"], workload["ports"]))
     t.true(t.taken(port), "the port is held")
-    t.thole.wait(short, "stopped,crashed", 20)
-    t.until(lambda: len(t.left()[0]) == 1, 20, "what the short one had is given back")
+    t.thole.wait(short, "stopped,crashed")
+    t.until(lambda: len(t.left()[0]) == 1, 60, "what the short one had is given back")
     t.verb(workload, "restart", {}, "running")
-    t.until(lambda: t.get(workload)["ports"], 10, "its ports again")
+    t.until(lambda: t.get(workload)["ports"], 60, "its ports again")
     t.served("127.0.0.1", t.get(workload)["ports"][0]["host"])
     for one in (workload, short):
         t.thole.remove(one)
     t.made = []
     # an interface goes with its namespace, in the kernel's own time
-    t.until(lambda: t.left() == ([], [], [], []), 20, "nothing is left")
+    t.until(lambda: t.left() == ([], [], [], []), 60, "nothing is left")
 
 
 @case("a plugin that fails: the start fails with its words, and nothing is left", "LC-13")
@@ -245,15 +247,15 @@ def _(t):
 def _(t):
     with t.bridge_plugin("env >seen\n[ $CNI_COMMAND = ADD ] && { touch held; until [ -e go ]; do sleep 0.1; done; }\nexec /usr/lib/cni/bridge") as folder:
         workload = t.run(PAGE, wait="starting", ports=[{"container": 80}])
-        t.until(lambda: os.path.exists(os.path.join(folder, "held")), 20, "the plugin")
+        t.until(lambda: os.path.exists(os.path.join(folder, "held")), 60, "the plugin")
         t.verb(workload, "stop", wait="stopping,stopped,crashed")
         t.equal(t.output("echo on", network="none"), "on\n")
         with open(os.path.join(folder, "seen"), encoding="utf-8") as file:
             names = {line.split("=")[0] for line in file}
         t.equal([name for name in names if name not in ("PATH", "PWD", "OLDPWD", "SHLVL", "_") and not name.startswith("CNI_")], [])
         open(os.path.join(folder, "go"), "wb").close()
-        t.thole.wait(workload, "stopped,crashed", 30)
-        t.until(lambda: t.left() == ([], [], [], []), 30, "nothing is left")
+        t.thole.wait(workload, "stopped,crashed")
+        t.until(lambda: t.left() == ([], [], [], []), 60, "nothing is left")
         t.verb(workload, "start", wait="running")
 
 
@@ -265,16 +267,16 @@ def _(t):
         rule = ["POSTROUTING", "-s", t.subnet(), "!", "-o", t.bridge, "-j", "MASQUERADE"]
         subprocess.run(["iptables", "-w", "-t", "nat", "-D", *rule], check=True)
         t.verb(workload, "restart", {}, "running")
-        t.until(lambda: subprocess.run(["iptables", "-w", "-t", "nat", "-C", *rule], capture_output=True, check=False).returncode == 0, 20, "the rule")
+        t.until(lambda: subprocess.run(["iptables", "-w", "-t", "nat", "-C", *rule], capture_output=True, check=False).returncode == 0, 60, "the rule")
         open(bad, "wb").close()
         t.thole.delete(f"/v1/workloads/{workload['id']}?force=true")
         # at the end of its task, and at the removal
-        t.until(lambda: t.thole.output(True).count("still to be given back") >= 2, 30, "the plugin's words")
+        t.until(lambda: t.thole.output(True).count("still to be given back") >= 2, 60, "the plugin's words")
         t.equal([len(some) for some in t.left()[:2]], [1, 1])
         os.unlink(bad)
         t.thole.remove(workload)
         t.made.remove(workload["id"])
-        t.until(lambda: t.left() == ([], [], [], []), 20, "nothing is left")
+        t.until(lambda: t.left() == ([], [], [], []), 60, "nothing is left")
 
 
 if __name__ == "__main__":

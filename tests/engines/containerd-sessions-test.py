@@ -26,7 +26,7 @@ class Sessions(Bench):
         daemon.backends["bare"] = {**daemon.backends["box"], "default": "false", "agent": "no", "namespace": NAMESPACE + "-bare"}
         return daemon
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=60):
         super().wait_ready(seconds)
         self.until(lambda: self.thole.get("/v1/backends/bare").expect(200).json["state"] == "ready", seconds, "the bare backend")
 
@@ -39,7 +39,7 @@ class Sessions(Bench):
     def show(self, session):
         return self.thole.get(f"/v1/sessions/{session['id']}").expect(200).json
 
-    def ended(self, session, seconds=30):
+    def ended(self, session, seconds=60):
         self.until(lambda: self.show(session)["state"] == "ended", seconds, "the end of the session")
         return self.show(session)
 
@@ -86,16 +86,16 @@ def _(t):
     for tty in (False, True):
         session = t.open(workload, f"trap '' HUP TERM; sleep {number} & (sleep {number} & sleep {number} &) & echo up; sleep {number}", tty=tty)
         till(Thole(t.thole, session["id"]), b"up")
-        t.until(lambda: t.programs(f"sleep {number}") >= 4, 20, "all of it runs")
+        t.until(lambda: t.programs(f"sleep {number}") >= 4, 60, "all of it runs")
         t.thole.delete(f"/v1/sessions/{session['id']}").expect(204)
-        t.until(lambda: t.programs(f"sleep {number}") == 0, 20, "none of it runs")
+        t.until(lambda: t.programs(f"sleep {number}") == 0, 60, "none of it runs")
 
 
 @case("what a daemon that is gone had started without an agent is ended, and the engine forgets it", "TE-25", each=["kill", "stop"])
 def _(t, how):
     workload, number = t.run(body={"backend": "bare"}), a_number()
     session = t.open(workload, f"trap '' HUP; while :; do sleep {number}; done")
-    t.until(lambda: t.programs(f"sleep {number}") > 0, 20, "it runs")
+    t.until(lambda: t.programs(f"sleep {number}") > 0, 60, "it runs")
 
     def ask():
         try:
@@ -104,14 +104,14 @@ def _(t, how):
             pass
     asking = threading.Thread(target=ask)
     asking.start()
-    t.until(lambda: t.programs(f"sleep 1{number}") > 0, 20, "the other one runs")
+    t.until(lambda: t.programs(f"sleep 1{number}") > 0, 60, "the other one runs")
     getattr(t.thole, how)()
     asking.join()
     t.thole.start()
     t.wait_ready()
     t.holds(t.ended(session)["reason"], "daemon_restarted")
-    t.until(lambda: t.programs(number) == 0, 30, "their programs are ended")
-    t.until(lambda: t.pipes() == [], 20, "their pipes are gone")
+    t.until(lambda: t.programs(number) == 0, 60, "their programs are ended")
+    t.until(lambda: t.pipes() == [], 60, "their pipes are gone")
     t.equal(t.get(workload)["state"], "running")
 
 
@@ -130,8 +130,8 @@ def _(t):
     t.equal((name in t.engine.ctr("tasks", "list", "-q"), name in t.engine.ctr("containers", "list", "-q")), (True, False))
     t.thole.start()
     t.wait_ready()
-    t.until(lambda: [orphan["object"] for orphan in t.thole.listed("/v1/orphans")] == [workload["id"]], 20, "it is listed")
-    t.until(lambda: t.thole.post("/v1/backends/box/reconcile").status == 200 and t.thole.listed("/v1/orphans") == [], 20, "it is removed", 0.3)
+    t.until(lambda: [orphan["object"] for orphan in t.thole.listed("/v1/orphans")] == [workload["id"]], 60, "it is listed")
+    t.until(lambda: t.thole.post("/v1/backends/box/reconcile").status == 200 and t.thole.listed("/v1/orphans") == [], 60, "it is removed", 0.3)
     t.equal((t.programs(f"sleep {number}"), t.engine.ctr("tasks", "list", "-q"), t.engine.ctr("containers", "list", "-q")), (0, "", ""))
     t.true(workload["id"] not in t.engine.ctr("snapshots", "list"), "no snapshot of it is left")
 
@@ -149,8 +149,8 @@ def _(t):
     t.equal((len(t.engine.shims()), t.programs(f"sleep {number}")), (1, 1))
     t.thole.start()
     t.wait_ready()
-    t.until(lambda: (len(t.engine.shims()), t.programs(f"sleep {number}")) == (0, 0), 20, "neither shim nor program is left")
-    t.equal(t.thole.wait(workload, "stopped,crashed", 20)["exit_code"], 255)
+    t.until(lambda: (len(t.engine.shims()), t.programs(f"sleep {number}")) == (0, 0), 60, "neither shim nor program is left")
+    t.equal(t.thole.wait(workload, "stopped,crashed")["exit_code"], 255)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 import os
 import time
 
-from real_docker import IMAGE, Bench, Registry, SlowWire, case, main
+from real_docker import IMAGE, Bench, HeldWire, Registry, case, main
 
 PASSWORD = "s3cret-of-the-registry"
 
@@ -100,7 +100,7 @@ def _(t):
 
 @case("a pull can be cancelled while its progress is told", "row:86 API-12")
 def _(t):
-    wire = SlowWire(t.open.port, 1_500_000)
+    wire = HeldWire(t.open.port, 1_500_000, 3_000_000)
     name = f"127.0.0.1:{wire.port}/demo:1"
     t.forget(f"{t.open.address}/demo:1")
     operation = t.pull(name, wait=None)
@@ -108,10 +108,10 @@ def _(t):
     def told():
         seen = t.thole.get(f"/v1/operations/{operation['id']}").json
         return seen if seen["progress"]["done"] > 100_000 else None
-    seen = t.until(told, 20, "progress")
+    seen = t.until(told, 60, "progress")
     t.true(seen["progress"]["done"] < seen["progress"]["total"], f"{seen['progress']} is on its way")
     t.thole.post(f"/v1/operations/{operation['id']}/cancel").expect(200, 202)
-    ended = t.thole.get(f"/v1/operations/{operation['id']}?wait=cancelled,succeeded,failed&timeout=10").expect(200).json
+    ended = t.thole.get(f"/v1/operations/{operation['id']}?wait=cancelled,succeeded,failed&timeout=60").expect(200).json
     t.equal(ended["state"], "cancelled")
     time.sleep(0.5)
     t.true(not t.here(name), "the engine does not have it")

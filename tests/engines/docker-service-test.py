@@ -53,7 +53,7 @@ class Service(Bench):
         path = f"/v1/workloads/{workload['id']}/sessions"
         session = self.thole.post(path, {"command": ["sh", "-c", script], "tty": False, **body}).expect(201).json
         shown = f"/v1/sessions/{session['id']}"
-        self.until(lambda: self.thole.get(shown).expect(200).json["state"] == "ended", 30, "the end of the session")
+        self.until(lambda: self.thole.get(shown).expect(200).json["state"] == "ended", 60, "the end of the session")
         return self.thole.get(shown).expect(200).json
 
 

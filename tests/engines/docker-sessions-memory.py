@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Memory of the daemon and of the agent under sessions in containers. Not for a build with sanitizers."""
 import os
+import re
 import threading
 import time
 
@@ -10,8 +11,10 @@ from real_docker import AGENT, Bench, Skip, case, main, sanitized
 from ws_client import Thole, WebSocket
 
 MIB = 1024 * 1024
-SECONDS = 60 if os.environ.get("THOLE_LONG") == "1" else 8
-WARM = 3
+SECONDS = 60 if os.environ.get("THOLE_LONG") == "1" else 4
+WARM = 16 * MIB
+# more than lies anywhere on the way to a viewer
+FURTHER = 64 * MIB
 
 
 class Memory(Bench):
@@ -32,9 +35,10 @@ class Memory(Bench):
         return found[0]
 
 
-def resident(pid):
-    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def own(pid):
+    """Bytes that are nobody else's and no file's."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"^RssAnon:\s+(\d+) kB$", file.read(), re.M)[1]) * 1024
 
 
 class Reader(threading.Thread):
@@ -52,52 +56,45 @@ class Reader(threading.Thread):
             self.viewer.channels.clear()
             self.viewer.gaps.clear()
 
-    def rate(self, seconds):
-        """Bytes a second from now on."""
-        before, begin = self.size, time.monotonic()
-        time.sleep(seconds)
-        return (self.size - before) / (time.monotonic() - begin)
-
     def end(self):
         self.ending = True
         self.join()
         self.viewer.end()
 
 
-@case(f"`yes` for {SECONDS} s with viewers that never read beside one that reads: flat memory, and it is not slowed",
-      "TE-22 TE-24 TE-36 row:28 row:29")
+@case("`yes` with viewers that never read beside one that reads: flat memory, and it goes on", "TE-22 TE-24 TE-36 row:28 row:29")
 def _(t):
     workload = t.run()
     session = t.open(workload, "yes", "a line of some length, as terminals have them")
     pid = t.agent(workload)
     reader = Reader(t.thole, session)
     reader.start()
-    time.sleep(WARM)
-    alone = [reader.rate(2), reader.rate(2)]
+    t.until(lambda: reader.size > WARM, 300, f"{WARM} bytes for the one that reads alone")
     idle = [WebSocket(t.thole, f"/v1/sessions/{session['id']}/attach?from=live", dialect)
             for dialect in ("thole.v1", "v5.channel.k8s.io", "execbox.v1", "tty")]
     for viewer, first in zip(idle, ('{"schema_version":"1","type":"resume","from":"live"}', None, None, b"{}")):
         if first:
             viewer.send(first)
-    time.sleep(WARM)
-    before = t.thole.rss(), resident(pid)
-    most, beside = list(before), []
-    for _ in range(SECONDS // 2):
-        beside.append(reader.rate(2))
-        most = [max(most[0], t.thole.rss()), max(most[1], resident(pid))]
+    begun = reader.size
+    t.until(lambda: reader.size > begun + WARM, 300, f"{WARM} bytes beside four that never read")
+    before = own(t.thole.process.pid), own(pid)
+    most = list(before)
+
+    def gone_on():
+        for index, process in enumerate((t.thole.process.pid, pid)):
+            most[index] = max(most[index], own(process))
+        return reader.size > begun + FURTHER
+    begin = time.monotonic()
+    # one that had to wait for them would stand still before that
+    t.until(gone_on, 300, f"{FURTHER} bytes beside four that never read", 0.1)
+    t.until(lambda: gone_on() and time.monotonic() - begin >= SECONDS, SECONDS + 60, "a look for so long", 0.5)
     for viewer in idle:
         viewer.end()
-    time.sleep(1)
-    alone += [reader.rate(2), reader.rate(2)]
     reader.end()
-    print(f"# the reader alone {min(alone) / 1e6:.1f} to {max(alone) / 1e6:.1f} MB/s, beside four that never read {min(beside) / 1e6:.1f} to "
-          f"{max(beside) / 1e6:.1f} MB/s; daemon "
-          f"{before[0] / MIB:.1f} MiB, at most {(most[0] - before[0]) / MIB:.2f} MiB more; agent {before[1] / MIB:.2f} MiB, "
-          f"at most {(most[1] - before[1]) / MIB:.2f} MiB more")
-    t.true(most[0] - before[0] < MIB, "the daemon's growth is below 1 MiB")
+    print(f"# {(reader.size - begun) / MIB:.0f} MiB beside four that never read; daemon {before[0] / MIB:.1f} MiB, "
+          f"at most {(most[0] - before[0]) / MIB:.2f} MiB more; agent {before[1] / MIB:.2f} MiB, at most {(most[1] - before[1]) / MIB:.2f} MiB more")
+    t.true(most[0] - before[0] < 2 * MIB, "the daemon's growth is below 2 MiB")
     t.true(most[1] - before[1] < MIB // 2, "the agent's growth is below 0.5 MiB")
-    # one that had to wait for them would stand still; whatever else the machine does changes the rate by half and more
-    t.true(max(beside) > min(alone) / 4, f"{max(beside) / 1e6:.1f} MB/s is not held up beside {min(alone) / 1e6:.1f} MB/s")
 
 
 main(Memory)

@@ -90,8 +90,11 @@ def _(t):
 
 @case("stdout and stderr are apart, but counted as one", "TE-19 TE-32")
 def _(t):
-    session = t.open(t.run(), "printf out; sleep 0.2; printf err >&2; sleep 0.2; printf more")
+    session = t.open(t.run(), "printf out; read x; printf err >&2; read x; printf more")
     viewer = Thole(t.thole, session["id"])
+    for said in (b"out", b"err"):
+        till(viewer, said)
+        viewer.input(b"\n")
     t.equal(viewer.until("exit")["seq"], 10)
     t.equal((viewer.output, viewer.channels[2]), (b"outerrmore", b"err"))
 
@@ -171,7 +174,7 @@ def _(t):
     t.engine.kill()
     viewer.read(len(viewer.output) + 400)
     t.engine.start()
-    t.wait_ready(60)
+    t.wait_ready()
     viewer.read(len(viewer.output) + 400)
     numbers(viewer.output)
     t.equal(t.show(session)["state"], "running")
@@ -183,7 +186,7 @@ def _(t):
     viewer.read(200)
     t.engine.kill()
     t.engine.start()
-    t.wait_ready(60)
+    t.wait_ready()
     viewer.read(len(viewer.output) + 400)
     numbers(viewer.output)
 
@@ -195,7 +198,7 @@ def _(t):
     viewer.read(65536)
     t.engine.kill()
     t.engine.start()
-    t.wait_ready(60)
+    t.wait_ready()
     # what is said over the new way comes behind the attachments
     t.equal(t.ended(t.open(workload, "exit 5"))["exit_code"], 5)
     viewer.end()

@@ -82,7 +82,7 @@ def _(t):
 def _(t):
     workload = t.run()
     t.engine.post(f"/containers/{workload['engine_id']}/kill").expect(204)
-    workload = t.thole.wait(workload, "crashed", 20)
+    workload = t.thole.wait(workload, "crashed")
     t.equal((workload["exit_code"], workload["exit_signal"]), (137, "SIGKILL"))
     t.true("memory" not in workload["state_reason"].lower(), "a kill is not told as want of memory")
 
@@ -93,17 +93,16 @@ def _(t):
     begin = time.monotonic()
     t.verb(workload, "stop", {}, "stopped")
     took = time.monotonic() - begin
-    t.true(1.4 <= took <= 6, f"{took:.1f} s lie between grace and grace + 4.5 s")
+    t.true(took >= 1.4, f"{took:.1f} s are its grace at least")
     t.equal(t.get(workload)["exit_signal"], "SIGKILL")
 
 
 @case("a program that heeds SIGTERM ends by itself", "LC-37")
 def _(t):
-    workload = t.run("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done", stop={"grace": 20})
-    t.until(lambda: "up" in t.logs(workload), 10)
-    begin = time.monotonic()
+    # one that is killed after its grace is still there when this client gives up
+    workload = t.run("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done", stop={"grace": 3600})
+    t.until(lambda: "up" in t.logs(workload), 60)
     t.verb(workload, "stop", {}, "stopped")
-    t.true(time.monotonic() - begin < 8, "it is quicker than its grace")
     workload = t.get(workload)
     t.equal((workload["exit_code"], t.logs(workload)), (0, "up\nbye\n"))
 
@@ -111,7 +110,7 @@ def _(t):
 @case("the stop signal of the spec is sent")
 def _(t):
     workload = t.run("trap 'echo one; exit 0' USR1; echo up; while :; do sleep 0.05; done", stop={"signal": "SIGUSR1", "grace": 10})
-    t.until(lambda: "up" in t.logs(workload), 10)
+    t.until(lambda: "up" in t.logs(workload), 60)
     t.verb(workload, "stop", {}, "stopped")
     t.holds(t.logs(workload), "one")
 
@@ -119,7 +118,7 @@ def _(t):
 @case("signal and grace of the request win over the spec's")
 def _(t):
     workload = t.run("trap 'echo hup; exit 0' HUP; trap '' TERM; echo up; while :; do sleep 0.05; done", stop={"grace": 60})
-    t.until(lambda: "up" in t.logs(workload), 10)
+    t.until(lambda: "up" in t.logs(workload), 60)
     t.verb(workload, "stop", {"signal": "SIGHUP", "grace": 5}, "stopped")
     t.holds(t.logs(workload), "hup")
 
@@ -127,10 +126,10 @@ def _(t):
 @case("a signal that it handles leaves it running")
 def _(t):
     workload = t.run("trap 'echo got' HUP; echo up; while :; do sleep 0.05; done")
-    t.until(lambda: "up" in t.logs(workload), 10)
+    t.until(lambda: "up" in t.logs(workload), 60)
     t.verb(workload, "kill", {"signal": "SIGHUP"})
-    t.until(lambda: "got" in t.logs(workload), 10, "its answer to the signal")
-    t.until(lambda: t.get(workload)["state"] == "running", 10, "running again")
+    t.until(lambda: "got" in t.logs(workload), 60, "its answer to the signal")
+    t.until(lambda: t.get(workload)["state"] == "running", 60, "running again")
 
 
 @case("a command that does not exist is `error` with the engine's words", "LC-39 API-08 API-09")
@@ -151,7 +150,7 @@ def _(t):
     second = t.get(workload)["started_at"]
     t.true(second > first, "a start is a new run")
     t.verb(workload, "restart", {}, "running")
-    t.until(lambda: t.get(workload)["started_at"] > second and t.get(workload)["state"] == "running", 20, "a third run")
+    t.until(lambda: t.get(workload)["started_at"] > second and t.get(workload)["state"] == "running", 60, "a third run")
     t.thole.remove(workload)
     t.thole.get(f"/v1/workloads/{workload['id']}").expect(404, 410)
     t.equal(t.engine.containers(f"org.thole.id={workload['id']}"), [], "its containers")
@@ -171,20 +170,18 @@ def _(t):
     workload = t.run("echo hello", wait="stopped", body={"start": False})
     t.equal((workload["state"], workload["started_at"], t.logs(workload)), ("stopped", None, ""))
     t.verb(workload, "start", None, "stopped")
-    t.until(lambda: t.logs(workload) == "hello\n", 10, "its line")
+    t.until(lambda: t.logs(workload) == "hello\n", 60, "its line")
 
 
 @case("pause freezes, unpause thaws")
 def _(t):
     workload = t.run("n=0; while :; do n=$((n+1)); echo $n; sleep 0.05; done")
-    t.until(lambda: "3\n" in t.logs(workload), 10)
+    t.until(lambda: "3\n" in t.logs(workload), 60)
     t.verb(workload, "pause", None, "paused")
     t.true(t.engine.container(workload)["State"]["Paused"], "the engine's own flag")
-    before = t.logs(workload)
-    time.sleep(0.5)
-    t.equal(t.logs(workload), before, "its log while paused")
+    before = t.rested_log(workload)
     t.verb(workload, "unpause", None, "running")
-    t.until(lambda: len(t.logs(workload)) > len(before), 10, "more lines")
+    t.until(lambda: len(t.logs(workload)) > len(before), 60, "more lines")
 
 
 @case("a paused workload can be stopped")
@@ -216,7 +213,7 @@ def _(t):
 def _(t):
     workload = t.run()
     t.equal(t.thole.delete(f"/v1/workloads/{workload['id']}").expect(409).code, "illegal_transition")
-    t.thole.delete(f"/v1/workloads/{workload['id']}?force=true&wait=deleted&timeout=30").expect(200, 204)
+    t.thole.delete(f"/v1/workloads/{workload['id']}?force=true&wait=deleted&timeout=60").expect(200, 204)
     t.equal(t.engine.containers(f"org.thole.id={workload['id']}"), [], "its containers")
 
 
@@ -439,14 +436,14 @@ def _(t):
 def _(t):
     workload = t.run(resources={"memory": "64MiB"})
     t.thole.patch(f"/v1/workloads/{workload['id']}", {"spec": {"resources": {"memory": "128MiB", "cpu": 0.25}}}).expect(200, 202)
-    t.until(lambda: t.engine.container(workload)["HostConfig"]["Memory"] == 128 * 1024 * 1024, 10, "the new limit")
+    t.until(lambda: t.engine.container(workload)["HostConfig"]["Memory"] == 128 * 1024 * 1024, 60, "the new limit")
     t.equal(t.get(workload)["state"], "running")
 
 
 # network -------------------------------------------------------------------------------------------------
 
 def fetch(url):
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=30) as answer:
         return answer.read().decode()
 
 
@@ -457,9 +454,9 @@ WEB = "mkdir /w; echo served >/w/index.html; exec httpd -f -p 80 -h /w"
 def _(t):
     network(t)
     workload = t.run(WEB, ports=[{"container": 80, "address": "127.0.0.1"}])
-    port = t.until(lambda: t.get(workload)["ports"], 10, "its ports")[0]
+    port = t.until(lambda: t.get(workload)["ports"], 60, "its ports")[0]
     t.true(port["host"] > 0 and port["container"] == 80, f"{port} names both sides")
-    t.until(lambda: answers(f"http://127.0.0.1:{port['host']}/"), 10, "an answer")
+    t.until(lambda: answers(f"http://127.0.0.1:{port['host']}/"), 60, "an answer")
     t.equal(fetch(f"http://127.0.0.1:{port['host']}/"), "served\n")
 
 
@@ -474,8 +471,8 @@ def answers(url):
 def _(t):
     network(t)
     workload = t.run(WEB)
-    address = t.until(lambda: t.get(workload)["addresses"], 10, "its addresses")[0]
-    t.equal(t.until(lambda: answers(f"http://{address}/"), 10, "an answer"), "served\n")
+    address = t.until(lambda: t.get(workload)["addresses"], 60, "its addresses")[0]
+    t.equal(t.until(lambda: answers(f"http://{address}/"), 60, "an answer"), "served\n")
 
 
 @case("a port that is taken is an error that says so", "LC-39")
@@ -511,7 +508,7 @@ def _(t):
 @case("on-failure starts it again, so many times", "LC-28 row:10 row:109")
 def _(t):
     workload = t.run("echo again; exit 3", restart={"policy": "on-failure", "max_retries": 2, "backoff": 0.1})
-    t.until(lambda: t.get(workload)["restarts"] == 2 and t.get(workload)["state"] == "crashed", 30, "two restarts, then rest")
+    t.until(lambda: t.states(workload).count("crashed") == 3, 60, "two restarts, then rest")
     time.sleep(1)
     workload = t.get(workload)
     t.equal((workload["state"], workload["exit_code"], workload["restarts"]), ("crashed", 3, 2))
@@ -528,20 +525,20 @@ def _(t):
 @case("always starts it again after a good end, too", "LC-28 row:10")
 def _(t):
     workload = t.run("echo again; sleep 0.1", restart={"policy": "always", "backoff": 0.05})
-    t.until(lambda: t.logs(workload).count("again") >= 3, 30, "three runs")
+    t.until(lambda: t.logs(workload).count("again") >= 3, 60, "three runs")
     t.verb(workload, "stop", {}, "stopped")
-    runs = t.logs(workload).count("again")
+    runs = t.states(workload).count("running")
     time.sleep(1)
-    t.equal((t.get(workload)["state"], t.logs(workload).count("again")), ("stopped", runs), "after a stop it rests")
+    t.equal((t.get(workload)["state"], t.states(workload).count("running")), ("stopped", runs), "after a stop it rests")
 
 
 @case("a health check by command turns healthy, then unhealthy", "LC-17 row:109")
 def _(t):
     health = {"command": ["test", "-e", "/ok"], "interval": 0.2, "timeout": 5, "retries": 2}
     workload = t.run("touch /ok; sleep 1000", health=health)
-    t.until(lambda: t.get(workload)["health"] == "healthy", 20, "healthy")
+    t.until(lambda: t.get(workload)["health"] == "healthy", 60, "healthy")
     t.exec(workload, "rm /ok")
-    t.until(lambda: t.get(workload)["health"] == "unhealthy", 20, "unhealthy")
+    t.until(lambda: t.get(workload)["health"] == "unhealthy", 60, "unhealthy")
 
 
 @case("health checks by TCP and HTTP", "row:109")
@@ -550,14 +547,14 @@ def _(t):
     web = t.run(WEB, health={"http": {"port": 80, "path": "/"}, "interval": 0.2, "retries": 2})
     tcp = t.run(WEB, health={"tcp": {"port": 80}, "interval": 0.2, "retries": 2})
     bad = t.run(WEB, health={"http": {"port": 80, "path": "/none"}, "interval": 0.2, "retries": 2})
-    t.until(lambda: t.get(web)["health"] == t.get(tcp)["health"] == "healthy", 20, "both healthy")
-    t.until(lambda: t.get(bad)["health"] == "unhealthy", 20, "the third unhealthy")
+    t.until(lambda: t.get(web)["health"] == t.get(tcp)["health"] == "healthy", 60, "both healthy")
+    t.until(lambda: t.get(bad)["health"] == "unhealthy", 60, "the third unhealthy")
 
 
 @case("a ttl deletes it", "row:95")
 def _(t):
     workload = t.run(ttl=2)
-    t.until(lambda: t.thole.get(f"/v1/workloads/{workload['id']}").status in (404, 410), 20, "its end")
+    t.until(lambda: t.thole.get(f"/v1/workloads/{workload['id']}").status in (404, 410), 60, "its end")
     t.equal(t.engine.containers(f"org.thole.id={workload['id']}"), [], "its containers")
 
 
@@ -567,10 +564,10 @@ def _(t):
     install = {"command": ["sh", "-c", "echo step >>/v/log"], "timeout": 30}
     workload = t.run("cat /v/log; sleep 1000", mounts=volume, install=install)
     t.equal(workload["state"], "running")
-    t.until(lambda: t.logs(workload) == "step\n", 10, "what the step wrote")
+    t.until(lambda: t.logs(workload) == "step\n", 60, "what the step wrote")
     t.holds(t.states(workload), "installing", "its states")
     t.verb(workload, "restart", {}, "running")
-    t.until(lambda: t.logs(workload) == "step\nstep\n", 10, "the same line once more, not two")
+    t.until(lambda: t.logs(workload) == "step\nstep\n", 60, "the same line once more, not two")
     t.equal(len(t.engine.containers(f"org.thole.id={workload['id']}")), 1, "containers left of it")
 
 
@@ -587,7 +584,7 @@ def _(t):
 @case("a sample of what it uses", "MH-02 row:44")
 def _(t):
     workload = t.run("while :; do :; done", resources={"cpu": 0.2, "memory": "64MiB"})
-    t.until(lambda: t.thole.get(f"/v1/workloads/{workload['id']}/stats").expect(200).json["cpu_seconds"] > 0.05, 20, "CPU time")
+    t.until(lambda: t.thole.get(f"/v1/workloads/{workload['id']}/stats").expect(200).json["cpu_seconds"] > 0.05, 60, "CPU time")
     sample = t.thole.get(f"/v1/workloads/{workload['id']}/stats").expect(200).json
     t.true(0 < sample["memory"] <= 64 * 1024 * 1024, f"memory in {sample}")
     t.equal(sample["memory_limit"], 64 * 1024 * 1024)

@@ -111,7 +111,12 @@ def _(t, wanted):
 
 @case("stdout and stderr are told apart, in their order, and the last lines alone when asked for", "LC-13")
 def _(t):
-    workload = t.ended("for i in 1 2 3 4 5; do echo out $i; done; sleep 0.1; echo err >&2; sleep 0.5; printf half")
+    workload = t.run(f"for i in 1 2 3 4 5; do echo out $i; done; {t.gate('err')}; echo err >&2; {t.gate('half')}; printf half")
+    t.until(lambda: "out 5\n" in t.logs(workload), what="the first stream")
+    t.let_on(workload, "err")
+    t.until(lambda: "err\n" in t.logs(workload), what="the second stream")
+    t.let_on(workload, "half")
+    t.thole.wait(workload, "stopped")
     t.equal(t.logs(workload), "out 1\nout 2\nout 3\nout 4\nout 5\nerr\nhalf")
     t.equal(t.logs(workload, "?stream=stderr"), "err\n")
     t.equal(t.logs(workload, "?tail=2"), "err\nhalf")
@@ -127,21 +132,22 @@ def _(t):
 def _(t):
     workload = t.ended("echo again")
     t.verb(workload, "start")
-    t.until(lambda: t.logs(workload) == "again\nagain\n", 10, "the second run's output")
+    t.until(lambda: t.logs(workload) == "again\nagain\n", 60, "the second run's output")
 
 
 @case("stop gives its grace, then kills; kill sends a signal", "LC-13")
 def _(t):
-    workload = t.run("trap 'echo got it; exit 7' TERM; echo set; while :; do sleep 0.1; done", stop={"grace": 10})
-    t.until(lambda: t.logs(workload) == "set\n", 10, "the trap")
+    workload = t.run("trap 'echo got it; exit 7' TERM; echo set; while :; do sleep 0.1; done", stop={"grace": 3600})
+    t.until(lambda: t.logs(workload) == "set\n", 60, "the trap")
     t.verb(workload, "stop", wait="stopped,crashed")
     t.holds(t.logs(workload), "got it")
-    deaf = t.run("trap '' TERM; while :; do sleep 0.1; done", stop={"grace": 0.5})
+    deaf = t.run("trap '' TERM; echo set; while :; do sleep 0.1; done", stop={"grace": 0.5})
+    t.until(lambda: t.logs(deaf) == "set\n", what="the deafness")
     t.equal(t.verb(deaf, "stop", wait="stopped,crashed")["exit_signal"], "SIGKILL")
     heard = t.run("trap 'echo hup' HUP; echo set; while :; do sleep 0.1; done")
-    t.until(lambda: t.logs(heard) == "set\n", 10, "the trap")
+    t.until(lambda: t.logs(heard) == "set\n", 60, "the trap")
     t.verb(heard, "kill", {"signal": "SIGHUP"})
-    t.until(lambda: "hup" in t.logs(heard), 10, "the signal")
+    t.until(lambda: "hup" in t.logs(heard), 60, "the signal")
 
 
 @case("a daemon that is killed loses no line and no end", "TE-01")
@@ -149,14 +155,14 @@ def _(t):
     counter, short = t.run(COUNT), t.run("sleep 1; echo bye; exit 9")
     t.thole.kill()
     # it ends while there is no daemon
-    t.until(lambda: len(t.supervisors()) == 1, 20, "the end of the short one")
+    t.until(lambda: len(t.supervisors()) == 1, 60, "the end of the short one")
     t.thole.start()
     t.wait_ready()
-    t.equal(t.thole.wait(short, "stopped,crashed", 20)["exit_code"], 9)
+    t.equal(t.thole.wait(short, "stopped,crashed")["exit_code"], 9)
     t.equal(t.logs(short), "bye\n")
     t.equal(t.get(counter)["state"], "running")
     before = len(t.logs(counter))
-    t.until(lambda: len(t.logs(counter)) > before, 10, "further output")
+    t.until(lambda: len(t.logs(counter)) > before, 60, "further output")
     lines = t.logs(counter).split("\n")[:-1]
     t.equal(lines, [str(i + 1) for i in range(len(lines))])
     t.verb(counter, "stop", wait="stopped,crashed")
@@ -165,15 +171,15 @@ def _(t):
 @case("what is paused stands still, and can be stopped", "LC-13")
 def _(t):
     workload = t.run(COUNT)
-    t.until(lambda: t.logs(workload), 10, "output")
+    t.until(lambda: t.logs(workload), 60, "output")
     t.verb(workload, "pause", wait="paused")
-    said = t.logs(workload)
+    said = t.rested_log(workload)
     t.equal(t.get(workload)["state"], "paused")
     t.back("kill")
     t.equal(t.get(workload)["state"], "paused")
     t.equal(t.logs(workload), said)
     t.verb(workload, "unpause", wait="running")
-    t.until(lambda: len(t.logs(workload)) > len(said), 10, "further output")
+    t.until(lambda: len(t.logs(workload)) > len(said), 60, "further output")
     t.verb(workload, "pause", wait="paused")
     t.verb(workload, "stop", wait="stopped,crashed")
 
@@ -187,8 +193,8 @@ def _(t):
     t.equal(t.exec(workload, "echo $A $B $(id -un) $(pwd)", env={"B": "and more"}, working_dir="/tmp")["stdout"],
             "from the spec and more thole /tmp\n")
     t.equal(len(t.exec(workload, "yes | head -c 300000")["stdout"]), 300000)
-    t.exec(workload, "sleep 30", timeout=1, status=(504,))
-    t.until(lambda: t.exec(workload, "ps ax | grep -c '[s]leep 30'")["stdout"] == "0\n", 10, "the end of what took too long")
+    t.exec(workload, "sleep 4321", timeout=1, status=(504,))
+    t.until(lambda: t.exec(workload, "ps ax | grep -c '[s]leep 4321'")["stdout"] == "0\n", 60, "the end of what took too long")
     t.exec(workload, ["/no/such/program"], status=(422,))
     t.exec(workload, ["true"], user="nobody", status=(501,))
     t.exec(t.ended("true"), ["true"], status=(409,))
@@ -259,7 +265,7 @@ def _(t):
     os.rename(os.path.join(folder, "part"), os.path.join(folder, "old"))
     os.symlink(outside, os.path.join(folder, "part"))
     t.verb(workload, "start", wait="error,running,stopped,crashed")
-    t.until(lambda: "symbolic links" in str(t.get(workload)["state_reason"]), 10, "the refusal of a link")
+    t.until(lambda: "symbolic links" in str(t.get(workload)["state_reason"]), 60, "the refusal of a link")
     t.equal(t.logs(workload), "inside")
 
 
@@ -328,7 +334,7 @@ def _(t):
     os.rename(root, root + ".old")
     os.symlink("/", root)
     t.verb(workload, "start", wait="error,running,stopped,crashed")
-    t.until(lambda: "symbolic links" in str(t.get(workload)["state_reason"]), 10, "the refusal of a link")
+    t.until(lambda: "symbolic links" in str(t.get(workload)["state_reason"]), 60, "the refusal of a link")
 
 
 @case("sessions: a terminal that is typed into and resized, input that ends, an end that is told", "TE-08 TE-18 TE-19 TE-21")
@@ -401,7 +407,7 @@ def _(t, name):
     command = ["python3", "-c", attempt] if attempt.startswith("import") else ["sh", "-c", attempt]
     # it was tried, and came back with a failure of its own
     mounts = [{"source": boxes, "target": "/boxes"}] if other and os.geteuid() == 0 else []
-    ended = t.thole.wait(t.run(command, mounts=mounts), "stopped,crashed,error", 30)
+    ended = t.thole.wait(t.run(command, mounts=mounts), "stopped,crashed,error")
     t.equal(ended["state"], "crashed", f"{ended}: {t.logs(ended)}")
     t.among(ended["exit_code"], (1, 2, 123), t.logs(ended))
 
@@ -426,7 +432,7 @@ def _(t):
 def _(t):
     workload = t.run("while :; do :; done", resources={"memory": "64MiB", "pids": 20, "cpu": 0.5})
     path = f"/v1/workloads/{workload['id']}/stats"
-    t.until(lambda: t.thole.get(path).expect(200).json.get("cpu_seconds", 0) > 0.1, 10, "use of the processor")
+    t.until(lambda: t.thole.get(path).expect(200).json.get("cpu_seconds", 0) > 0.1, 60, "use of the processor")
     sample = t.thole.get(path).expect(200).json
     t.true(sample["pids"] >= 1 and sample["memory"] > 0, str(sample))
 
@@ -436,7 +442,7 @@ def _(t):
     workload = t.run()
     for pid in t.supervisors():
         os.kill(pid, 9)
-    ended = t.thole.wait(workload, "stopped,crashed", 20)
+    ended = t.thole.wait(workload, "stopped,crashed")
     t.equal(ended["state"], "crashed", str(ended))
     t.verb(workload, "start", wait="running")
 
@@ -463,7 +469,7 @@ def _(t):
 @case("a start that waits for another's is told that this one failed", "LC-13")
 def _(t):
     workload = t.ended("echo once")
-    t.until(lambda: not t.supervisors(), 20, "the end of its supervisor")
+    t.until(lambda: not t.supervisors(), 60, "the end of its supervisor")
     with subprocess.Popen([sys.executable, "-c", FAILS, t.box(workload)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         t.equal(other.stdout.readline(), "begun\n")
         t.verb(workload, "start")
@@ -472,13 +478,13 @@ def _(t):
         t.true("did not start" not in str(t.get(workload)["state_reason"]), "it did not wait")
         other.stdin.write("\n")
         other.stdin.flush()
-        t.until(lambda: "did not start" in str(t.get(workload)["state_reason"]), 20, "what became of the start")
+        t.until(lambda: "did not start" in str(t.get(workload)["state_reason"]), 60, "what became of the start")
     t.equal(t.logs(workload), "once\n")
 
 
 @case("a start that finds the lock taken waits for what becomes of it", "LC-13")
 def _(t):
-    t.until(lambda: t.thole.get("/v1/backends/taken").expect(200).json["state"] == "ready", 30, "the backend")
+    t.until(lambda: t.thole.get("/v1/backends/taken").expect(200).json["state"] == "ready", 60, "the backend")
     workload = t.thole.create(t.spec("true"), wait="stopped", start=False, backend="taken")
     t.made.append(workload["id"])
     t.verb(workload, "start")
@@ -486,13 +492,13 @@ def _(t):
     t.among(t.get(workload)["state"], ("starting", "stopped"), "it was told as started")
     with open(os.path.join(t.box(workload), "go"), "w", encoding="utf-8"):
         pass
-    t.until(lambda: "did not start" in str(t.get(workload)["state_reason"]), 20, "what became of the start")
+    t.until(lambda: "did not start" in str(t.get(workload)["state_reason"]), 60, "what became of the start")
 
 
 @case("a stop that is not heard at first, for too many speak with the supervisor, still gives its grace", "LC-13")
 def _(t):
     workload = t.run("trap 'echo got it; exit 7' TERM; echo set; while :; do sleep 0.1; done", stop={"grace": 30})
-    t.until(lambda: t.logs(workload) == "set\n", 10, "the trap")
+    t.until(lambda: t.logs(workload) == "set\n", 60, "the trap")
     others = []
     # its path is too long for an address
     folder = os.open(t.box(workload), os.O_RDONLY)
@@ -507,7 +513,7 @@ def _(t):
         os.close(folder)
         for other in others:
             other.close()
-    ended = t.thole.wait(workload, "stopped,crashed", 40)
+    ended = t.thole.wait(workload, "stopped,crashed")
     t.equal(ended["exit_code"], 7, str(ended))
 
 
@@ -549,13 +555,13 @@ def _(t):
     engine = int(status(first)["PPid"])
     os.kill(engine, signal.SIGSTOP)
     t.exec(workload, ["touch", "/tmp/go"])
-    t.until(lambda: status(first)["State"].startswith("Z"), 30, "the end of the first process")
+    t.until(lambda: status(first)["State"].startswith("Z"), 60, "the end of the first process")
     folder = os.open(box, os.O_RDONLY)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as wire:
         wire.connect(f"/proc/self/fd/{folder}/control")
         wire.send(struct.pack("HHIiI", 1, KILL, 0, 0, 0))
         os.close(folder)
-        ended = t.thole.wait(workload, "stopped,crashed", 30)
+        ended = t.thole.wait(workload, "stopped,crashed")
     with open(os.path.join(box, "state"), encoding="utf-8") as file:
         t.holds(file.read(), "signal=9\noom=1\n", str(ended))
 
@@ -569,15 +575,15 @@ def _(t):
     t.thole.kill()
     for pid in t.supervisors():
         os.kill(pid, 9)
-    t.until(lambda: not t.supervisors(), 20, "the end of the supervisor")
+    t.until(lambda: not t.supervisors(), 60, "the end of the supervisor")
     box = next(os.path.join(boxes, name) for name in os.listdir(boxes) if workload["id"] in name and not name.startswith("."))
     os.truncate(os.path.join(box, "record"), 0)
     t.thole.start()
     t.wait_ready()
-    t.until(lambda: not [name for name in os.listdir(boxes) if name.startswith(".")], 20, "the removal of what is hidden")
+    t.until(lambda: not [name for name in os.listdir(boxes) if name.startswith(".")], 60, "the removal of what is hidden")
     t.verb(workload, "start", wait="running")
     t.thole.remove(workload)
-    t.until(lambda: not t.left()["groups"], 20, "the removal of control groups")
+    t.until(lambda: not t.left()["groups"], 60, "the removal of control groups")
 
 
 @case("what a machine that went off left of a sandbox is whole, or told as not whole and made anew", "LC-13")
@@ -635,7 +641,7 @@ def _(t):
     if faults:
         raise faults[0]
     t.equal(t.supervisors(), {}, "a removal was told before its supervisor was gone")
-    t.until(lambda: not any(t.left().values()), 20, "nothing that is left")
+    t.until(lambda: not any(t.left().values()), 60, "nothing that is left")
 
 
 if __name__ == "__main__":

@@ -123,8 +123,10 @@ class Containerd:
                        f'disabled_plugins = {json.dumps(off)}\n[grpc]\naddress = "{self.address}"\n')
         with open(os.path.join(self.directory, "log"), "ab") as log:
             self.process = subprocess.Popen(["containerd", "--config", config], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        end = time.monotonic() + 20
-        while b"successfully booted" not in self.said() and time.monotonic() < end:
+        end = time.monotonic() + 60
+        while b"successfully booted" not in self.said():
+            if time.monotonic() > end:
+                raise AssertionError(f"containerd does not serve: {self.said()[-2000:]!r}")
             time.sleep(0.02)
         return self
 

@@ -118,7 +118,7 @@ class Registry:
             json.dump(config, file)  # JSON is YAML
         with open(os.path.join(self.directory, "log"), "ab") as log:
             self.process = subprocess.Popen(["docker-registry", "serve", path], stdout=log, stderr=log)
-        for _ in range(200):
+        for _ in range(1200):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return self
@@ -131,11 +131,13 @@ class Registry:
             self.process.wait()
 
 
-class SlowWire:
-    """Passes TCP on to a port, so many bytes a second towards the client: makes a pull last."""
+class HeldWire:
+    """Passes TCP on to a port, so many bytes of a connection a second towards the client, and so many at all until it is stopped:
+    what is pulled over it tells of its progress, and does not end."""
 
-    def __init__(self, port, rate):
-        self.target, self.rate = port, rate
+    def __init__(self, port, rate, size):
+        self.target, self.rate, self.size = port, rate, size
+        self.stopped = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -147,15 +149,19 @@ class SlowWire:
                 server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:
                 return
-            threading.Thread(target=self.copy, args=(client, server, 0), daemon=True).start()
-            threading.Thread(target=self.copy, args=(server, client, self.rate), daemon=True).start()
+            threading.Thread(target=self.copy, args=(client, server, None), daemon=True).start()
+            threading.Thread(target=self.copy, args=(server, client, self.size), daemon=True).start()
 
-    def copy(self, source, sink, rate):
+    def copy(self, source, sink, left):
         try:
-            while data := source.recv(8192):
+            while data := source.recv(8192 if left is None else min(8192, left)):
                 sink.sendall(data)
-                if rate:
-                    time.sleep(len(data) / rate)
+                if left is not None:
+                    left -= len(data)
+                    time.sleep(len(data) / self.rate)
+                    if left == 0:
+                        self.stopped.wait()
+                        return
         except OSError:
             pass
         finally:
@@ -166,6 +172,7 @@ class SlowWire:
                     pass
 
     def stop(self):
+        self.stopped.set()
         self.listener.close()
 
 
@@ -200,7 +207,11 @@ class Bench(Checks):
         backends = {"docker": {"driver": "docker", "url": self.engine.url, "default": "true"}}
         return Daemon(backends, self.settings, directory)
 
-    def wait_ready(self, seconds=30):
+    def until(self, condition, seconds=60, what="the condition", pause=0.05):
+        """A real engine takes its time where the machine has little of it."""
+        return super().until(condition, seconds, what, pause)
+
+    def wait_ready(self, seconds=60):
         self.until(lambda: self.backend()["state"] == "ready", seconds, "the backend's state `ready`", 0.05)
 
     def backend(self):
@@ -233,14 +244,31 @@ class Bench(Checks):
         self.made.append(workload["id"])
         return workload
 
-    def ended(self, command, timeout=30, **spec):
+    def ended(self, command, timeout=60, **spec):
         """A workload whose program has come to its end."""
         return self.thole.wait(self.run(command, **spec), "stopped,crashed,error", timeout)
+
+    # a program that waits until it is let on: gate() for its shell, let_on() for the test
+    @staticmethod
+    def gate(name="go"):
+        return f"until [ -e /tmp/{name} ]; do sleep 0.05; done"
+
+    def let_on(self, workload, name="go"):
+        self.equal(self.exec(workload, ["touch", f"/tmp/{name}"])["exit_code"], 0, f"the exit code of touch in {workload['id']}")
+
+    def rested_log(self, workload, looks=10):
+        """Its log, once it stands still for so many looks on end."""
+        seen, same = None, 0
+        while same < looks:
+            now = self.logs(workload)
+            seen, same = now, same + 1 if now == seen else 0
+            time.sleep(0.05)
+        return seen
 
     def get(self, workload):
         return self.thole.get(f"/v1/workloads/{workload['id']}").expect(200).json
 
-    def verb(self, workload, verb, body=None, wait=None, timeout=30, status=(200, 202)):
+    def verb(self, workload, verb, body=None, wait=None, timeout=60, status=(200, 202)):
         path = f"/v1/workloads/{workload['id']}/{verb}"
         if wait:
             path += f"?wait={wait}&timeout={timeout}"
@@ -278,8 +306,19 @@ class Bench(Checks):
         self.equal(numbers, list(range(1, len(numbers) + 1)), "the events' numbers")
         return events
 
-    def same_as_engine(self):
-        """Each workload has exactly one container and each container of ours a workload; the states agree."""
+    def same_as_engine(self, seconds=60):
+        """Each workload has exactly one container and each container of ours a workload; the states agree, as soon as news are known."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                self.compare_with_engine()
+                return
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.1)
+
+    def compare_with_engine(self):
         workloads = {w["id"]: w for w in self.thole.listed("/v1/workloads")}
         containers = {}
         for container in self.engine.containers():
@@ -294,7 +333,7 @@ class Bench(Checks):
         for name in set(workloads) - set(containers):
             self.among(workloads[name]["state"], {"error"}, f"the state of {name}, which has no container")
 
-    def settle(self, seconds=30):
+    def settle(self, seconds=60):
         """Waits until no workload is on its way any more."""
         moving = {"provisioning", "installing", "starting", "stopping", "deleting", "transferring"}
         self.until(lambda: not [w for w in self.thole.listed("/v1/workloads") if w["state"] in moving], seconds,

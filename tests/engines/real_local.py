@@ -98,9 +98,8 @@ class Bench(real_docker.Bench):
         finally:
             for pid in self.supervisors():
                 os.kill(pid, 15)
-            end = 200
-            while self.supervisors() and end > 0:
-                end -= 1
+            end = real_docker.time.monotonic() + 60
+            while self.supervisors() and real_docker.time.monotonic() < end:
                 real_docker.time.sleep(0.02)
             for top, folders, _ in os.walk(GROUPS):
                 if self.name in folders:

@@ -22,7 +22,7 @@ class TwoWays(Bench):
         daemon.backends["far"] = {"driver": "docker", "url": f"tcp://127.0.0.1:{self.port}", **self.places}
         return daemon
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=60):
         super().wait_ready(seconds)
         self.until(lambda: self.thole.get("/v1/backends/far").expect(200).json["state"] == "ready", seconds, "the far backend")
 
@@ -35,7 +35,7 @@ class TwoWays(Bench):
     def show(self, session):
         return self.thole.get(f"/v1/sessions/{session['id']}").expect(200).json
 
-    def ended(self, session, seconds=30):
+    def ended(self, session, seconds=60):
         self.until(lambda: self.show(session)["state"] == "ended", seconds, "the end of the session")
         return self.show(session)
 

@@ -112,7 +112,7 @@ inspect (Bench *b, const char *id, GError **error)
 GVariant *
 wait_state (Bench *b, const char *id, const char *state)
 {
-  for (guint i = 0; i < 600; i++)
+  for (guint i = 0; i < 1200; i++)
     {
       g_autoptr(GError) error = NULL;
       g_autoptr(GVariant) workload = inspect (b, id, &error);

@@ -39,8 +39,8 @@ test_ours_only (Bench *b)
   g_assert_cmpint (bench_probe (stranger, NULL, &error), ==, THOLE_PROBE_READY);
   run_ok (stranger, foreign, "true", NULL);
   run_ok (b, id, "true", NULL);
-  g_assert_true (bench_wait_event (b, "workload", id, "exit", 1, 10));
-  g_assert_true (bench_wait_event (stranger, "workload", foreign, "exit", 1, 10));
+  g_assert_true (bench_wait_event (b, "workload", id, "exit", 1, 60));
+  g_assert_true (bench_wait_event (stranger, "workload", foreign, "exit", 1, 60));
   g_assert_cmpint (bench_events (b, "workload", foreign, NULL), ==, 0);
   g_assert_cmpint (bench_events (stranger, "workload", id, NULL), ==, 0);
   g_assert_cmpint (bench_events (b, "workload", id, "create"), ==, 1);
@@ -66,9 +66,9 @@ test_stream_cut (Bench *b)
 
       relay_cut (relay, FALSE);
       run_ok (b, id, "true", NULL);
-      g_assert_true (bench_wait_event (c, "resync", NULL, NULL, i, 10));
+      g_assert_true (bench_wait_event (c, "resync", NULL, NULL, i, 60));
       run_ok (b, id, "true", NULL);
-      g_assert_true (bench_wait_event (c, "workload", id, NULL, 1, 10));
+      g_assert_true (bench_wait_event (c, "workload", id, NULL, 1, 60));
     }
   g_assert_cmpint (bench_events (c, "unavailable", NULL, NULL), ==, 0);
   bench_close (c);
@@ -90,7 +90,7 @@ test_engine_away (Bench *b)
   c = open_through (relay);
   run_ok (c, id, "sleep 60", NULL);
   relay_cut (relay, TRUE);
-  g_assert_true (bench_wait_event (c, "unavailable", NULL, NULL, 1, 10));
+  g_assert_true (bench_wait_event (c, "unavailable", NULL, NULL, 1, 60));
   g_assert_null (inspect (c, id, &error));
   g_assert_error (error, THOLE_ERROR, THOLE_ERROR_UNAVAILABLE);
   g_clear_error (&error);
@@ -106,9 +106,9 @@ test_engine_away (Bench *b)
   g_assert_cmpstr (thole_dict_string (workload, "state", ""), ==, "running");
   /* and without a probe */
   relay_cut (relay, TRUE);
-  g_assert_true (bench_wait_event (c, "unavailable", NULL, NULL, 2, 10));
+  g_assert_true (bench_wait_event (c, "unavailable", NULL, NULL, 2, 60));
   relay_back (relay);
-  g_assert_true (bench_wait_event (c, "resync", NULL, NULL, 2, 20));
+  g_assert_true (bench_wait_event (c, "resync", NULL, NULL, 2, 60));
   bench_close (c);
   relay_free (relay);
 }

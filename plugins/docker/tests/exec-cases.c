@@ -195,16 +195,16 @@ test_run_timeout (Bench *b)
 {
   g_autofree char *id = fresh_id ("late");
   g_autoptr(GVariant) command
-      = dict ("{'command': <['/bin/sh', '-c', 'echo x > /tmp/begun; sleep 77 & sleep 78; wait']>, 'timeout': <1.0>}");
+      = dict ("{'command': <['/bin/sh', '-c', 'echo x > /tmp/begun; sleep 277 & sleep 278; wait']>, 'timeout': <1.0>}");
   g_autoptr(GError) error = NULL;
   g_autoptr(GVariant) answer = NULL;
   g_autofree char *out = NULL;
   gint64 begin = g_get_monotonic_time ();
 
-  run_ok (b, id, "sleep 60", NULL);
+  run_ok (b, id, "sleep 600", NULL);
   g_assert_null (run_command (b, id, command, &error));
   g_assert_error (error, THOLE_ERROR, THOLE_ERROR_TIMEOUT);
-  g_assert_cmpint (g_get_monotonic_time () - begin, <, 5000000);
+  g_assert_cmpint (g_get_monotonic_time () - begin, <, 200 * G_USEC_PER_SEC);
   g_test_message ("%s", error->message);
   if (strstr (error->message, "was killed") == NULL)
     return; /* an engine elsewhere */

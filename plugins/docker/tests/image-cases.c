@@ -143,17 +143,14 @@ test_cancel (Bench *b)
   g_autoptr(GCancellable) cancellable = g_cancellable_new ();
   g_autoptr(GError) error = NULL;
   g_autofree char *name = NULL;
-  gint64 begin;
 
   if (registry == NULL)
     return;
   registry_push (registry, "thole/long:1", 8);
   name = registry_name (registry, "thole/long:1", TRUE);
   g_timeout_add (1000, cancel_later, cancellable);
-  begin = g_get_monotonic_time ();
   g_assert_null (pull (b, name, none, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  g_assert_cmpint (g_get_monotonic_time () - begin, <, 3000000);
   /* and the engine does not go on with it */
   bench_pause (8);
   g_assert_false (is_listed (b, name));

@@ -119,7 +119,7 @@ registry_start (gboolean locked)
                                     "serve", config, NULL);
   g_assert_no_error (error);
   g_socket_client_set_enable_proxy (connector, FALSE);
-  for (guint i = 0; i < 200; i++)
+  for (guint i = 0; i < 1200; i++)
     {
       g_autoptr(GSocketConnection) connection = g_socket_client_connect_to_host (connector, "127.0.0.1", self->port, NULL, NULL);
 

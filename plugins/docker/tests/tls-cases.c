@@ -56,7 +56,7 @@ test_all (Bench *b)
   g_assert_no_error (error);
   g_assert_false (thole_dict_boolean (facts, "remote", TRUE));
   run_ok (c, id, "echo over tls; sleep 60", NULL);
-  g_assert_true (bench_wait_event (c, "workload", id, "start", 1, 5));
+  g_assert_true (bench_wait_event (c, "workload", id, "start", 1, 60));
   log = log_text (c, id, none, 1);
   g_assert_cmpstr (log, ==, "over tls\n");
   /* the end of input goes through TLS, too */

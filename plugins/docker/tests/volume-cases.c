@@ -194,7 +194,7 @@ test_given_up (Bench *b)
   g_variant_unref (wait_state (b, writer, "exited"));
   for (guint i = 0; i < 12; i++)
     snapshot_at (b, id, i);
-  g_assert_true (bench_until (is_tidy, b, folder, 30));
+  g_assert_true (bench_until (is_tidy, b, folder, 60));
   g_assert_true (remove_it (b, writer, TRUE, &error));
   g_assert_true (remove_volume (b, id, &error));
 }

@@ -34,11 +34,11 @@ test_life (Bench *b)
   err = log_text (b, id, none, 2);
   g_assert_cmpstr (out, ==, "out\n");
   g_assert_cmpstr (err, ==, "err\n");
-  g_assert_true (bench_wait_event (b, "workload", id, "create", 1, 5));
-  g_assert_true (bench_wait_event (b, "workload", id, "start", 1, 5));
-  g_assert_true (bench_wait_event (b, "workload", id, "exit", 1, 5));
+  g_assert_true (bench_wait_event (b, "workload", id, "create", 1, 60));
+  g_assert_true (bench_wait_event (b, "workload", id, "start", 1, 60));
+  g_assert_true (bench_wait_event (b, "workload", id, "exit", 1, 60));
   g_assert_true (remove_it (b, id, FALSE, &error));
-  g_assert_true (bench_wait_event (b, "workload", id, "remove", 1, 5));
+  g_assert_true (bench_wait_event (b, "workload", id, "remove", 1, 60));
   g_assert_null (inspect (b, id, &error));
   g_assert_error (error, THOLE_ERROR, THOLE_ERROR_NOT_FOUND);
 }
@@ -126,10 +126,19 @@ test_stop_ignored (Bench *b)
   begin = g_get_monotonic_time ();
   g_assert_true (stop (b, id, 1.5, &error));
   g_assert_cmpint (g_get_monotonic_time () - begin, >, 1400000);
-  g_assert_cmpint (g_get_monotonic_time () - begin, <, 6000000);
   after = inspect (b, id, &error);
   g_assert_cmpstr (thole_dict_string (after, "state", ""), ==, "exited");
   g_assert_cmpint (thole_dict_int (after, "exit_code", -1), ==, 137);
+}
+
+/* Before that the signal is not heard. */
+static gboolean
+is_ready (Bench *b, gpointer id)
+{
+  g_autoptr(GVariant) none = empty ();
+  g_autofree char *text = log_text (b, id, none, 1);
+
+  return strcmp (text, "ready\n") == 0;
 }
 
 static void
@@ -138,13 +147,10 @@ test_stop_obeyed (Bench *b)
   g_autofree char *id = fresh_id ("obedient");
   g_autoptr(GVariant) after = NULL;
   g_autoptr(GError) error = NULL;
-  gint64 begin;
 
-  run_ok (b, id, "trap 'exit 7' TERM; while true; do sleep 0.1; done", NULL);
-  bench_pause (0.3);
-  begin = g_get_monotonic_time ();
-  g_assert_true (stop (b, id, 20, &error));
-  g_assert_cmpint (g_get_monotonic_time () - begin, <, 5000000);
+  run_ok (b, id, "trap 'exit 7' TERM; echo ready; while true; do sleep 0.1; done", NULL);
+  g_assert_true (bench_until (is_ready, b, id, 60));
+  g_assert_true (stop (b, id, 300, &error));
   after = inspect (b, id, &error);
   g_assert_cmpint (thole_dict_int (after, "exit_code", -1), ==, 7);
   /* again, and with what is not there */
@@ -523,7 +529,7 @@ test_health (Bench *b)
   g_autoptr(GVariant) workload = NULL;
 
   run_ok (b, id, "sleep 1.5; touch /tmp/ok; sleep 60", more);
-  g_assert_true (bench_wait_event (b, "workload", id, "health", 2, 15));
+  g_assert_true (bench_wait_event (b, "workload", id, "health", 2, 60));
   workload = inspect (b, id, NULL);
   g_assert_cmpstr (thole_dict_string (workload, "health", ""), ==, "healthy");
 }
@@ -574,7 +580,7 @@ test_update (Bench *b)
   stats = AWAIT (b->workload->stats_async, b->driver, id, none, NULL);
   sample = b->workload->stats_finish (b->driver, stats, &error);
   g_assert_cmpint (thole_dict_int (sample, "memory_limit", 0), ==, 67108864);
-  g_assert_true (bench_wait_event (b, "workload", id, "update", 1, 5));
+  g_assert_true (bench_wait_event (b, "workload", id, "update", 1, 60));
 }
 
 static void
@@ -663,27 +669,24 @@ static void
 test_cancel (Bench *b)
 {
   g_autofree char *id = fresh_id ("cancel");
-  g_autoptr(GVariant) options = dict ("{'grace': <60.0>}");
+  g_autoptr(GVariant) options = dict ("{'grace': <300.0>}");
   g_autoptr(GCancellable) before = g_cancellable_new ();
   g_autoptr(GCancellable) during = g_cancellable_new ();
   g_autoptr(GAsyncResult) first = NULL;
   g_autoptr(GAsyncResult) second = NULL;
   g_autoptr(GError) error = NULL;
-  gint64 begin;
 
   run_ok (b, id, "trap '' TERM; echo deaf; while true; do sleep 1; done", NULL);
-  g_assert_true (bench_until (is_deaf, b, id, 30));
+  g_assert_true (bench_until (is_deaf, b, id, 60));
   g_cancellable_cancel (before);
   first = AWAIT (b->workload->list_async, b->driver, options, before);
   g_assert_null (b->workload->list_finish (b->driver, first, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
-  begin = g_get_monotonic_time ();
   g_timeout_add (200, cancel_later, during);
   second = AWAIT (b->workload->stop_async, b->driver, id, options, during);
   g_assert_false (b->workload->stop_finish (b->driver, second, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  g_assert_cmpint (g_get_monotonic_time () - begin, <, 30000000);
 }
 
 static void
