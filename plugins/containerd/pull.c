@@ -34,7 +34,7 @@ typedef struct
   CtrRegistry *registry;            /* or */
   CtrArchive *archive;
   char *name, *version, *lease;
-  gboolean leased;
+  gboolean leased;                  /* or it may be */
   Document index, manifest, config; /* the index is optional */
   CtrImage *image;
   guint layer;                      /* the next one that nobody fetches yet */
@@ -584,13 +584,22 @@ on_manifest_opened (GObject *source, GAsyncResult *result, gpointer user_data)
     ctr_read_all_async (stream, CTR_DOCUMENT_MAX, g_task_get_cancellable (task), on_manifest_read, g_object_ref (task));
 }
 
+/* A call of it that is cancelled may have made one all the same. */
+static void
+make_lease (GTask *task, CtrNext next)
+{
+  Pull *self = g_task_get_task_data (task);
+
+  self->leased = TRUE;
+  ctr_lease_make (task, self->lease, next);
+}
+
 static void
 on_leased (GTask *task, gpointer value, GError *error)
 {
   Pull *self = g_task_get_task_data (task);
   g_autofree char *version = g_strdup (self->version);
 
-  self->leased = error == NULL;
   if (error != NULL)
     ctr_fail (task, error);
   else
@@ -632,9 +641,6 @@ find_credentials (TholeDriver *self, GVariant *options, const char *registry, ch
 static void
 on_archive_leased (GTask *task, gpointer value, GError *error)
 {
-  Pull *self = g_task_get_task_data (task);
-
-  self->leased = error == NULL;
   if (error != NULL)
     ctr_fail (task, error);
   else
@@ -673,7 +679,7 @@ on_archive_opened (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   self->total = self->image->size;
-  ctr_lease_make (task, self->lease, on_archive_leased);
+  make_lease (task, on_archive_leased);
 }
 
 static void
@@ -717,5 +723,5 @@ ctr_pull_async (TholeDriver *self, const char *reference, GVariant *options, GCa
     }
   find_credentials (self, options, registry, &user, &password);
   pull->registry = ctr_registry_new (self, registry, repository, user, password);
-  ctr_lease_make (task, pull->lease, on_leased);
+  make_lease (task, on_leased);
 }

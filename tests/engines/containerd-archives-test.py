@@ -99,6 +99,9 @@ class Box(Bench):
         """What only lives as long as a pull. The engine clears away what nothing holds when it likes; here it is made to do so at once."""
         self.engine.ctr("leases", "create", "--id", "clear-away")
         self.engine.ctr("leases", "delete", "--sync", "clear-away")
+        return self.held()
+
+    def held(self):
         return [self.engine.ctr("leases", "list", "-q"), self.engine.ctr("content", "active").splitlines()[1:]]
 
     def nothing_left(self):
@@ -187,8 +190,13 @@ def _(t):
     name = t.begin(image)
     seen = t.until(lambda: (s := t.thole.get(f"/v1/operations/{name}").json)["progress"]["done"] > 0 and s, 60, "progress")
     t.true(seen["progress"]["done"] < seen["progress"]["total"], f"{seen['progress']} is on its way")
+    whole = "sha256:" + sha256(gzip.compress(layers_of("huge")[1], 1, mtime=0))
+    t.until(lambda: whole in t.engine.ctr("content", "ls", "-q").split(), 20, "the other layer")
     t.thole.post(f"/v1/operations/{name}/cancel").expect(200, 202)
     t.equal(t.ended_pull(name)["state"], "cancelled")
+    # what was fetched goes with its lease, without anybody who makes the engine clear away
+    t.until(lambda: t.held() == ["", []], 20, "the end of the lease and of the half layer")
+    t.until(lambda: whole not in t.engine.ctr("content", "ls", "-q").split(), 20, "the end of the other layer")
     members = t.saved([b"", b""])
     members.pop("1/layer.tar")
     saved = t.put("huge-saved.tar", members, hole="1/layer.tar")
