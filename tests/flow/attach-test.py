@@ -48,7 +48,7 @@ class Seat:
                 return False
         return True
 
-    def see(self, text, seconds=20):
+    def see(self, text, seconds=60):
         """Reads until @text is there; what came before and with it is then forgotten."""
         end = time.monotonic() + seconds * patient()
         text = text.encode()
@@ -62,7 +62,7 @@ class Seat:
     def type(self, text):
         os.write(self.master, text.encode())
 
-    def end(self, seconds=20):
+    def end(self, seconds=60):
         """The exit code; the terminal is as it was."""
         stop = time.monotonic() + seconds * patient()
         while self.process.poll() is None and time.monotonic() < stop:

@@ -221,7 +221,7 @@ class Receiver:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(path)
-        self.socket.settimeout(10)
+        self.socket.settimeout(60)
 
     def next(self):
         return self.socket.recv(65536)

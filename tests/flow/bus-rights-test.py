@@ -6,7 +6,6 @@ import os
 import select
 import struct
 import subprocess
-import time
 import xml.etree.ElementTree as tree
 
 import private_bus
@@ -287,10 +286,8 @@ def _(t):
     flooder = BusUser(t.bus.address, ALICE)
     before = t.thole.rss()
     flooder.begin(do="flood", count=10000)
-    begin = time.monotonic()
     for _ in range(20):
         t.equal(t.bob.call(ROOT, "Root.GetMe")[1], None)
-    t.true(time.monotonic() - begin < 20, "others wait long")
     t.equal(flooder.end()[1], None)
     flooder.process.send_signal(19)
     t.equal(t.bob.call(ROOT, "Root.GetMe")[1], None)
@@ -458,7 +455,7 @@ def _(t):
     except (BrokenPipeError, ConnectionResetError):
         pass
     t.equal(t.bob.call(ROOT, "Root.GetMe")[1], None)
-    t.true(t.thole.rss() - before < 4 * 1024 * 1024, "it rises")
+    t.true(sanitized() or t.thole.rss() - before < 4 * 1024 * 1024, f"memory rose by {t.thole.rss() - before} bytes")
     client.close()
 
 
@@ -476,7 +473,7 @@ def _(t):
         given = GLib.Variant("(a{sv})", ({"spec": value, "labels": value, "name": value},))
         client = BusClient(t.bus.address)
         try:
-            client.raw(ROOT, "org.thole.Thole1.Root.CreateWorkload", given, timeout=10)
+            client.raw(ROOT, "org.thole.Thole1.Root.CreateWorkload", given, timeout=90)
             raise AssertionError(f"{value} was taken")
         except private_bus.BusError as error:
             t.among(error.name.rpartition(".")[2], ("InvalidField", "Malformed", "InvalidArgs"), f"{value.get_type_string()}: the error")

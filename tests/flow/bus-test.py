@@ -669,7 +669,7 @@ class Frames:
 
     def __init__(self, descriptor):
         self.socket, self.buffer = socket.socket(fileno=descriptor), b""
-        self.socket.settimeout(20)
+        self.socket.settimeout(60)
         self.output = b""
 
     def next(self):

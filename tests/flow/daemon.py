@@ -127,7 +127,7 @@ class Client:
     def delete(self, path, headers=None, **rest):
         return self.request("DELETE", path, None, headers, **rest)
 
-    def open(self, path, headers=None, timeout=30):
+    def open(self, path, headers=None, timeout=90):
         """A stream: (connection, response); the caller reads the response and closes the connection."""
         connection = self.connection(timeout)
         connection.request("GET", path, None, self.head(headers, None))
@@ -143,7 +143,7 @@ class Client:
             cursor = page.get("next_cursor")
         return items
 
-    def sse(self, path, after=None, timeout=30):
+    def sse(self, path, after=None, timeout=90):
         """Yields (id, type, data) of server-sent events until the stream ends or times out."""
         headers = {"Accept": "text/event-stream"}
         if after is not None:

@@ -265,7 +265,7 @@ def _(t):
 def _(t, how):
     workload = t.run(FOREVER)
     if how == "told before":
-        reply = t.thole.request("PUT", t.url(workload, "/big"), None, {"Content-Length": str(1 << 33)}, timeout=20)
+        reply = t.thole.request("PUT", t.url(workload, "/big"), None, {"Content-Length": str(1 << 33)}, timeout=60)
         t.equal(reply.expect(413).code, "too_large")
     else:
         link = socket.socket(socket.AF_UNIX)

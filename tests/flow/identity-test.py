@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import re
-import time
 
 from daemon import Client
 from memory import Memory, case, main

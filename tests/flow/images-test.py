@@ -40,14 +40,18 @@ def _(t):
 
 @case("progress rises while it goes on")
 def _(t):
-    operation = pull(t, "slow/tool")
-    seen = []
-    for _ in range(30):
-        seen.append(t.thole.get(f"/v1/operations/{operation['id']}").json["progress"]["done"])
-        time.sleep(0.1)
-    t.equal(seen, sorted(seen))
+    # a machine with other work may see few of its steps
+    for number in range(4):
+        operation, seen = pull(t, f"slow/tool{number}"), []
+        while not seen or (len(set(seen)) < 3 and now["state"] == "running"):
+            now = t.thole.get(f"/v1/operations/{operation['id']}").expect(200).json
+            seen.append(now["progress"]["done"])
+            time.sleep(0.1)
+        t.equal(seen, sorted(seen))
+        t.equal(ended(t, operation)["state"], "succeeded")
+        if len(set(seen)) >= 3:
+            break
     t.true(len(set(seen)) >= 3, f"several values: {seen}")
-    t.equal(ended(t, operation)["state"], "succeeded")
 
 
 @case("what registries say", proves="LC-39 API-09", each=["missing image_not_found", "broken backend_failed", "private auth",
@@ -67,7 +71,6 @@ def _(t):
 @case("a pull can be cancelled")
 def _(t):
     operation = pull(t, "slow/other")
-    time.sleep(0.2)
     t.thole.post(f"/v1/operations/{operation['id']}/cancel").expect(200, 202)
     t.equal(ended(t, operation)["state"], "cancelled")
     t.true("slow/other:latest" not in references(t), "it is not there")
@@ -125,7 +128,7 @@ def _(t):
 def _(t):
     reply = t.thole.post("/v1/workloads", {"spec": t.spec(FOREVER, image="slow/third")}).expect(201, 202)
     time.sleep(0.3)
-    t.thole.delete(f"/v1/workloads/{reply.json['id']}?force=true&wait=deleted&timeout=20").expect(204)
+    t.thole.delete(f"/v1/workloads/{reply.json['id']}?force=true&wait=deleted&timeout=80").expect(204)
     t.equal(t.objects(), {})
 
 

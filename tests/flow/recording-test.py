@@ -87,7 +87,7 @@ def _(t):
 @case("characters cut in the middle are carried over, what is none is replaced", proves="row:119")
 def _(t):
     pieces = [r"\303", r"\244\342\202", r"\254\360\237", r"\230\200", r"\377\342\202", r"(\303"]
-    script = "; ".join(f"printf '{piece}'; sleep 0.05" for piece in pieces)
+    script = "; ".join(f"printf '{piece}'; sleep 0.2" for piece in pieces)
     bytes_of = re.sub(rb"\\(\d{3})", lambda match: bytes([int(match[1], 8)]), "".join(pieces).encode())
     _, events = t.followed(t.open("/bin/sh", "-c", script))
     t.equal(told(events), codecs.decode(bytes_of, "utf-8", "replace"))

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """kill -9 of the daemon at many moments; the memory engine keeps what it has in a file."""
 import http.client
+import datetime
 import json
 import os
 import random
@@ -232,7 +233,7 @@ def _(t):
     t.thole.kill()
     t.spawn()
     for one in (operation, pull["id"]):
-        done = t.thole.get(f"/v1/operations/{one}?wait=succeeded,failed,cancelled&timeout=30").expect(200).json
+        done = t.thole.get(f"/v1/operations/{one}?wait=succeeded,failed,cancelled").expect(200).json
         t.equal(done["state"], "succeeded", f"the end of {done['type']}")
     t.equal(t.wait({"id": "taken-up"}, "running")["state"], "running")
     t.settle()
@@ -244,9 +245,11 @@ def _(t):
     for _ in range(3):
         t.thole.kill()
         t.spawn()
-        t.equal(t.get(workload)["state"], "running")
-    t.until(lambda: t.get(workload)["state"] == "stopped", 20, "it is stopped")
-    t.equal(t.get(workload)["state_reason"], "idle: nobody used it for 3 s")
+    t.until(lambda: t.get(workload)["state"] == "stopped", what="it is stopped")
+    seen = t.get(workload)
+    t.equal(seen["state_reason"], "idle: nobody used it for 3 s")
+    since = datetime.datetime.fromisoformat(seen["stopped_at"][:-1]) - datetime.datetime.fromisoformat(seen["started_at"][:-1])
+    t.true(since.total_seconds() > 2.9, f"not before its time: after {since}")
 
 
 @case("a time to live that passed while the daemon was away")

@@ -103,8 +103,9 @@ def _(t):
 
 @case("what a session writes keeps its workload running", proves="row:95")
 def _(t):
-    workload = t.run(FOREVER, idle_timeout=4)
+    workload = t.run(FOREVER, idle_timeout=300)
     session = t.open(workload, "/bin/sh", "-c", "while :; do echo on; sleep 0.2; done").json
+    t.thole.patch(f"/v1/workloads/{workload['id']}", {"spec": {"idle_timeout": 4}}).expect(200, 202)
     time.sleep(10)
     t.equal(t.get(workload)["state"], "running")
     t.thole.delete(f"/v1/sessions/{session['id']}").expect(204)

@@ -75,7 +75,7 @@ class Setup(Checks):
             context.load_cert_chain(*own)
         return context
 
-    def https(self, thole=None, context=None, timeout=20):
+    def https(self, thole=None, context=None, timeout=60):
         return http.client.HTTPSConnection("localhost", (thole or self.thole).tcp_port, timeout=timeout, context=context or self.context())
 
     def ask(self, connection, path, method="GET", body=None):
@@ -148,7 +148,7 @@ def _(t):
 
 @case("plain http on the port is told so, noise is refused, silence ends; others are served meanwhile")
 def _(t):
-    connection = http.client.HTTPConnection("127.0.0.1", t.thole.tcp_port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", t.thole.tcp_port, timeout=60)
     connection.request("GET", "/healthz")
     answer = connection.getresponse()
     t.equal((answer.status, b"https" in answer.read()), (400, True))
@@ -157,7 +157,7 @@ def _(t):
     rng = random.Random(7)
     for size in (1, 5, 100, 5000):
         for head in (b"", b"\x16\x03\x01", b"\x16\x03\x01\x40\x00\x01", b"\x80\x2e\x01"):
-            with socket.create_connection(("127.0.0.1", t.thole.tcp_port), timeout=20) as noise:
+            with socket.create_connection(("127.0.0.1", t.thole.tcp_port), timeout=60) as noise:
                 try:
                     noise.sendall(head + rng.randbytes(size))
                     noise.shutdown(socket.SHUT_WR)
@@ -179,7 +179,7 @@ def _(t):
     rng = random.Random(11)
     head = f"GET /v1/workloads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {t.thole.bootstrap_token}\r\n\r\n".encode()
     for _ in range(100):
-        raw = socket.create_connection(("127.0.0.1", t.thole.tcp_port), timeout=20)
+        raw = socket.create_connection(("127.0.0.1", t.thole.tcp_port), timeout=60)
         wrapped = t.context().wrap_socket(raw, server_hostname="localhost")
         wrapped.sendall(head * rng.randrange(1, 4))
         if rng.random() < 0.7:
@@ -196,7 +196,7 @@ def _(t):
 def _(t):
     made = [t.thole.create({"image": IMAGE, "command": FOREVER, "env": {"filler": "x" * 30000}}) for _ in range(20)]
     before = t.thole.rss()
-    raw = socket.create_connection(("127.0.0.1", t.thole.tcp_port), timeout=20)
+    raw = socket.create_connection(("127.0.0.1", t.thole.tcp_port), timeout=60)
     wrapped = t.context().wrap_socket(raw, server_hostname="localhost")
     wrapped.settimeout(0.5)
     head = f"GET /v1/workloads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {t.thole.bootstrap_token}\r\n\r\n".encode()

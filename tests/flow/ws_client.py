@@ -32,7 +32,7 @@ class Closed(Exception):
 
 
 class WebSocket:
-    def __init__(self, client, path, protocol=None, headers=None, timeout=30, tls=None):
+    def __init__(self, client, path, protocol=None, headers=None, timeout=90, tls=None):
         """client: a Client of daemon.py, over its unix socket or TCP; tls: an SSLContext for TCP."""
         if client.path:
             self.socket = socket.socket(socket.AF_UNIX)

@@ -47,7 +47,7 @@ class Page:
 
     def __init__(self, test, driver):
         self.t, self.driver = test, driver
-        self.seconds = 20 * patient()
+        self.seconds = 60 * patient()
 
     def close(self):
         self.driver.quit()
