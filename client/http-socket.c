@@ -18,6 +18,7 @@
 #define LAST_PAUSE 2000
 #define PING 10                      /* s */
 #define SILENCE (35 * G_USEC_PER_SEC)
+#define SIGNALS 16 /* that wait for a connection */
 #define SHORT_CUT (60 * G_USEC_PER_SEC) /* after which control is still ours */
 
 typedef struct
@@ -42,6 +43,7 @@ typedef struct
   gboolean begun;                /* @held is known */
   guint64 held, arrived, acked;  /* output bytes: received; used by the reader; told */
   TholeUnacknowledged input;
+  GPtrArray *unsaid;             /* signals for a connection that is not there yet: it was let go of while nobody read */
   gboolean control;
   guint rows, cols;              /* 0 = not to be said */
   gboolean exited;
@@ -247,6 +249,23 @@ count_anew (Wire *self, guint64 seq, guint64 taken)
 }
 
 static void
+say_signal (Wire *self, const char *name)
+{
+  g_auto(GVariantDict) fields = G_VARIANT_DICT_INIT (NULL);
+
+  g_variant_dict_insert (&fields, "name", "s", name);
+  say (self, "signal", &fields);
+}
+
+static void
+say_signals (Wire *self)
+{
+  for (guint i = 0; i < self->unsaid->len; i++)
+    say_signal (self, self->unsaid->pdata[i]);
+  g_ptr_array_set_size (self->unsaid, 0);
+}
+
+static void
 take_resumed (Wire *self, GVariant *message)
 {
   guint64 seq = (guint64) thole_dict_int (message, "seq", 0), taken = (guint64) thole_dict_int (message, "stdin", 0);
@@ -262,6 +281,7 @@ take_resumed (Wire *self, GVariant *message)
   thole_unacknowledged_resume (&self->input, taken);
   if (first || self->console)
     self->events->began (self->user_data, self->held);
+  say_signals (self);
   if (first || back)
     self->events->state (self->user_data, TRUE);
 }
@@ -523,10 +543,13 @@ wire_resize (TholeWire *wire, guint rows, guint cols)
 static void
 wire_signal (TholeWire *wire, const char *name)
 {
-  g_auto(GVariantDict) fields = G_VARIANT_DICT_INIT (NULL);
+  Wire *self = (Wire *) wire;
 
-  g_variant_dict_insert (&fields, "name", "s", name);
-  say ((Wire *) wire, "signal", &fields);
+  if (is_open (self))
+    say_signal (self, name);
+  /* over a broken way nobody knows what came */
+  else if (self->lost == 0 && self->unsaid->len < SIGNALS)
+    g_ptr_array_add (self->unsaid, g_strdup (name));
 }
 
 static void
@@ -580,6 +603,7 @@ wire_free (TholeWire *wire)
   g_autoptr(SoupWebsocketConnection) connection = thole_socket_wire_part (wire);
 
   thole_unacknowledged_clear (&self->input);
+  g_ptr_array_unref (self->unsaid);
   self->way->free (self->way_data);
   g_object_unref (self->session);
   g_free (self->from);
@@ -614,6 +638,7 @@ thole_socket_wire_new (SoupSession *session, const TholeSocketWay *way, gpointer
   self->console = options->console;
   self->patience = (gint64) (options->patience * G_USEC_PER_SEC);
   thole_unacknowledged_init (&self->input);
+  self->unsaid = g_ptr_array_new_with_free_func (g_free);
   /* nothing is told from inside of here */
   thole_source_set (&self->again, g_idle_source_new (), on_begin, self);
   return &self->parent;

@@ -78,6 +78,8 @@ def _(t, face):
             t.equal([s["state"] for s in sessions(t, workload)], ["running"])
             if command[0] == "sh":
                 t.true(program.get_input_stream().read_bytes(5, None).get_data(), "some output")
+                if face == "HTTP":
+                    t.turn(lambda: sessions(t, workload)[0]["viewers"] == 0, "that its connection is let go of meanwhile")
             cancel.cancel()
             if form == "async":
                 error = error_of(t.done, program.wait_async, program.wait_finish)
