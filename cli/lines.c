@@ -166,7 +166,7 @@ cli_lines_next_event (CliLines *self, CliServerEvent *event, GCancellable *cance
   event->data = g_string_new (NULL);
   while ((line = cli_lines_next (self, &length, cancellable, error)) != NULL)
     {
-      if (*line == '\0' && event->data->len > 0)
+      if (*line == '\0' && (event->data->len > 0 || event->id >= 0))
         return TRUE;
       if (*line != '\0' && *line != ':' && event->data->len + length <= MAX_LINE)
         take_field (event, line);

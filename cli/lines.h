@@ -28,5 +28,5 @@ typedef struct
 } CliServerEvent;
 
 void        cli_server_event_clear (CliServerEvent *event);
-/* Reads one event; a comment (heart-beat) is none. FALSE at the end or with @error. */
+/* Reads one event; a comment (heart-beat) is none. A number without data tells after which event the stream begins. FALSE at the end or with @error. */
 gboolean    cli_lines_next_event   (CliLines *self, CliServerEvent *event, GCancellable *cancellable, GError **error);

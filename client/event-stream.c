@@ -124,6 +124,8 @@ drop_feed (TholeEventStream *self)
 {
   if (self->feed == NULL)
     return;
+  /* over HTTP it is only known once something was read */
+  take_begin (self);
   self->feed->class->free (self->feed);
   self->feed = NULL;
   set_connected (self, FALSE);

@@ -21,6 +21,7 @@ typedef struct
   GByteArray *bytes; /* what was not read as lines yet */
   gsize at;          /* in @bytes */
   GString *data;
+  gboolean named;    /* the lines so far have a number */
   char *type;        /* (nullable) */
   gint64 id;
 } Feed;
@@ -51,10 +52,11 @@ take_line (Feed *self, const char *line, gsize length)
     {
       g_autofree char *number = g_strndup (line + skip, length - skip);
       self->id = g_ascii_strtoll (number, NULL, 10);
+      self->named = TRUE;
     }
 }
 
-/* An empty line ends an event. What the stream itself tells (a gap) has no number in its data. */
+/* An empty line ends an event. A number without one tells where the stream begins. What the stream itself tells (a gap) has no number in its data. */
 static gboolean
 make_event (Feed *self, GVariant **event, GError **error)
 {
@@ -63,6 +65,9 @@ make_event (Feed *self, GVariant **event, GError **error)
   gboolean any = self->data->len > 0;
 
   g_string_truncate (self->data, 0);
+  if (!any && self->named)
+    self->parent.begin = self->id;
+  self->named = FALSE;
   if (!any)
     return TRUE;
   if (data == NULL || !g_variant_is_of_type (data, G_VARIANT_TYPE_VARDICT))

@@ -36,7 +36,7 @@ typedef struct
 struct _TholeFeed
 {
   const TholeFeedClass *class;
-  gint64 begin; /* number of the event after which it begins, below 0 = the daemon does not say */
+  gint64 begin; /* number of the event after which it begins, below 0 = the daemon has not said it yet */
 };
 
 typedef struct

@@ -27,7 +27,8 @@ typedef struct
 {
   Cli *cli;
   gint64 after;       /* number of the last event that was printed */
-  gboolean begun;     /* --after or an event fixed the place */
+  gboolean begun;     /* --after, the daemon or an event fixed the place */
+  gboolean tail;      /* not begun: only what is new */
   gboolean connected; /* the daemon was there */
   gboolean quiet;     /* the lost connection was told */
   double pause;
@@ -40,7 +41,10 @@ make_path (Reader *reader, gboolean follow)
   g_autofree char *after = g_strdup_printf ("%" G_GINT64_FORMAT, reader->after);
   g_autoptr(GString) path = g_string_new ("/v1/events");
 
-  cli_query (path, "after", after);
+  if (reader->tail && !reader->begun)
+    cli_query (path, "tail", "true");
+  else
+    cli_query (path, "after", after);
   if (!follow)
     cli_query (path, "limit", "1000");
   cli_query (path, "type", cli_arguments_get (arguments, "type"));
@@ -140,20 +144,6 @@ list (Reader *reader, GError **error)
   return CLI_DONE;
 }
 
-/* what happens from now on has a number to begin after, so that a connection lost early loses nothing */
-static gboolean
-begin_at_newest (Reader *reader, GError **error)
-{
-  g_autoptr(GVariant) page = cli_get (reader->cli, "/v1/events?tail=true&limit=1", error);
-
-  if (page == NULL)
-    return FALSE;
-  reader->after = thole_dict_int (page, "newest", 0);
-  reader->begun = TRUE;
-  reader->connected = TRUE;
-  return TRUE;
-}
-
 /* the daemon forgot events before they were read here */
 static void
 print_gap (Reader *reader, GVariant *gap)
@@ -173,6 +163,12 @@ take_event (Reader *reader, CliServerEvent *received)
 {
   g_autoptr(GVariant) event = thole_json_parse (received->data->str, received->data->len, NULL);
 
+  /* what happens from now on has a number to begin after, so that a connection lost early loses nothing */
+  if (received->data->len == 0 && !reader->begun)
+    {
+      reader->after = received->id;
+      reader->begun = TRUE;
+    }
   if (event == NULL || !g_variant_is_of_type (event, G_VARIANT_TYPE_VARDICT))
     return;
   if (received->id >= 0 && reader->begun && received->id <= reader->after)
@@ -260,8 +256,8 @@ run (Cli *cli, GError **error)
       g_set_error (error, CLI_ERROR, CLI_USAGE, following ? _("--tail and --after exclude each other") : _("--tail needs -f"));
       return CLI_USAGE;
     }
-  if (!cli_connect (cli, error)
-      || (cli_arguments_has (cli->arguments, "tail") && !begin_at_newest (&reader, error)))
+  reader.tail = cli_arguments_has (cli->arguments, "tail");
+  if (!cli_connect (cli, error))
     return CLI_FAILED;
   return following ? follow (&reader, error) : list (&reader, error);
 }

@@ -204,8 +204,11 @@ thole_flow_new (TholeStream *stream, TholeFlowForm form, void (*wake) (gpointer 
   self->pending = g_string_new (NULL);
   stream->ready = on_ready;
   stream->reader = self;
-  /* so that the head goes out at once */
-  thole_flow_beat (self);
+  /* so that the head goes out at once; whoever loses the connection before the first event goes on after this number, too */
+  if (form == THOLE_FLOW_EVENTS && stream->numbered)
+    g_string_append_printf (self->pending, ":\nid: %" G_GINT64_FORMAT "\n\n", stream->begin);
+  else
+    thole_flow_beat (self);
   return self;
 }
 

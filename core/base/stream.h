@@ -34,4 +34,7 @@ struct _TholeStream
   /* Set by the reader. Called from the main loop after next() gave WAIT; once per WAIT. */
   void              (*ready) (gpointer reader);
   gpointer reader;
+  /* of numbered events: the number after which it begins, and whether the reader is to be told before the first of them */
+  gboolean numbered;
+  gint64 begin;
 };

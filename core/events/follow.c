@@ -171,6 +171,7 @@ thole_event_log_follow (TholeEventLog *self, gint64 after, TholeEventFilter *fil
   follower = g_new0 (Follower, 1);
   follower->stream.next = follower_next;
   follower->stream.close = follower_close;
+  follower->stream.begin = after;
   follower->filter = filter;
   follower->link.data = follower;
   follower->cursor = thole_event_cursor_new (self, after, PAGE_SIZE, page_came, follower);

@@ -109,6 +109,9 @@ thole_op_event_list (TholeCall *call)
     }
   stream = thole_event_log_follow (log, after, make_filter (call), &error);
   if (stream != NULL)
+    /* whoever named the number after which it begins knows it */
+    stream->numbered = !named || (call->last_event_id < 0 && thole_query_boolean (call, "tail"));
+  if (stream != NULL)
     thole_call_stream (call, THOLE_REPLY_EVENTS, stream);
   else
     fail (call, error);

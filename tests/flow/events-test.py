@@ -91,6 +91,18 @@ def _(t):
     connection.close()
 
 
+@case("a stream that breaks before its first event has told where it goes on")
+def _(t):
+    connection, answer = t.thole.open("/v1/events?tail=true", {"Accept": "text/event-stream"}, timeout=30)
+    lines = [answer.readline() for _ in range(3)]
+    connection.close()
+    newest = t.thole.get("/v1/events?tail=true").expect(200).json["newest"]
+    t.equal(lines, [b":\n", b"id: %d\n" % newest, b"\n"])
+    t.run(FOREVER)
+    t.equal(next(t.thole.sse(f"/v1/events?after={newest}"))[0], newest + 1)
+    t.equal(next(t.thole.sse("/v1/events", after=newest))[0], newest + 1)
+
+
 @case("a quiet stream has heart-beats")
 def _(t):
     connection, answer = t.thole.open("/v1/events?tail=true", {"Accept": "text/event-stream"}, timeout=90)
