@@ -336,6 +336,14 @@ on_event (GObject *source, GAsyncResult *result, gpointer user_data)
   thole_event_stream_next_async (self->stream, self->cancellable, on_event, wait_new (self, NULL));
 }
 
+/* it is so once the stream goes, and nothing is to be read anew */
+static void
+settle (TholeList *self)
+{
+  if (thole_event_stream_get_connected (self->stream) && self->listing == 0 && self->again == NULL)
+    set_current (self, TRUE, NULL);
+}
+
 /* Nothing was missed, unless there is no number yet to go on after. */
 static void
 on_connected (TholeEventStream *stream, GParamSpec *spec, gpointer user_data)
@@ -346,8 +354,8 @@ on_connected (TholeEventStream *stream, GParamSpec *spec, gpointer user_data)
     set_current (self, FALSE, NULL);
   else if (self->fresh || thole_event_stream_get_cursor (stream) < 0)
     read_all (self);
-  else if (self->listing == 0)
-    set_current (self, TRUE, NULL);
+  else
+    settle (self);
   self->fresh &= !thole_event_stream_get_connected (stream);
 }
 
@@ -405,8 +413,7 @@ on_listed (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   take_all (self, objects);
   forget_gone (self);
-  if (thole_event_stream_get_connected (self->stream))
-    set_current (self, TRUE, NULL);
+  settle (self);
 }
 
 static void

@@ -99,6 +99,7 @@ typedef struct
   char *last;           /* id */
   GByteArray *out;      /* the answer, as it goes over the bus */
   gsize body, open;     /* in it: where the body and its array begin */
+  gboolean answered;    /* the caller may ask again */
   GSource *timer;
 } Listing;
 
@@ -122,7 +123,8 @@ listing_free (gpointer data)
   Listing *self = data;
   TholeBusCall *call = self->call;
 
-  call->caller->listing = FALSE;
+  if (!self->answered)
+    call->caller->listing = FALSE;
   if (self->begun && call->bus != NULL)
     listing_over (call);
   thole_source_clear (&self->timer);
@@ -188,6 +190,9 @@ listing_end (TholeBusCall *call)
       thole_bus_outlet_take (call->bus->outlet, g_steal_pointer (&self->out));
       thole_bus_owe (call->caller, size);
     }
+  /* it may have read the answer before the flush is told; what it does not read is bounded by what it may owe */
+  self->answered = TRUE;
+  call->caller->listing = FALSE;
   if (size < LONG)
     thole_bus_call_free (call);
   else
