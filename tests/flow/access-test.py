@@ -119,7 +119,7 @@ class Access(Memory):
         """What comes of it. Not `valid`: refused after the decision, so that those who may do it change nothing."""
         body = BODIES.get(name) if valid else None if method in ("GET", "DELETE") else {"nonsense": 1}
         query = "" if valid or body else "?nonsense=1"
-        status = self.clients[caller].request(method, path + query, body, timeout=30).status
+        status = self.clients[caller].request(method, path + query, body, timeout=90).status
         return str(status) if status in (401, 403, 404) else "may"
 
 

@@ -74,7 +74,7 @@ class OnBus(Memory):
 
 def gdbus(t, *words):
     return subprocess.run(["gdbus", "call", "--address", t.bus.address, "--dest", THOLE, *words], capture_output=True, text=True,
-                          timeout=30, check=False)
+                          timeout=90, check=False)
 
 
 @case("gdbus starts, stops and asks a workload", proves="127")
@@ -270,7 +270,7 @@ def _(t):
 @case("busctl finds the tree")
 def _(t):
     path, _ = t.make()
-    shown = subprocess.run(["busctl", f"--address={t.bus.address}", "tree", THOLE], capture_output=True, text=True, timeout=30, check=True)
+    shown = subprocess.run(["busctl", f"--address={t.bus.address}", "tree", THOLE], capture_output=True, text=True, timeout=90, check=True)
     t.holds(shown.stdout, path)
     t.holds(shown.stdout, path_of("backend", "memory"))
 
@@ -285,7 +285,7 @@ def _(t):
                   ["--object-path", ROOT, "--method", "org.freedesktop.DBus.ObjectManager.GetManagedObjects"],
                   ["--object-path", path, "--method", "org.freedesktop.DBus.Properties.Get", f"{THOLE}.Workload", "State"]):
         answer = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "gdbus", "call", "--address",
-                                 t.bus.address, "--dest", THOLE, *words], capture_output=True, text=True, timeout=30, check=False)
+                                 t.bus.address, "--dest", THOLE, *words], capture_output=True, text=True, timeout=90, check=False)
         t.holds(answer.stderr, f"{THOLE}.Error.Forbidden")
 
 
@@ -581,7 +581,7 @@ def through(t, path, kind, command, data, **options):
 def _(t, kind):
     path, _ = t.make()
     data = bytes(range(256)) * 4000
-    result, out, errors = through(t, path, kind, ["cat", ";", "error", "oh", ";", "exit", "3"], data, timeout=30)
+    result, out, errors = through(t, path, kind, ["cat", ";", "error", "oh", ";", "exit", "3"], data, timeout=90)
     t.equal((result["exit_code"], result["truncated"], errors), (3, False, b"oh\n"))
     t.equal(out == data, True, f"{len(out)} bytes of {len(data)}")
     t.equal(sorted(result), ["duration", "exit_code", "truncated"], "what went by descriptors is not told again")
@@ -767,7 +767,7 @@ def _(t):
 def _(t):
     folder = os.path.join(t.bus.folder, "second")
     answer = subprocess.run([THOLED, "--bus-address", t.bus.address, "--state-dir", folder, "--runtime-dir", folder, "--listen",
-                             f"unix:{folder}/sock", "--set", "backend m.driver=memory"], capture_output=True, text=True, timeout=30, check=False,
+                             f"unix:{folder}/sock", "--set", "backend m.driver=memory"], capture_output=True, text=True, timeout=90, check=False,
                             env=t.thole.spawn_environment())
     t.equal(answer.returncode, 1)
     t.holds(answer.stderr, "another owner")
@@ -898,7 +898,7 @@ def _(t):
 
 @case("only one of --session, --bus-address and --no-bus")
 def _(t):
-    answer = subprocess.run([THOLED, "--session", "--no-bus"], capture_output=True, text=True, timeout=30, check=False)
+    answer = subprocess.run([THOLED, "--session", "--no-bus"], capture_output=True, text=True, timeout=90, check=False)
     t.equal((answer.returncode, "only one of" in answer.stderr), (2, True))
 
 

@@ -323,6 +323,10 @@ class Daemon(Client):
         name = workload["id"] if isinstance(workload, dict) else workload
         return self.delete(f"/v1/workloads/{name}?force=true&wait=deleted&timeout=60", timeout=90).expect(200, 204, 404, 410)
 
+    def newest(self):
+        """The number of the newest event, 0 = there is none yet."""
+        return self.get("/v1/events?tail=true").expect(200).json["newest"]
+
     def events(self, after=0):
         """All stored events after a number; None: from the oldest that is kept."""
         items = []

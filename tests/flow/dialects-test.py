@@ -278,7 +278,7 @@ def _(t):
     _, session = t.open("/bin/sh", "-c", "cat; echo bad >&2; exit 4")
     token = t.thole.bootstrap_token
     connection = websocket.create_connection(f"ws://127.0.0.1:{t.thole.tcp_port}/v1/sessions/{session['id']}/attach",
-                                             subprotocols=["v5.channel.k8s.io", "v4.channel.k8s.io"], timeout=30,
+                                             subprotocols=["v5.channel.k8s.io", "v4.channel.k8s.io"], timeout=90,
                                              header=[f"Authorization: Bearer {token}"])
     t.equal(connection.subprotocol, "v5.channel.k8s.io")
     connection.send_binary(b"\0some text\n")

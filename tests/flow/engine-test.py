@@ -13,7 +13,7 @@ def _(t):
     stays = t.run(FOREVER)
     for seconds in (1, 4, 16):
         ends, fails = (t.run(script(f"sleep {seconds}", f"exit {code}"), wait="running,stopped,crashed") for code in (0, 5))
-        begin = t.thole.events()[-1]["seq"]
+        begin = t.thole.newest()
         t.order("engine-down", str(2 * seconds))
         t.away(begin)
         # a machine with other work may not have been in time to see them go on
@@ -80,7 +80,7 @@ def _(t):
 @case("an engine that restarts takes its workloads along: the restart policy decides")
 def _(t):
     left, again = t.run(FOREVER), t.run(FOREVER, restart={"policy": "always", "backoff": 0.05})
-    begin = t.thole.events()[-1]["seq"]
+    begin = t.thole.newest()
     t.order("engine-restart", "1")
     t.away(begin)
     t.till_ready()
@@ -231,7 +231,7 @@ def _(t):
 
 @case("an engine that is down at start: the daemon serves, then finds it")
 def _(t):
-    begin = t.thole.events()[-1]["seq"]
+    begin = t.thole.newest()
     t.thole.stop()
     t.thole.backends["memory"]["faults"] = "probe:fail=unavailable:times=2"
     t.thole.start()

@@ -62,7 +62,7 @@ def _(t):
 
 @case("server-sent events carry the same, as they happen", proves="NP-01")
 def _(t):
-    begin = t.thole.events()[-1]["seq"]
+    begin = t.thole.newest()
     workload = busy(t, 1)[0]
     wanted = t.thole.events(begin)
     seen = []
@@ -77,10 +77,10 @@ def _(t):
 
 @case("after= does the same as Last-Event-ID; tail begins with what is new")
 def _(t):
-    begin = t.thole.events()[-1]["seq"]
+    begin = t.thole.newest()
     busy(t, 1)
     t.equal(next(t.thole.sse(f"/v1/events?after={begin}"))[0], begin + 1)
-    end = t.thole.events()[-1]["seq"]
+    end = t.thole.newest()
     connection, answer = t.thole.open("/v1/events?tail=true", {"Accept": "text/event-stream"}, timeout=90)
     # its head is sent once the daemon follows
     busy(t, 1)
@@ -174,7 +174,7 @@ class Reader(threading.Thread):
 
 @case("two readers, one cut off 100 times at random: the same, no gap, no duplicate", proves="NP-01 LC-45")
 def _(t):
-    begin = t.thole.events()[-1]["seq"]
+    begin = t.thole.newest()
     finished = []
 
     def end():

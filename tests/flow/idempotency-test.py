@@ -118,7 +118,7 @@ def _(t, length):
 
 @case("a dry run checks everything and makes nothing")
 def _(t):
-    before = t.thole.events()[-1]["seq"]
+    before = t.thole.newest()
     plan = t.thole.post("/v1/workloads?dry_run=true", {"name": "plan", "spec": t.spec(FOREVER)}).expect(200).json
     t.equal((plan["name"], plan["spec"]["stop"]["grace"]), ("plan", 10))
     t.thole.post("/v1/workloads?dry_run=true", {"spec": {"bogus": 1}}).expect(422)

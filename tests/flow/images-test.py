@@ -11,7 +11,7 @@ def pull(t, image, **rest):
     return t.thole.post("/v1/images/pull", {"image": image, **rest}).expect(202).json
 
 
-def ended(t, operation, timeout=30):
+def ended(t, operation, timeout=80):
     return t.thole.get(f"/v1/operations/{operation['id']}?wait=succeeded,failed,cancelled&timeout={timeout}").expect(200).json
 
 
@@ -28,7 +28,7 @@ def _(t):
 
 @case("a pull is an operation with byte progress")
 def _(t):
-    begin = t.thole.events()[-1]["seq"]
+    begin = t.thole.newest()
     operation = pull(t, "tool:1")
     t.equal((operation["type"], operation["state"]), ("image.pull", "running"))
     done = ended(t, operation)

@@ -63,7 +63,7 @@ class Memory(Checks):
 
     def away(self, after):
         """Waits until the daemon has told, after this event, that its engine is away: it may be back by then."""
-        self.until(lambda: self.told(after)[:1], what="the backend is unavailable", pause=0.01)
+        self.until(lambda: set(self.told(after)) - {"ready"}, what="the backend is unavailable", pause=0.01)
 
     def told(self, after):
         """The states of the backend that were told after an event."""
@@ -74,7 +74,7 @@ class Memory(Checks):
         for longer: how long an absence is enough is not known of a machine with other work."""
         for seconds in (1.5, 6, 24):
             self.till_ready()
-            begin = self.thole.events()[-1]["seq"]
+            begin = self.thole.newest()
             self.order("engine-down", str(seconds))
             self.away(begin)
             try:

@@ -290,7 +290,7 @@ def _(t):
                    check=True, capture_output=True)
     with Daemon(MEMORY, directory=folder, environment={"CREDENTIALS_DIRECTORY": credentials}) as thole:
         context = ssl.create_default_context(cafile=os.path.join(credentials, "tls-certificate"))
-        connection = http.client.HTTPSConnection("127.0.0.1", thole.tcp_port, context=context, timeout=30)
+        connection = http.client.HTTPSConnection("127.0.0.1", thole.tcp_port, context=context, timeout=90)
         connection.request("GET", "/v1/version")
         t.equal(connection.getresponse().status, 200)
         connection.close()
@@ -324,7 +324,7 @@ def _(t):
     os.mkdir(place)
     journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     journal.bind(os.path.join(place, "socket"))
-    journal.settimeout(30)
+    journal.settimeout(90)
     with open(os.path.join(folder, "log"), "w", encoding="ascii") as log:
         stream = os.fstat(log.fileno())
     script = f'mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal && mount --bind {place} /run/systemd/journal && exec "$@"'

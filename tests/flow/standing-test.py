@@ -10,7 +10,7 @@ from daemon import Client
 from memory import FOREVER, Memory, case, main
 from ws_client import Thole
 
-SECONDS = 20
+SECONDS = 60
 
 
 class Standing(Memory):

@@ -89,7 +89,7 @@ def _(t):
     process = t.going("run", "--name", name, IMAGE, "print", "up", ";", "forever")
     t.equal(process.stdout.readline(), "up\n")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     t.equal(process.returncode, 128 + signal.SIGTERM)
     t.equal(t.object(name)["state"], "stopped")
 
@@ -206,7 +206,7 @@ def _(t):
     process = t.going("pull", "-b", "slow", "late:1")
     process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     t.equal(process.returncode, 1)
     states = {op["target"]: op["state"] for op in json.loads(t.run("operations", "-o", "json").stdout)}
     t.equal(states["late:1"], "cancelled")
@@ -288,7 +288,7 @@ def _(t):
     rows = [json.loads(line) for line in t.run("audit", "export").stdout.splitlines()]
     t.equal([row["seq"] for row in rows], list(range(1, len(rows) + 1)))
     t.equal(t.run("audit", "verify").stdout, f"{len(rows)} rows are as they were written\n")
-    database = sqlite3.connect(os.path.join(t.thole.state, "thole.db"), isolation_level=None, timeout=30)
+    database = sqlite3.connect(os.path.join(t.thole.state, "thole.db"), isolation_level=None, timeout=90)
     database.execute("UPDATE audit SET actor = 'nobody' WHERE seq = 2")
     t.true("row 2: the row is not as it was written" in t.run("audit", "verify", code=1).stderr, "the row is named")
     database.execute("UPDATE audit SET actor = ? WHERE seq = 2", (rows[1]["actor"],))
