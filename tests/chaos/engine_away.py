@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """dockerd is stopped or killed under running workloads and under operations. Run with live-restore and without: what then counts
 as true differs (an engine without it takes its programs along)."""
+import os
 import random
 import re
 import threading
@@ -28,9 +29,20 @@ class Away(DockerBed):
                 "made": self.run("true", wait="stopped", body={"start": False}),
                 "always": self.run(restart={"policy": "always", "backoff": 0.2}),
                 "on-failure": self.run(restart={"policy": "on-failure", "backoff": 0.2}),
-                "ends": self.run("sleep 3; exit 7")}
+                # with an engine that takes no program along it ends while there is none, else it is taken along
+                "ends": self.run("until [ -e /gate/go ]; do sleep 0.05; done; exit 7", mounts=[{"source": self.fresh_gate(), "target": "/gate"}])}
         self.verb(made["paused"], "pause", None, "paused")
         return {name: self.get(workload) for name, workload in made.items()}
+
+    def fresh_gate(self):
+        self.gates = getattr(self, "gates", 0) + 1
+        self.shut = os.path.join(self.directory, f"gate-{self.gates}")
+        os.makedirs(self.shut)
+        return self.shut
+
+    def end_one(self):
+        if self.LIVE:
+            open(os.path.join(self.shut, "go"), "wb").close()
 
     def leave(self, how):
         if how == "kill":
@@ -63,6 +75,7 @@ def _(t, how):
     before, first = t.mixed(), t.last_event()
     t.leave(how)
     t.until(lambda: t.backend()["state"] == "unavailable", 60, "the backend's state `unavailable`")
+    t.end_one()
     t.back()
     t.thole.wait(before["ends"], "crashed")
     t.until(lambda: t.get(before["always"])["state"] == "running" and t.get(before["on-failure"])["state"] == "running", 60, "restarts")
@@ -161,6 +174,7 @@ def _(t):
     before = t.mixed()
     t.engine.kill()
     t.thole.kill()
+    t.end_one()
     t.thole.start()
     t.back()
     t.thole.wait(before["ends"], "crashed")

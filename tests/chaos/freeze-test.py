@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The Thole authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""SIGSTOP of the daemon, 15 s in the short form and 60 s in the long one: what happened meanwhile is found out, what was asked
-for is answered, nothing is late that was not late."""
+"""SIGSTOP of the daemon, in the short form 8 s, or 32 where a deadline is to pass, and 60 s in the long one: what happened
+meanwhile is found out, what was asked for is answered, nothing is late that was not late."""
 import os
 import signal
 import threading
@@ -10,10 +10,11 @@ import time
 
 from crash import LONG, DockerBed, case, main
 
-SECONDS = 60 if LONG else 15
-# shorter than the freeze: a deadline that passes while nobody could look at the engine is not missed; and long enough for an engine
-# that is busy
-PROVISION = SECONDS - 2
+SECONDS = 60 if LONG else 8
+# long enough for an engine that is busy
+PROVISION = 58 if LONG else 30
+# a deadline that passes while nobody could look at the engine is not missed
+BEYOND = PROVISION + 2
 
 
 class Freezer(DockerBed):
@@ -25,12 +26,12 @@ class Freezer(DockerBed):
     def thaw(self):
         os.kill(self.thole.process.pid, signal.SIGCONT)
 
-    def frozen(self, meanwhile=lambda: None):
+    def frozen(self, meanwhile=lambda: None, seconds=SECONDS):
         self.freeze()
         try:
             begin = time.monotonic()
             meanwhile()
-            time.sleep(max(0, SECONDS - (time.monotonic() - begin)))
+            time.sleep(max(0, seconds - (time.monotonic() - begin)))
         finally:
             self.thaw()
 
@@ -67,9 +68,9 @@ def _(t):
             t.engine.post(f"/containers/{made[name]['engine_id']}/{act}").expect(204)
         t.engine.remove(made["removed"]["engine_id"])
     t.frozen(meanwhile)
-    t.thole.wait(made["ended"], "crashed", 20)
-    t.thole.wait(made["removed"], "error", 20)
-    t.until(lambda: t.get(made["again"])["restarts"] == 1, 20, "its restart")
+    t.thole.wait(made["ended"], "crashed")
+    t.thole.wait(made["removed"], "error")
+    t.until(lambda: t.get(made["again"])["restarts"] == 1, 60, "its restart")
     t.sound()
     now = {name: t.get(made[name]) for name in names}
     t.equal({name: workload["state"] for name, workload in now.items()},
@@ -106,11 +107,11 @@ def _(t):
     t.verb(stopped, "start")
     t.thole.delete(f"/v1/workloads/{gone['id']}?force=true").expect(202)
     created = [t.run(wait=None, network="none") for _ in range(4)]
-    t.frozen()
+    t.frozen(seconds=BEYOND)
     t.sound()
     t.equal({verb: t.get(made[verb])["state"] for verb in verbs},
             {"stop": "stopped", "restart": "running", "pause": "paused", "kill": "stopped"})
-    t.equal(t.thole.wait(stopped, "stopped", 20)["exit_code"], 0)
+    t.equal(t.thole.wait(stopped, "stopped")["exit_code"], 0)
     t.equal(t.thole.get(f"/v1/workloads/{gone['id']}").status in (404, 410), True, "it is gone")
     t.equal([(t.get(w)["state"], t.get(w)["state_reason"]) for w in created], [("running", "")] * 4)
 

@@ -127,7 +127,7 @@ class Round:
         headers = {"Idempotency-Key": self.key} if operation.method == "POST" else {}
         path = operation.path.format(id=self.old["id"] if self.old else "")
         try:
-            return self.thole.request(operation.method, path, body, headers, timeout=30)
+            return self.thole.request(operation.method, path, body, headers, timeout=90)
         except BROKEN:
             return None
 
@@ -161,7 +161,7 @@ class Round:
         """Starts it again; with `again`, it dies once more at that place of its recovery if it passes so many."""
         if again:
             self.thole.start_for(again, at_once=True)
-            end = time.monotonic() + 20
+            end = time.monotonic() + 60
             while not self.thole.dead() and time.monotonic() < end:
                 try:
                     if "ready" in self.thole.output() and self.backend_ready() and self.bed.at_rest():

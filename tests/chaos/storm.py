@@ -102,7 +102,7 @@ class Storm:
 
     def rows(self, there):
         """The workloads by name, once those whose program ends by itself have had the time to."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while True:
             rows = {w["name"]: w for w in self.thole.listed("/v1/workloads") if w["name"].startswith("storm-")}
             late = [n for n in there if f"storm-{n}" in rows and rows[f"storm-{n}"]["state"] != self.bed.kind(n)[1]]
