@@ -212,7 +212,8 @@ flush (Wire *self)
   guint64 offset;
   gsize length;
 
-  if (self->socket == NULL || !self->begun)
+  /* on a new connection nothing goes before it has told what was taken: that is where input goes on */
+  if (self->socket == NULL || !self->begun || self->lost != 0)
     return;
   while (thole_unacknowledged_next (&self->input, PIECE, &data, &length, &offset))
     {
@@ -257,7 +258,7 @@ grant (Wire *self)
 {
   guint64 wanted = self->held + WINDOW;
 
-  if (self->paused || self->socket == NULL || wanted < self->granted + GRANT_STEP)
+  if (self->paused || self->socket == NULL || self->lost != 0 || wanted < self->granted + GRANT_STEP)
     return;
   frame_number (self, THOLE_AGENT_GRANT, wanted - self->granted, 4);
   self->granted = wanted;
@@ -323,6 +324,24 @@ field (const guint8 *data, gsize length, guint tag, guint64 fallback)
   return fallback;
 }
 
+/* Returns: (transfer full): what the daemon says, as UTF-8 */
+static char *
+sentence (const guint8 *data, gsize length)
+{
+  while (length >= 4)
+    {
+      gsize size = (gsize) get (data + 2, 2);
+
+      if (size > length - 4)
+        break;
+      if (get (data, 2) == THOLE_AGENT_TAG_TEXT && size > 0)
+        return g_utf8_make_valid ((const char *) data + 4, (gssize) size);
+      data += 4 + size;
+      length -= 4 + size;
+    }
+  return g_strdup ("the session has ended");
+}
+
 static void
 take_attached (Wire *self, const guint8 *data, gsize length)
 {
@@ -361,8 +380,10 @@ take_output (Wire *self, const guint8 *data, gsize length)
 }
 
 static void
-take_detached (Wire *self, guint code)
+take_detached (Wire *self, const guint8 *data, gsize length)
 {
+  guint code = (guint) get (data, 2);
+  g_autofree char *text = sentence (data + 2, length - 2);
   g_autoptr(GError) error = NULL;
 
   if (self->exited)
@@ -376,7 +397,7 @@ take_detached (Wire *self, guint code)
       return;
     }
   error = g_error_new_literal (THOLE_CLIENT_ERROR, code == THOLE_AGENT_PROTOCOL ? THOLE_CLIENT_ERROR_MALFORMED : THOLE_CLIENT_ERROR_GONE,
-                               "the session has ended");
+                               text);
   finish (self, error);
 }
 
@@ -405,7 +426,7 @@ take_frame (Wire *self, guint8 type, const guint8 *data, gsize length)
       self->signal = (int) (gint32) get (data + 4, 4);
     }
   else if (type == THOLE_AGENT_DETACHED && length >= 2)
-    take_detached (self, (guint) get (data, 2));
+    take_detached (self, data, length);
 }
 
 static void

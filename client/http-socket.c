@@ -41,6 +41,7 @@ typedef struct
   gboolean paused, over;
 
   gboolean begun;                /* @held is known */
+  gboolean resumed;              /* this connection has told where input goes on */
   guint64 held, arrived, acked;  /* output bytes: received; used by the reader; told */
   TholeUnacknowledged input;
   GPtrArray *unsaid;             /* signals for a connection that is not there yet: it was let go of while nobody read */
@@ -67,6 +68,7 @@ hang_up (Wire *self)
 {
   thole_source_clear (&self->watcher);
   thole_source_clear (&self->acker);
+  self->resumed = FALSE;
   if (self->connection == NULL)
     return;
   g_signal_handlers_disconnect_by_data (self->connection, self);
@@ -164,7 +166,7 @@ flush (Wire *self)
   guint64 offset;
   gsize length;
 
-  if (!self->control || !is_open (self))
+  if (!self->control || !self->resumed || !is_open (self))
     return;
   while (thole_unacknowledged_next (&self->input, PIECE, &data, &length, &offset))
     send_input (self, data, length);
@@ -279,6 +281,7 @@ take_resumed (Wire *self, GVariant *message)
   self->acked = self->arrived;
   self->lost = 0;
   thole_unacknowledged_resume (&self->input, taken);
+  self->resumed = TRUE;
   if (first || self->console)
     self->events->began (self->user_data, self->held);
   say_signals (self);

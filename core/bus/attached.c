@@ -207,7 +207,9 @@ on_resumed (gpointer user_data, guint64 seq, guint64 taken)
   thole_agent_field_number (self->pending, THOLE_AGENT_TAG_SEQ, seq);
   thole_agent_field_number (self->pending, THOLE_AGENT_TAG_TAKEN, taken);
   end (self, frame);
-  self->offset = taken;
+  /* who typed before has said itself where that begins */
+  if (!self->typed)
+    self->offset = taken;
 }
 
 /* Sends what is pending and @data behind it, at once: what cannot go waits. That the caller has gone is found in the next turn, since

@@ -160,8 +160,9 @@ resumed (TholeDialog *self, guint64 seq, guint64 taken)
 
   g_string_append_printf (out, ",\"seq\":%" G_GUINT64_FORMAT ",\"stdin\":%" G_GUINT64_FORMAT, seq, taken);
   finish (self, out);
-  /* the client repeats its input from there; and only what it acknowledges has arrived */
-  thole_viewer_input_at (self->viewer, taken);
+  /* the client repeats its input from there, unless it did not wait for this; and only what it acknowledges has arrived */
+  if (!self->early)
+    thole_viewer_input_at (self->viewer, taken);
   thole_viewer_ack (self->viewer, seq);
 }
 

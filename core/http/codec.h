@@ -57,6 +57,8 @@ struct _TholeDialog
   gboolean paused;       /* the peer asked for silence */
   gboolean blocked;      /* the program does not take input */
   gboolean exited, closed;
+  gboolean resumed;      /* the peer was told where input goes on */
+  gboolean early;        /* it typed before that */
   int exit_code, exit_signal;
 
   /* of the codec */

@@ -107,6 +107,7 @@ on_resumed (gpointer user_data, guint64 seq, guint64 taken)
 
   if (self->codec->resumed != NULL && !self->closed)
     self->codec->resumed (self, seq, taken);
+  self->resumed = TRUE;
 }
 
 static void
@@ -233,6 +234,7 @@ thole_dialog_view (TholeDialog *self, TholeViewFrom from, guint64 seq)
 void
 thole_dialog_input (TholeDialog *self, const guint8 *data, gsize length)
 {
+  self->early |= !self->resumed;
   if (self->viewer == NULL || self->input_ended || thole_viewer_input (self->viewer, data, length) || self->blocked)
     return;
   self->blocked = TRUE;

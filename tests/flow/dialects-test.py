@@ -45,8 +45,11 @@ class Dialects(Kept):
 
 @case("thole.v1: output, errors, exit, each byte with its number", proves="TE-18 TE-19 TE-21 TE-30 TE-31 TE-32")
 def _(t):
-    _, session = t.open("/bin/sh", "-c", "printf out; sleep 0.2; printf err >&2; sleep 0.2; printf more; read line; exit 3")
+    _, session = t.open("/bin/sh", "-c", "printf out; read line; printf err >&2; read line; printf more; read line; exit 3")
     viewer = Thole(t.thole, session["id"])
+    for size in (3, 6):
+        viewer.read(size)
+        viewer.input(b"\n")
     viewer.read(10)
     t.equal((viewer.output, viewer.channels[1], viewer.channels[2]), (b"outerrmore", b"outmore", b"err"))
     viewer.say("ack", seq=10)
@@ -67,6 +70,26 @@ def _(t):
     t.equal(viewer.read(5), b"hello")
     viewer.input(b"")
     t.equal(viewer.until("exit")["code"], 0)
+
+
+@case("thole.v1: who types before it is told where input goes on has typed something new", proves="TE-33")
+def _(t):
+    _, session = t.open("cat")
+    first = Thole(t.thole, session["id"])
+    first.input(b"first ")
+    first.read(6)
+    first.end()
+    early = t.attach(session, "thole.v1")
+    early.send(json.dumps({"schema_version": "1", "type": "resume", "from_seq": 0}))
+    early.send(b"\0one ")
+    while not isinstance(message := early.message(), str) or json.loads(message)["type"] != "resumed":
+        pass
+    for word in (b"two ", b""):
+        early.send(b"\0" + word)
+    output = b""
+    while not isinstance(message := early.message(), str) or json.loads(message)["type"] != "exit":
+        output += message[9:] if isinstance(message, bytes) else b""
+    t.equal(output, b"first one two ")
 
 
 @case("thole.v1: size and signal", proves="TE-09")
