@@ -160,9 +160,13 @@ class World(Checks):
     def going(self, *words, **environment):
         process = subprocess.Popen([THOLECTL, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, env=self.environment(**environment))
+        # what is waited for from it may never come
+        limit = threading.Timer(60, process.kill)
+        limit.start()
         try:
             yield process
         finally:
+            limit.cancel()
             if process.poll() is None:
                 process.kill()
             process.communicate()

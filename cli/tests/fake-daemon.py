@@ -459,7 +459,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def events(self):
         after = int(self.headers.get("Last-Event-ID") or self.one("after", "0"))
         kinds, subject = self.one("type"), self.one("subject")
-        if self.one("tail") == "true":
+        tail = self.one("tail") == "true"
+        if tail:
             after = len(WORLD.events)
         if after < WORLD.forgotten:
             raise Problem(410, "these events are no longer kept", oldest=WORLD.forgotten + 1)
@@ -473,7 +474,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         self.begin_stream("text/event-stream")
         generation = WORLD.generation
-        self.chunk(": hello\n\n")
+        # who named no number is told where the stream begins
+        self.chunk(f":\nid: {after}\n\n" if tail else ": hello\n\n")
         while generation == WORLD.generation:
             with LOCK:
                 ready = WORLD.events[after:]

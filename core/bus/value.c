@@ -277,7 +277,9 @@ thole_bus_problem_text (const TholeProblem *problem)
 {
   g_autofree char *json = g_strconcat ("[", problem->fields->str, "]", NULL);
   g_autoptr (GVariant) fields = thole_json_parse (json, strlen (json), NULL);
-  GString *out = g_string_new (problem->detail);
+  /* it may name a file of a workload or of an archive, whose name may be any bytes, or be cut within a character */
+  g_autofree char *detail = g_utf8_make_valid (problem->detail, -1);
+  GString *out = g_string_new (detail);
 
   for (gsize i = 0; fields != NULL && i < g_variant_n_children (fields); i++)
     {

@@ -49,7 +49,7 @@ thole_berths_take (TholeBerths *self, const char *who, gboolean admin)
 {
   guint has = own (self, who);
 
-  if (self->taken >= THOLE_BERTHS || (!admin && (has >= OWN || self->taken >= THOLE_BERTHS - KEPT)))
+  if (has >= OWN || self->taken >= (admin ? THOLE_BERTHS : THOLE_BERTHS - KEPT))
     return FALSE;
   self->taken++;
   g_hash_table_replace (self->owners, g_strdup (who), GUINT_TO_POINTER (has + 1));

@@ -76,7 +76,7 @@ found (TholeCall *call, const TholeTarEntry *entry)
   if (entry->kind != THOLE_TAR_FILE)
     {
       thole_call_fail (call, THOLE_ERROR_CONFLICT, entry->kind == THOLE_TAR_FOLDER
-                       ? "%s is a folder: list it with list=true, or get it whole with files/archive" : "%s is not a file", work->path);
+                       ? "%s is a folder: list it (file.list), or get it whole (file.archive)" : "%s is not a file", work->path);
       return;
     }
   if (range.outside)

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#define REFUSED_MOST 256
+
 /* files that somebody reads in a workload of another owner; known once it was found */
 static gboolean
 is_of_others (TholeCall *call)
@@ -43,17 +45,19 @@ target_of (TholeCall *call)
   return call->body != NULL && g_str_has_prefix (call->def->name, "auth.") ? thole_dict_string (call->body, "email", "") : "";
 }
 
-/* Returns: (transfer full): the path of a file as the caller told it, which may be anything when the call was refused */
+/* Returns: (transfer full): the path of a file as the caller told it, which may be anything when the call was refused: then little of it
+ * is kept, so that nobody fills the audit with what he may not do */
 static char *
 detail_of (TholeCall *call)
 {
+  gsize most = call->reply.problem != NULL ? REFUSED_MOST : THOLE_FILE_PATH_MAX;
   GVariant *from = call->query != NULL && g_variant_n_children (call->query) > 0 ? call->query : call->body;
   const char *path = from != NULL && g_str_has_prefix (call->def->name, "file.") ? thole_dict_string (from, "path", "") : "";
   gsize length = strlen (path);
 
-  if (length <= THOLE_FILE_PATH_MAX)
+  if (length <= most)
     return g_strdup (path);
-  length = THOLE_FILE_PATH_MAX;
+  length = most;
   /* no half character */
   while (length > 0 && ((guchar) path[length] & 0xc0) == 0x80)
     length--;

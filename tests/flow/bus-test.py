@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tarfile
 import threading
 import xml.etree.ElementTree as tree
 
@@ -491,6 +492,21 @@ def _(t, member):
     t.thole.bus = t.bus.address
     t.thole.start()
     t.true(broken and len(got) + len(more) < len(data), f"{len(got) + len(more)} of {len(data)} bytes, broken: {broken}")
+
+
+@case("a refusal that names what is no text is told as text", each=["a byte that is none", "half a character"])
+def _(t, name):
+    path, _ = with_file(t)
+    # of a long name 256 bytes are quoted
+    header = tarfile.TarInfo({"a byte that is none": "../\udcff", "half a character": "../" + "é" * 200}[name])
+    descriptors, (theirs, ours) = private_bus.Gio.UnixFDList.new(), os.pipe()
+    os.write(ours, header.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape") + bytes(1024))
+    os.close(ours)
+    given = {"path": private_bus.variant("/"), "input": GLib.Variant("h", descriptors.append(theirs))}
+    os.close(theirs)
+    said = t.refused(f"{THOLE}.Error.InvalidField", lambda: t.client.raw(path, f"{THOLE}.Workload.ExtractFiles",
+                                                                         GLib.Variant("(a{sv})", (given,)), descriptors=descriptors))
+    t.holds(said.message, "\ufffd")
 
 
 @case("a pipe that nobody writes to holds no upload", each=["WriteFile", "ExtractFiles"])
