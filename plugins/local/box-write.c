@@ -141,7 +141,7 @@ local_box_free (gpointer data)
   g_free (self);
 }
 
-/* Has it what nobody can make sense of, as a machine that goes off may leave it? */
+/* Has it what nobody can make sense of, as a machine that goes off may leave it? Not what merely cannot be read now. */
 static gboolean
 is_broken (const char *folder)
 {
@@ -156,7 +156,7 @@ is_broken (const char *folder)
   if (!g_file_get_contents (path, &text, &length, &error))
     return g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
   record = thole_json_parse (text, length, NULL);
-  return record == NULL || !g_variant_is_of_type (record, G_VARIANT_TYPE_VARDICT) || !local_seal_holds (folder);
+  return record == NULL || !g_variant_is_of_type (record, G_VARIANT_TYPE_VARDICT) || local_seal_broken (folder);
 }
 
 static gboolean

@@ -85,32 +85,44 @@ local_seal_intact (const char *plan, gsize length)
   return strcmp (last + strlen (SEAL_KEY), digest) == 0;
 }
 
+/* Is what @error says that it is not there at all? */
 static gboolean
-file_holds (const char *folder, const char *line)
+is_missing (const GError *error)
+{
+  return g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+}
+
+static gboolean
+file_broken (const char *folder, const char *line)
 {
   const char *digest = line + strlen (FILE_KEY), *colon = strchr (digest, ':');
   g_autofree char *path = NULL, *bytes = NULL, *found = NULL;
+  g_autoptr(GError) error = NULL;
   gsize length;
 
+  /* nothing that a machine that goes off makes of a plan whose seal fits */
   if (colon == NULL || colon - digest != DIGEST)
     return FALSE;
   path = g_build_filename (folder, colon + 1, NULL);
-  if (!g_file_get_contents (path, &bytes, &length, NULL))
-    return FALSE;
+  if (!g_file_get_contents (path, &bytes, &length, &error))
+    return is_missing (error);
   found = digest_of (bytes, length);
-  return strncmp (found, digest, DIGEST) == 0;
+  return strncmp (found, digest, DIGEST) != 0;
 }
 
 gboolean
-local_seal_holds (const char *folder)
+local_seal_broken (const char *folder)
 {
   g_autofree char *path = g_build_filename (folder, THOLE_SANDBOX_PLAN, NULL), *plan = NULL;
+  g_autoptr(GError) error = NULL;
   gsize length;
 
-  if (!g_file_get_contents (path, &plan, &length, NULL) || !local_seal_intact (plan, length))
-    return FALSE;
+  if (!g_file_get_contents (path, &plan, &length, &error))
+    return is_missing (error);
+  if (!local_seal_intact (plan, length))
+    return TRUE;
   for (const char *at = plan; at < plan + length; at += strlen (at) + 1)
-    if (g_str_has_prefix (at, FILE_KEY) && !file_holds (folder, at))
-      return FALSE;
-  return TRUE;
+    if (g_str_has_prefix (at, FILE_KEY) && file_broken (folder, at))
+      return TRUE;
+  return FALSE;
 }

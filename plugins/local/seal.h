@@ -16,5 +16,6 @@ void     local_seal_add    (GByteArray *plan, GHashTable *files);
 gsize    local_seal_begins (const char *plan, gsize length);
 /* Is @plan whole? */
 gboolean local_seal_intact (const char *plan, gsize length);
-/* Are the plan in @folder, and all files that it tells? In any thread. */
-gboolean local_seal_holds  (const char *folder);
+/* Is the plan in @folder known not to be whole, or a file that it tells? What cannot be read now, though it is there, is not: it may well
+ * be whole. In any thread. */
+gboolean local_seal_broken (const char *folder);

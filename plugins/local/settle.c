@@ -14,8 +14,9 @@
 /* what starts has started by then, and does not wait for the same disk */
 #define SETTLE_MS 100
 
-static gboolean
-sync_one (const char *path, GError **error)
+/* What fails keeps nothing else from the disk: @first is of the first. */
+static void
+sync_one (const char *path, GError **first)
 {
   int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), problem;
   gboolean done = fd >= 0 && fsync (fd) == 0;
@@ -24,26 +25,26 @@ sync_one (const char *path, GError **error)
   if (fd >= 0)
     close (fd);
   /* it may have been removed since, and nobody opens a socket */
-  if (done || problem == ENOENT || problem == ENXIO)
-    return TRUE;
-  g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", path, g_strerror (problem));
-  return FALSE;
+  if (!done && problem != ENOENT && problem != ENXIO && *first == NULL)
+    g_set_error (first, THOLE_ERROR, THOLE_ERROR_FAILED, "%s: %s", path, g_strerror (problem));
 }
 
-static gboolean
-sync_all (const char *folder, GError **error)
+static void
+sync_all (const char *folder, GError **first)
 {
-  g_autoptr(GDir) list = g_dir_open (folder, 0, NULL);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GDir) list = g_dir_open (folder, 0, &error);
   const char *name;
 
   while (list != NULL && (name = g_dir_read_name (list)) != NULL)
     {
       g_autofree char *path = g_build_filename (folder, name, NULL);
 
-      if (!sync_one (path, error))
-        return FALSE;
+      sync_one (path, first);
     }
-  return sync_one (folder, error);
+  if (list == NULL && !g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT) && *first == NULL)
+    g_set_error_literal (first, THOLE_ERROR, THOLE_ERROR_FAILED, error->message);
+  sync_one (folder, first);
 }
 
 static gboolean
@@ -51,11 +52,15 @@ settle (gpointer data, GError **error)
 {
   GPtrArray *folders = data;
   g_autofree char *parent = g_path_get_dirname (folders->pdata[0]);
+  GError *first = NULL;
 
   for (guint i = 0; i < folders->len; i++)
-    if (!sync_all (folders->pdata[i], error))
-      return FALSE;
-  return sync_one (parent, error);
+    sync_all (folders->pdata[i], &first);
+  sync_one (parent, &first);
+  if (first == NULL)
+    return TRUE;
+  g_propagate_error (error, first);
+  return FALSE;
 }
 
 static void

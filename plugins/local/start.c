@@ -157,10 +157,16 @@ static gboolean
 check_plan (Start *self, GError **error)
 {
   g_autofree char *path = local_box_path (self->job.driver, self->job.id, THOLE_SANDBOX_PLAN), *plan = NULL;
+  g_autoptr(GError) problem = NULL;
   gsize length;
 
-  if (g_file_get_contents (path, &plan, &length, NULL) && local_seal_intact (plan, length))
+  if (g_file_get_contents (path, &plan, &length, &problem) && local_seal_intact (plan, length))
     return TRUE;
+  if (problem != NULL && !g_error_matches (problem, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+    {
+      g_set_error (error, THOLE_ERROR, THOLE_ERROR_FAILED, "its plan cannot be read: %s", problem->message);
+      return FALSE;
+    }
   g_set_error_literal (error, THOLE_ERROR, THOLE_ERROR_FAILED, "its plan is not whole, as a machine that goes off may leave it: make it anew");
   return FALSE;
 }

@@ -190,7 +190,7 @@ create_async (TholeDriver *self, const char *id, GVariant *spec, GVariant *optio
       g_ptr_array_add (others, g_steal_pointer (&task));
       return;
     }
-  if (there != NULL && (local_box_runs (self, id) || local_seal_holds (folder)))
+  if (there != NULL && (local_box_runs (self, id) || !local_seal_broken (folder)))
     {
       created (task, TRUE);
       return;

@@ -606,10 +606,14 @@ def _(t):
         names = sorted(os.path.join(path, name) for path, _, files in os.walk(box) for name in files
                        if os.path.relpath(os.path.join(path, name), box).startswith(part) and os.path.getsize(os.path.join(path, name)))
         name = names[-1 - number % 2 if part == "file-" else -1]
-        size = os.path.getsize(name)
-        os.truncate(name, random.randrange(size))
+        with open(name, "rb") as file:
+            whole = file.read()
+        # some of it that is not NUL anyway
+        os.truncate(name, random.randrange(len(whole.rstrip(b"\0"))))
         # or as long as it was, and not written
-        os.truncate(name, size if number % 2 else os.path.getsize(name))
+        os.truncate(name, len(whole) if number % 2 else os.path.getsize(name))
+        with open(name, "rb") as file:
+            t.equal(file.read() == whole, False, f"{name}: was it cut")
     t.thole.start()
     t.wait_ready()
     with open(t.thole.log, encoding="utf-8", errors="replace") as file:
