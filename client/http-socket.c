@@ -20,6 +20,18 @@
 #define SILENCE (35 * G_USEC_PER_SEC)
 #define SIGNALS 16 /* that wait for a connection */
 #define SHORT_CUT (60 * G_USEC_PER_SEC) /* after which control is still ours */
+#define TOUCH 20                     /* s between touches, at most */
+#define TOUCHES 3                    /* while the session would go on alone */
+#define LINGER 250                   /* ms that a touch goes on for what was said to leave */
+
+/* While nobody reads there is no connection, but for touches: they show the daemon that somebody is still there, and bring it
+ * the signals that were sent meanwhile. Output that comes over them is passed over, and comes again. */
+typedef enum
+{
+  NO_TOUCH,
+  TOUCHING, /* from the dial until the daemon is there */
+  TOUCHED,  /* signals were said, and are leaving */
+} Touch;
 
 typedef struct
 {
@@ -35,10 +47,12 @@ typedef struct
 
   SoupWebsocketConnection *connection; /* (nullable) */
   GCancellable *dialling;        /* (nullable) */
-  GSource *again, *watcher, *acker;
+  GSource *again, *watcher, *acker, *toucher;
   gint64 heard, lost;            /* when something came; when it broke, 0 = it did not */
   guint pause;
   gboolean paused, over;
+  Touch touch;
+  guint touch_pause;             /* ms */
 
   gboolean begun;                /* @held is known */
   gboolean resumed;              /* this connection has told where input goes on */
@@ -60,6 +74,7 @@ typedef struct
 } Dial;
 
 static void dial (Wire *self);
+static void touch (Wire *self);
 
 /* the end ----------------------------------------------------------------------------------------------- */
 
@@ -84,8 +99,21 @@ finish (Wire *self, const GError *error)
     return;
   self->over = TRUE;
   thole_source_clear (&self->again);
+  thole_source_clear (&self->toucher);
   hang_up (self);
   self->events->ended (self->user_data, self->code, self->signal, error);
+}
+
+static void
+end_touch (Wire *self)
+{
+  self->touch = NO_TOUCH;
+  thole_source_clear (&self->again);
+  hang_up (self);
+  if (!self->paused)
+    dial (self);
+  else if (self->unsaid->len > 0)
+    touch (self);
 }
 
 static gboolean
@@ -94,9 +122,26 @@ on_again (gpointer user_data)
   Wire *self = user_data;
 
   thole_source_clear (&self->again);
-  if (!self->paused)
+  if (self->touch == TOUCHED)
+    end_touch (self);
+  else if (!self->paused)
     dial (self);
+  else if (self->unsaid->len > 0)
+    touch (self);
   return G_SOURCE_REMOVE;
+}
+
+/* nobody reads: that it broke is told when somebody does, if it is still so then */
+static void
+miss (Wire *self, gboolean final)
+{
+  self->touch = NO_TOUCH;
+  thole_source_clear (&self->again);
+  hang_up (self);
+  if (final)
+    thole_source_clear (&self->toucher);
+  else if (self->unsaid->len > 0)
+    thole_source_set (&self->again, g_timeout_source_new (LAST_PAUSE), on_again, self);
 }
 
 /* It broke: tries again, unless that has gone on for too long or there is nothing to come back to. */
@@ -106,6 +151,16 @@ lose (Wire *self, const TholeSocketEnd *end)
   gint64 now = g_get_monotonic_time ();
   gboolean first = self->lost == 0;
 
+  if (self->paused)
+    {
+      miss (self, end->final);
+      return;
+    }
+  if (self->touch == TOUCHED)
+    {
+      end_touch (self);
+      return;
+    }
   if (first)
     self->lost = now;
   if (end->final || now - self->lost >= self->patience)
@@ -375,6 +430,29 @@ take_text (Wire *self, const char *data, gsize length)
       types[i].take (self, message);
 }
 
+/* the daemon is there */
+static void
+take_touch (Wire *self, const char *data, gsize length)
+{
+  g_autoptr(GVariant) message = thole_json_parse (data, length, NULL);
+
+  if (message == NULL || !g_variant_is_of_type (message, G_VARIANT_TYPE_VARDICT)
+      || strcmp (thole_dict_string (message, "type", ""), "resumed") != 0)
+    return;
+  if (self->unsaid->len == 0)
+    {
+      end_touch (self);
+      return;
+    }
+  /* one that is closing is told of, and tried again */
+  if (!is_open (self))
+    return;
+  say_signals (self);
+  self->touch = TOUCHED;
+  thole_source_clear (&self->again);
+  thole_source_set (&self->again, g_timeout_source_new (LINGER), on_again, self);
+}
+
 static void
 on_message (SoupWebsocketConnection *connection, int type, GBytes *message, gpointer user_data)
 {
@@ -383,7 +461,14 @@ on_message (SoupWebsocketConnection *connection, int type, GBytes *message, gpoi
   const guint8 *data = g_bytes_get_data (message, &length);
 
   self->heard = g_get_monotonic_time ();
-  if (self->over || self->paused || length == 0)
+  if (self->over || length == 0)
+    return;
+  if (self->touch == TOUCHING && type == SOUP_WEBSOCKET_DATA_TEXT)
+    {
+      take_touch (self, (const char *) data, length);
+      return;
+    }
+  if (self->touch != NO_TOUCH || self->paused)
     return;
   if (type == SOUP_WEBSOCKET_DATA_BINARY)
     take_output (self, data, length);
@@ -485,7 +570,7 @@ on_dialled (GObject *source, GAsyncResult *result, gpointer user_data)
   if (!g_cancellable_is_cancelled (waited->cancellable))
     {
       g_clear_object (&self->dialling);
-      if (connection != NULL && self->paused)
+      if (connection != NULL && self->paused && self->touch == NO_TOUCH)
         {
           soup_websocket_connection_close (connection, SOUP_WEBSOCKET_CLOSE_NORMAL, NULL);
         }
@@ -510,15 +595,19 @@ dial (Wire *self)
   static char *protocols[] = { "thole.v1", NULL };
   /* the daemon may not know yet that our last connection broke */
   gboolean ours = self->control && (self->lost == 0 || g_get_monotonic_time () - self->lost < SHORT_CUT);
+  /* who has taken it since is left alone by one that has nothing to say */
+  gboolean silent = self->touch != NO_TOUCH && self->unsaid->len == 0;
   const char *input = self->watch ? "none" : self->shared ? "shared" : NULL;
   g_autoptr(GError) error = NULL;
-  SoupMessage *message = self->way->message (self->way_data, input, input == NULL && (self->take || ours), &error);
+  SoupMessage *message = self->way->message (self->way_data, input, input == NULL && (self->take || (ours && !silent)), &error);
   Dial *waiting;
 
   self->take = FALSE;
   if (message == NULL)
     {
-      finish (self, error);
+      if (self->touch == NO_TOUCH)
+        finish (self, error);
+      self->touch = NO_TOUCH;
       return;
     }
   self->dialling = g_cancellable_new ();
@@ -531,6 +620,29 @@ dial (Wire *self)
 }
 
 /* ------------------------------------------------------------------------------------------------------- */
+
+/* One at a time; one that failed is tried again by its timer. */
+static void
+touch (Wire *self)
+{
+  if (self->over || !self->paused || !self->begun || self->touch == TOUCHED || self->again != NULL)
+    return;
+  self->touch = TOUCHING;
+  if (self->connection == NULL && self->dialling == NULL)
+    dial (self);
+}
+
+static gboolean
+on_touch (gpointer user_data)
+{
+  Wire *self = user_data;
+
+  /* one that the daemon has not answered for all that time */
+  if (self->touch == TOUCHING)
+    hang_up (self);
+  touch (self);
+  return G_SOURCE_CONTINUE;
+}
 
 static void
 wire_resize (TholeWire *wire, guint rows, guint cols)
@@ -548,11 +660,20 @@ wire_signal (TholeWire *wire, const char *name)
 {
   Wire *self = (Wire *) wire;
 
-  if (is_open (self))
-    say_signal (self, name);
+  if (is_open (self) && self->touch == NO_TOUCH)
+    {
+      say_signal (self, name);
+      return;
+    }
   /* over a broken way nobody knows what came */
-  else if (self->lost == 0 && self->unsaid->len < SIGNALS)
+  if (self->lost != 0)
+    return;
+  /* nothing comes behind this one, nor must anything before it keep it away */
+  if (strcmp (name, "SIGKILL") == 0)
+    g_ptr_array_set_size (self->unsaid, 0);
+  if (self->unsaid->len < SIGNALS)
     g_ptr_array_add (self->unsaid, g_strdup (name));
+  touch (self);
 }
 
 static void
@@ -569,9 +690,11 @@ wire_pause (TholeWire *wire)
   Wire *self = (Wire *) wire;
 
   self->paused = TRUE;
-  /* one that is just being made is let go of once it is resumed, too */
-  if (self->connection != NULL)
+  /* one that is just being made is let go of once it is there, too */
+  if (self->connection != NULL && self->touch == NO_TOUCH)
     hang_up (self);
+  thole_source_clear (&self->toucher);
+  thole_source_set (&self->toucher, g_timeout_source_new (self->touch_pause), on_touch, self);
 }
 
 static void
@@ -580,6 +703,13 @@ wire_resume (TholeWire *wire)
   Wire *self = (Wire *) wire;
 
   self->paused = FALSE;
+  thole_source_clear (&self->toucher);
+  /* output was passed over: it comes with another connection, behind a touch whose signals are leaving */
+  if (self->touch == TOUCHING)
+    {
+      self->touch = NO_TOUCH;
+      hang_up (self);
+    }
   if (!self->over && self->connection == NULL && self->dialling == NULL && self->again == NULL)
     dial (self);
 }
@@ -595,6 +725,7 @@ thole_socket_wire_part (TholeWire *wire)
     g_cancellable_cancel (self->dialling);
   g_clear_object (&self->dialling);
   thole_source_clear (&self->again);
+  thole_source_clear (&self->toucher);
   hang_up (self);
   return connection;
 }
@@ -640,6 +771,9 @@ thole_socket_wire_new (SoupSession *session, const TholeSocketWay *way, gpointer
   self->shared = options->shared;
   self->console = options->console;
   self->patience = (gint64) (options->patience * G_USEC_PER_SEC);
+  self->touch_pause = TOUCH * 1000;
+  if (options->alone > 0 && options->alone < TOUCH * TOUCHES)
+    self->touch_pause = MAX (1, (guint) (options->alone * 1000 / TOUCHES));
   thole_unacknowledged_init (&self->input);
   self->unsaid = g_ptr_array_new_with_free_func (g_free);
   /* nothing is told from inside of here */

@@ -39,6 +39,7 @@ typedef struct
   gboolean shared;     /* types beside whoever has control */
   gboolean console;    /* of the main process: its numbers begin anew with each daemon */
   double patience;     /* seconds without the daemon until it gives up */
+  double alone;        /* seconds that the session goes on without viewers, 0 = for long */
 } TholeSocketOptions;
 
 /* @data is freed by @way. Nothing is told before this returns. */

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A session over the connections of the library. libsoup cannot stop reading, so a reader that has enough is served by hanging up:
- * the program's output is kept where it runs.
+ * the program's output is kept where it runs. From time to time the daemon is shown that there still is a reader.
  */
 #include "http.h"
 
@@ -77,6 +77,7 @@ thole_http_wire_new (TholeTransport *transport, const char *session, GVariant *o
     .watch = strcmp (input, "none") == 0,
     .shared = strcmp (input, "shared") == 0,
     .patience = thole_dict_double (options, "patience", PATIENCE),
+    .alone = thole_dict_double (options, "stop_after", 0),
   };
   Way *way = g_new0 (Way, 1);
 

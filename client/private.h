@@ -62,6 +62,8 @@ TholeExecResult  *thole_exec_result_new  (GVariant *fields);
 TholeFile        *thole_file_new         (GVariant *fields);
 TholeList        *thole_list_new         (TholeClient *client, GType type);
 TholeAttachment  *thole_attachment_new   (TholeClient *client, const char *session, GVariant *options, GError **error);
+/* @options with what an attachment has to know of @self. Returns: (transfer full) */
+GVariant         *thole_session_describe (TholeSession *self, GVariant *options);
 /* Takes @session away with its program's end, which @cancellable (nullable) brings about from now on. */
 void             thole_attachment_own    (TholeAttachment *self, TholeSession *session, GCancellable *cancellable);
 /* Ends when it has begun. */

@@ -98,13 +98,21 @@ THOLE_DEFINE_PLAIN_VERB (TholeSession, THOLE_IS_SESSION, thole_session_refresh, 
 
 /* attaching --------------------------------------------------------------------------------------------- */
 
+GVariant *
+thole_session_describe (TholeSession *self, GVariant *options)
+{
+  g_autoptr(GVariant) alone = thole_object_get_field (THOLE_OBJECT (self), "stop_after");
+
+  return alone != NULL ? thole_options_with (options, "stop_after", alone) : g_variant_ref (options);
+}
+
 /* Returns: (transfer full) (nullable) */
 static TholeAttachment *
 make_attachment (TholeSession *self, GVariant *options, GError **error)
 {
   g_autoptr(GVariant) owned = options != NULL ? g_variant_ref_sink (options) : NULL;
   const char *fallback = thole_session_get_tty (self) ? "snapshot" : "oldest";
-  g_autoptr(GVariant) whole = NULL, from = NULL;
+  g_autoptr(GVariant) whole = NULL, from = NULL, described = NULL;
 
   if (owned != NULL && !g_variant_is_of_type (owned, G_VARIANT_TYPE_VARDICT))
     {
@@ -113,7 +121,8 @@ make_attachment (TholeSession *self, GVariant *options, GError **error)
     }
   from = owned != NULL ? g_variant_lookup_value (owned, "from", G_VARIANT_TYPE_STRING) : NULL;
   whole = thole_options_with (owned, "from", from != NULL ? from : g_variant_new_string (fallback));
-  return thole_attachment_new (thole_object_client (THOLE_OBJECT (self)), thole_object_get_id (THOLE_OBJECT (self)), whole, error);
+  described = thole_session_describe (self, whole);
+  return thole_attachment_new (thole_object_client (THOLE_OBJECT (self)), thole_object_get_id (THOLE_OBJECT (self)), described, error);
 }
 
 static void

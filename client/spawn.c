@@ -44,7 +44,8 @@ complete (const char *const *command, GVariant *options)
 static TholeAttachment *
 make_attachment (TholeSession *session, GCancellable *cancellable, GError **error)
 {
-  g_autoptr(GVariant) options = thole_options_with (NULL, "from", g_variant_new_string ("oldest"));
+  g_autoptr(GVariant) first = thole_options_with (NULL, "from", g_variant_new_string ("oldest"));
+  g_autoptr(GVariant) options = thole_session_describe (session, first);
   TholeAttachment *self = thole_attachment_new (thole_object_client (THOLE_OBJECT (session)), thole_object_get_id (THOLE_OBJECT (session)),
                                                 options, error);
 

@@ -114,6 +114,59 @@ def _(t, face):
     t.turn(lambda: sessions(t, workload) == [], "that its session is gone")
 
 
+FLOOD = 3 << 20
+
+
+def flood(t, workload, face, after, cancel=None, **wanted):
+    """A program with more output than is held, of which only the first bytes were read."""
+    command = ["sh", "-c", f"head -c {FLOOD} /dev/zero; echo; {after}"]
+    program = workload.spawn(command, options(**wanted) if wanted else None, cancel)
+    t.equal(program.get_input_stream().read_bytes(1, None).get_data(), bytes(1))
+    if face == "HTTP":
+        t.turn(lambda: sessions(t, workload)[0]["viewers"] == 0, "that its connection is let go of meanwhile")
+    return program
+
+
+@case("who is attached and does not read for longer than stop_after is not taken for gone, and loses nothing")
+def _(t):
+    workload = t.workload("HTTP")
+    program = flood(t, workload, "HTTP", "echo whole", stop_after=6)
+    id = sessions(t, workload)[0]["id"]
+    # one each two seconds
+    for _ in range(4):
+        before = sessions(t, workload)[0]["revision"]
+        t.turn(lambda: sessions(t, workload)[0]["revision"] > before + 1, "that it is looked after", 30)
+        t.true(program.props.connected, "its state")
+    t.equal([(s["id"], s["state"]) for s in sessions(t, workload)], [(id, "running")])
+    output = bytes(1) + read_all(program.get_input_stream())
+    t.equal((len(output), output[FLOOD:]), (FLOOD + 7, b"\nwhole\n"))
+    t.true(program.wait(None), "its end")
+    t.equal(program.props.exit_code, 0)
+
+
+@case("a signal comes to a program whose output nobody reads", each=FACES)
+def _(t, face):
+    workload = t.workload(face)
+    program = flood(t, workload, face, "sleep 1000")
+    program.send_signal("SIGKILL")
+    t.turn(lambda: sessions(t, workload)[0]["state"] == "ended", "its end")
+    read_all(program.get_input_stream())
+    t.true(program.wait(None), "its end")
+    t.equal(program.props.exit_signal, 9)
+    t.turn(lambda: sessions(t, workload) == [], "that its session is gone")
+
+
+@case("a cancel comes through behind more signals than are kept while nobody reads")
+def _(t):
+    workload, cancel = t.workload("HTTP"), Gio.Cancellable()
+    program = flood(t, workload, "HTTP", "sleep 1000", cancel)
+    for _ in range(20):
+        program.send_signal("SIGCONT")
+    cancel.cancel()
+    t.true(is_cancelled(error_of(t.done, program.wait_async, program.wait_finish)), "its end")
+    t.turn(lambda: sessions(t, workload) == [], "that its session is gone")
+
+
 @case("refused alike over both faces: wrong options, a workload that is gone, no right", each=FACES)
 def _(t, face):
     workload = t.workload(face)
