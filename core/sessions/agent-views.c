@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sessions/agent-views-private.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -207,6 +208,9 @@ viewer_signal (TholeViewer *viewer, int signal)
 
   if (session->n_signals < SIGNALS)
     session->signals[session->n_signals++] = signal;
+  else if (signal == SIGKILL)
+    /* that one makes any other needless */
+    session->signals[SIGNALS - 1] = signal;
   thole_agent_views_wake (session->views);
 }
 

@@ -130,9 +130,9 @@ def flood(t, workload, face, after, cancel=None, **wanted):
 @case("who is attached and does not read for longer than stop_after is not taken for gone, and loses nothing")
 def _(t):
     workload = t.workload("HTTP")
-    program = flood(t, workload, "HTTP", "echo whole", stop_after=6)
+    program = flood(t, workload, "HTTP", "echo whole", stop_after=9)
     id = sessions(t, workload)[0]["id"]
-    # one each two seconds
+    # one each three seconds
     for _ in range(4):
         before = sessions(t, workload)[0]["revision"]
         t.turn(lambda: sessions(t, workload)[0]["revision"] > before + 1, "that it is looked after", 30)
@@ -156,10 +156,10 @@ def _(t, face):
     t.turn(lambda: sessions(t, workload) == [], "that its session is gone")
 
 
-@case("a cancel comes through behind more signals than are kept while nobody reads")
-def _(t):
-    workload, cancel = t.workload("HTTP"), Gio.Cancellable()
-    program = flood(t, workload, "HTTP", "sleep 1000", cancel)
+@case("a cancel comes through behind more signals than are kept while nobody reads", each=FACES)
+def _(t, face):
+    workload, cancel = t.workload(face), Gio.Cancellable()
+    program = flood(t, workload, face, "sleep 1000", cancel)
     for _ in range(20):
         program.send_signal("SIGCONT")
     cancel.cancel()
