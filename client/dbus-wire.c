@@ -307,39 +307,40 @@ say_size (Wire *self)
 
 /* frames from the daemon -------------------------------------------------------------------------------- */
 
-static guint64
-field (const guint8 *data, gsize length, guint tag, guint64 fallback)
+/* Returns: (transfer none) (nullable): the value of a field */
+static const guint8 *
+find (const guint8 *data, gsize length, guint tag, gsize *size)
 {
   while (length >= 4)
     {
-      gsize size = (gsize) get (data + 2, 2);
-
-      if (size > length - 4)
+      *size = (gsize) get (data + 2, 2);
+      if (*size > length - 4)
         break;
-      if (get (data, 2) == tag && size >= 1 && size <= 8)
-        return get (data + 4, (guint) size);
-      data += 4 + size;
-      length -= 4 + size;
+      if (get (data, 2) == tag && *size > 0)
+        return data + 4;
+      data += 4 + *size;
+      length -= 4 + *size;
     }
-  return fallback;
+  return NULL;
+}
+
+static guint64
+field (const guint8 *data, gsize length, guint tag, guint64 fallback)
+{
+  gsize size = 0;
+  const guint8 *value = find (data, length, tag, &size);
+
+  return value != NULL && size <= 8 ? get (value, (guint) size) : fallback;
 }
 
 /* Returns: (transfer full): what the daemon says, as UTF-8 */
 static char *
 sentence (const guint8 *data, gsize length)
 {
-  while (length >= 4)
-    {
-      gsize size = (gsize) get (data + 2, 2);
+  gsize size = 0;
+  const guint8 *text = find (data, length, THOLE_AGENT_TAG_TEXT, &size);
 
-      if (size > length - 4)
-        break;
-      if (get (data, 2) == THOLE_AGENT_TAG_TEXT && size > 0)
-        return g_utf8_make_valid ((const char *) data + 4, (gssize) size);
-      data += 4 + size;
-      length -= 4 + size;
-    }
-  return g_strdup ("the session has ended");
+  return text != NULL ? g_utf8_make_valid ((const char *) text, (gssize) size) : g_strdup ("the session has ended");
 }
 
 static void
